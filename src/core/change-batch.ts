@@ -1,0 +1,49 @@
+import { columnBytes, type Column } from "./column.ts";
+import type { Transaction } from "./position.ts";
+import type { TableSchema } from "./table-schema.ts";
+
+/**
+ * What a row does to its table.
+ *
+ * - `upsert` — a snapshot row: replaces whatever the table has under its key.
+ * - `insert`, `update` — a row of the log with its new values. An update may have absent cells; where its key does not
+ *   exist it is nothing (its chunk will bring it).
+ * - `delete` — only the key columns are known (all columns where the table has no key); the others are absent.
+ * - `moved` — the insert half of an update that changed the key (its delete half comes just before it). Absent cells
+ *   of it are fetched by *complete* before a sink sees it, where it is an `insert`.
+ *
+ * Values are stored in `ChangeBatch.ops`, one byte a row.
+ */
+export const Op = { upsert: 0, insert: 1, update: 2, delete: 3, moved: 4 } as const;
+export type Op = (typeof Op)[keyof typeof Op];
+
+/** Rows `firstRow` up to the next run's belong to this transaction. */
+export interface Run {
+  readonly firstRow: number;
+  readonly transaction: Transaction;
+}
+
+/**
+ * Consecutive changes of one table under one schema version, over any number of transactions (design §3). Between the
+ * decoder and the sink rows exist in this form alone. Immutable and owned by whoever it was handed to; its buffers may
+ * be moved to another thread only by that owner. The order across tables exists only at `progress` items of the line.
+ */
+export interface ChangeBatch {
+  readonly schema: TableSchema;
+  readonly origin: "snapshot" | "log";
+  readonly length: number;
+  /** As many as `schema.columns`, each `length` long. */
+  readonly columns: readonly Column[];
+  /** One `Op` a row; null: all rows are `upsert`. Null exactly when the origin is `snapshot`. */
+  readonly ops: Uint8Array | null;
+  /** Ascending by `firstRow`, the first at 0; empty for a snapshot batch. */
+  readonly runs: readonly Run[];
+  /** Bytes it keeps alive, for the bounds of queues and windows. */
+  readonly bytes: number;
+}
+
+export function batchBytes(columns: readonly Column[], ops: Uint8Array | null): number {
+  let bytes = 256 + (ops?.byteLength ?? 0);
+  for (const column of columns) bytes += columnBytes(column);
+  return bytes;
+}

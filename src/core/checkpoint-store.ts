@@ -1,0 +1,29 @@
+import type { CommittedRecord, EpochRecord } from "./record.ts";
+
+/**
+ * Where a pipeline's record lives beside its sink (design §4). `test/conformance/checkpoint.ts` runs over every one.
+ * One pipeline, one store. Calls come one at a time.
+ *
+ * The store keeps the newest epoch and everything needed to go back to the one before it, until `confirm`: a
+ * transactional sink whose commit of E + 1 is lost goes back to E.
+ */
+export interface CheckpointStore extends AsyncDisposable {
+  /**
+   * Takes the store for this run. Fails with `CHECKPOINT_LOCKED` where another living process has it, with
+   * `CHECKPOINT_DAMAGED` where nothing readable is left although something was there. A torn newest epoch is passed over
+   * for the one before it, and said through the logger.
+   */
+  open(): Promise<StoredEpochs | null>;
+  /** Durable when it resolves. Rejects with `FENCED` where the store's token is above the record's, or its epoch is not the next. */
+  put(record: EpochRecord): Promise<void>;
+  /** The sink has committed this epoch: what was kept to go back behind it may go. */
+  confirm(epoch: number): Promise<void>;
+  /** Makes this the store's whole content: used where the sink, which is the truth, knows better. Durable when it resolves. */
+  reset(record: CommittedRecord): Promise<void>;
+}
+
+/** What a store holds: the last epoch known to be confirmed, and the newer one that may or may not be in the sink. */
+export interface StoredEpochs {
+  readonly confirmed: CommittedRecord | null;
+  readonly newest: CommittedRecord;
+}

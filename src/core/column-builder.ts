@@ -1,0 +1,151 @@
+import { bitmapBytes, type Column } from "./column.ts";
+import { fixedWidth, type LogicalType } from "./logical-type.ts";
+
+const ROWS_MIN = 64;
+
+function grownBytes(old: Uint8Array, bytes: number): Uint8Array {
+  const grown = new Uint8Array((bytes + 7) & ~7);
+  grown.set(old);
+  return grown;
+}
+
+/**
+ * Grows one column in Arrow's layout. Hot: decoders call it once a cell, so it allocates nothing per row. Fixed-width
+ * values go straight into the typed views, which share one buffer; `row` is the cell being written. Every cell is ended
+ * by exactly one of `next`, `appendBytes`, `appendNull` or `appendAbsent`.
+ */
+export class ColumnBuilder {
+  readonly type: LogicalType;
+  readonly width: number;
+  /** Number of cells ended so far: the index of the one being written. */
+  row: number = 0;
+  /** Little-endian views of the value buffer; replaced when it grows, so never keep them over `reserve`. */
+  bytes: Uint8Array;
+  int32: Int32Array;
+  int16: Int16Array;
+  float32: Float32Array;
+  float64: Float64Array;
+  #capacity: number;
+  #offsets: Int32Array | null;
+  #dataEnd = 0;
+  #validity: Uint8Array | null = null;
+  #absent: Uint8Array | null = null;
+
+  constructor(type: LogicalType, rows: number = ROWS_MIN) {
+    this.type = type;
+    this.width = fixedWidth(type);
+    this.#capacity = Math.max(rows, ROWS_MIN);
+    this.#offsets = this.width < 0 ? new Int32Array(this.#capacity + 1) : null;
+    this.bytes = new Uint8Array(this.#valueBytes(this.#capacity));
+    this.int32 = this.int16 = this.float32 = this.float64 = undefined as never;
+    this.#remakeViews();
+  }
+
+  #valueBytes(rows: number): number {
+    if (this.width < 0) return rows * 16;
+    return this.width === 0 ? bitmapBytes(rows) : (rows * this.width + 7) & ~7;
+  }
+
+  #remakeViews(): void {
+    const { buffer, byteLength } = this.bytes;
+    this.int32 = new Int32Array(buffer, 0, byteLength >> 2);
+    this.int16 = new Int16Array(buffer, 0, byteLength >> 1);
+    this.float32 = new Float32Array(buffer, 0, byteLength >> 2);
+    this.float64 = new Float64Array(buffer, 0, byteLength >> 3);
+  }
+
+  /** Makes room for one more cell. Call before writing into the views. */
+  reserve(): void {
+    if (this.row < this.#capacity) return;
+    this.#capacity *= 2;
+    if (this.width >= 0) {
+      this.bytes = grownBytes(this.bytes, this.#valueBytes(this.#capacity));
+      this.#remakeViews();
+    } else {
+      const offsets = new Int32Array(this.#capacity + 1);
+      offsets.set(this.#offsets!);
+      this.#offsets = offsets;
+    }
+    if (this.#validity !== null) this.#validity = grownBytes(this.#validity, bitmapBytes(this.#capacity));
+    if (this.#absent !== null) this.#absent = grownBytes(this.#absent, bitmapBytes(this.#capacity));
+  }
+
+  /** Ends a cell whose value was written into the views (fixed width), not null. */
+  next(): void {
+    const row = this.row++;
+    if (this.#validity !== null) this.#validity[row >> 3]! |= 1 << (row & 7);
+  }
+
+  appendBool(value: boolean): void {
+    this.reserve();
+    if (value) this.bytes[this.row >> 3]! |= 1 << (this.row & 7);
+    this.next();
+  }
+
+  /** Ends a text, json or bytes cell with a copy of `source[start, end)`. */
+  appendBytes(source: Uint8Array, start: number, end: number): void {
+    this.reserve();
+    const length = end - start;
+    const at = this.makeRoom(length);
+    if (length < 48) for (let i = 0; i < length; i++) this.bytes[at + i] = source[start + i]!;
+    else this.bytes.set(source.subarray(start, end), at);
+    this.endBytes(length);
+  }
+
+  /** Room for `length` bytes of data at the returned place of `bytes`, for a value that is written in pieces. */
+  makeRoom(length: number): number {
+    const need = this.#dataEnd + length;
+    if (need > this.bytes.byteLength) {
+      this.bytes = grownBytes(this.bytes, Math.max(need, this.bytes.byteLength * 2));
+      this.#remakeViews();
+    }
+    return this.#dataEnd;
+  }
+
+  /** Ends the cell that `makeRoom` began, with the bytes really written. `reserve` was called before. */
+  endBytes(length: number): void {
+    this.#dataEnd += length;
+    this.#offsets![this.row + 1] = this.#dataEnd;
+    this.next();
+  }
+
+  appendNull(): void {
+    this.reserve();
+    if (this.#validity === null) {
+      this.#validity = new Uint8Array(bitmapBytes(this.#capacity));
+      for (let row = 0; row < this.row; row++) this.#validity[row >> 3]! |= 1 << (row & 7);
+    }
+    if (this.#offsets !== null) this.#offsets[this.row + 1] = this.#dataEnd;
+    this.row++;
+  }
+
+  appendAbsent(): void {
+    this.appendNull();
+    this.#absent ??= new Uint8Array(bitmapBytes(this.#capacity));
+    const row = this.row - 1;
+    this.#absent[row >> 3]! |= 1 << (row & 7);
+  }
+
+  /** Bytes in use, for caps; not the capacity. */
+  get usedBytes(): number {
+    return this.width < 0 ? this.#dataEnd + this.row * 4 : this.width === 0 ? this.row >> 3 : this.row * this.width;
+  }
+
+  /** The finished column; the builder must not be used again. Buffers much larger than their contents are cut down. */
+  finish(): Column {
+    const used = this.width < 0 ? this.#dataEnd : this.#valueBytes(this.row);
+    const offsets = this.#offsets;
+    return {
+      type: this.type,
+      length: this.row,
+      values: fitted(this.bytes, used),
+      offsets: offsets === null ? null : this.row * 2 < offsets.length ? offsets.slice(0, this.row + 1) : offsets,
+      validity: this.#validity,
+      absent: this.#absent,
+    };
+  }
+}
+
+function fitted(bytes: Uint8Array, used: number): Uint8Array {
+  return used * 2 < bytes.byteLength ? bytes.slice(0, (used + 7) & ~7) : bytes;
+}

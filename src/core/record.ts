@@ -1,0 +1,68 @@
+import type { KeyBound } from "./chunk.ts";
+import type { ErrorCode } from "./error-codes.ts";
+import type { Json } from "./json.ts";
+import type { TableSchema } from "./table-schema.ts";
+
+/** The version of the record's parts. A record of a newer version is refused, an older one is migrated. */
+export const RECORD_VERSION = 1;
+
+/** The chunks of a table that are in a committed epoch: ranges in key order, neighbours joined. */
+export interface ChunkProgress {
+  /** The table's range ends here; null: the table was empty at planning time. */
+  readonly max: KeyBound | null;
+  readonly done: readonly { readonly lower: KeyBound | null; readonly upper: KeyBound }[];
+  readonly rows: number;
+}
+
+/** A table's life (design §4). `snapshotting.progress` is null until it is planned, and for tables without a key. */
+export type TableState =
+  | { readonly kind: "planned" }
+  | { readonly kind: "snapshotting"; readonly progress: ChunkProgress | null }
+  | { readonly kind: "streaming"; readonly rows: number }
+  | { readonly kind: "stopped"; readonly code: ErrorCode; readonly message: string; readonly at: string };
+
+/** The part `table/<id>` of the record. */
+export interface TablePart {
+  readonly state: TableState;
+  /** Counts the times the table was begun anew in the sink, from 1. */
+  readonly incarnation: number;
+  /** What the YAML and the source resolved to for it; a different one at start is a changed pipeline. */
+  readonly fingerprint: string;
+  readonly schema: TableSchema;
+}
+
+/** The part `position`: where the log goes on. */
+export interface PositionPart {
+  readonly position: Json;
+  /** Transactions before it that were not known to be visible: no chunk is opened before they are (merge rule 2). */
+  readonly unsettled: readonly string[];
+}
+
+/** The part `source`: whose log this is. */
+export interface SourcePart {
+  readonly version: number;
+  readonly identity: Json;
+}
+
+/**
+ * What one epoch changed in the record: only those parts, so that its size follows the change and not the state. A null
+ * removes the part. Keys: `source`, `position`, `table/<id>`.
+ */
+export type RecordParts = ReadonlyMap<string, Json>;
+
+/** One epoch's record, as the store keeps it and as the sink commits it with the rows. */
+export interface EpochRecord {
+  readonly pipeline: string;
+  /** 1, 2, 3 … without gaps. */
+  readonly epoch: number;
+  /** The fencing token of the run that wrote it; a higher one has taken over. */
+  readonly token: number;
+  readonly parts: RecordParts;
+}
+
+/** All parts as of an epoch. */
+export interface CommittedRecord {
+  readonly epoch: number;
+  readonly token: number;
+  readonly parts: ReadonlyMap<string, Json>;
+}

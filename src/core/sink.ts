@@ -1,0 +1,64 @@
+import type { ChangeBatch } from "./change-batch.ts";
+import type { NonFiniteSupport } from "./logical-type.ts";
+import type { CommittedRecord, EpochRecord } from "./record.ts";
+import type { TableId, TableSchema } from "./table-schema.ts";
+
+/** How `beginTable` treats what the target holds: it must not exist yet, or it is emptied. */
+export type BeginMode = "create" | "truncate";
+
+/**
+ * What the engine asks of a sink (design §4, §6). `test/conformance/sink.ts` runs over every one.
+ *
+ * An **epoch** is everything between two `commit`s. All calls come from one caller, one at a time; only `close` may come
+ * while another is under way, and then that other rejects. Order within an epoch: `beginTable` and `applySchema` come
+ * first, before any row of the epoch (the engine ends an epoch for them); then `write`, `truncate` and `endSnapshot` in
+ * line order; then `commit`.
+ *
+ * - *Accepted*: `write` resolves when the sink has taken the batch over and wants more. That is the back-pressure; it
+ *   says nothing about durability. The batch's buffers belong to the sink from the call on.
+ * - *Durable*: `commit` resolves when every accepted change of the epoch, and the record, are on disk together, and a
+ *   reader sees all of them or none. It rejects where they are not; the epoch is then lost as a whole, and the engine
+ *   closes the sink and recovers. Where it cannot know (the connection broke while committing), it rejects as well, and
+ *   `open` tells what became of it.
+ * - An **empty epoch** (no rows) still commits its record: it moves the position.
+ * - A commit checks, inside its own transaction, that the sink's last epoch is the one before the record's and that its
+ *   token is not above the record's; otherwise it rejects with `FENCED` and changes nothing.
+ *
+ * **Rows.** A sink that is a *table* folds an epoch's changes per key: the last one wins, partial updates are laid over
+ * what is there. A snapshot row (`Op.upsert`) replaces what the log may have delivered under its key before. An update of
+ * absent cells leaves the target's values, and is nothing where the key does not exist. A `delete` without a row is
+ * nothing. For a table without a key, a delete removes exactly one identical row, and an update arrives as delete and
+ * insert. A batch may be of an older schema version than the table's last (columns added since are then taken to have
+ * their `existingRowsDefault` in inserted rows, and are left alone by updates).
+ */
+export interface Sink {
+  readonly kind: "table" | "log";
+  /** Opens the target and reports its last committed record, null where this pipeline never wrote to it. */
+  open(pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null>;
+  /**
+   * Begins a table's incarnation: creates the target, or empties it. `create` on a target that exists, and was not made
+   * by this pipeline, is `SINK_TABLE_EXISTS`. From here until `endSnapshot` its rows are not the state of one moment.
+   */
+  beginTable(schema: TableSchema, incarnation: number, mode: BeginMode): Promise<void>;
+  /** Adds the columns that the schema has and the target has not. Repeating it is harmless. */
+  applySchema(schema: TableSchema): Promise<void>;
+  write(batch: ChangeBatch): Promise<void>;
+  truncate(table: TableId): Promise<void>;
+  /** The table's snapshot is complete with this epoch: what was kept for it can go. */
+  endSnapshot(table: TableId): Promise<void>;
+  commit(record: EpochRecord): Promise<void>;
+  /** Bytes of accepted rows not yet committed, and rows; the engine ends an epoch early by them. */
+  pending(): { readonly rows: number; readonly bytes: number };
+  /** Ends it: what is not committed is gone. Idempotent, and never rejects for what was lost by it. */
+  close(): Promise<void>;
+}
+
+/** What a sink's type can do, known before it is opened: for `plan` and for the source's types. */
+export interface SinkTraits {
+  readonly kind: "table" | "log";
+  readonly nonFinite: NonFiniteSupport;
+  /** The guarantee, in a sentence, for `plan` and the docs. */
+  readonly guarantee: string;
+  /** The target's name of a source table, by the sink's documented rule. */
+  targetName(schema: TableSchema): string;
+}

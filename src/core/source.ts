@@ -1,0 +1,118 @@
+import type { ChangeBatch } from "./change-batch.ts";
+import type { ChunkPlanner } from "./chunk.ts";
+import type { MillraceError } from "./errors.ts";
+import type { Json } from "./json.ts";
+import type { LogItem } from "./line.ts";
+import type { NonFiniteSupport, UnrepresentablePolicy } from "./logical-type.ts";
+import type { Cut, DurablePosition, Position } from "./position.ts";
+import type { TableId, TableSchema } from "./table-schema.ts";
+
+/** A matched table that this source can deliver. */
+export interface TableOffer {
+  readonly schema: TableSchema;
+  readonly rowsEstimate: number;
+  readonly bytesEstimate: number;
+  /** How its snapshot is read, for `plan`: `chunks of (id)`, `one scan under REPLICA IDENTITY FULL`. */
+  readonly readBy: string;
+  /** What the log will not carry, or only one path delivers: cascades, generated columns. For `plan` and the log. */
+  readonly notes: readonly string[];
+}
+
+/** A matched table that cannot be right; the error's hint holds the statement that mends it. */
+export interface TableRefusal {
+  readonly table: TableId;
+  readonly error: MillraceError;
+}
+
+export interface Inspection {
+  readonly identity: Json;
+  /** `PostgreSQL 18.1`. */
+  readonly server: string;
+  readonly offers: readonly TableOffer[];
+  readonly refusals: readonly TableRefusal[];
+  readonly notes: readonly string[];
+  /** How the cut of a chunk is taken here, for `plan`: one sentence. */
+  readonly cutMethod: string;
+}
+
+/** What a source keeps for us, for `status`. */
+export interface SourceStatus {
+  readonly identity: Json;
+  /** The newest position of the log, and how many bytes of log are kept back for this pipeline. Null: not known. */
+  readonly head: string | null;
+  readonly retainedBytes: number | null;
+  /** Named facts for people, in order: slot, `wal_status`, what is waited for. */
+  readonly facts: readonly { readonly name: string; readonly value: string }[];
+}
+
+export interface LogRequest {
+  /** Transactions that it has are not delivered again. */
+  readonly from: Position;
+  /** The tables to deliver, in the shape they had at `from`. Everything else in the log is passed over. */
+  readonly tables: readonly TableSchema[];
+  /** A batch closes at this many bytes; whatever is open is flushed this often, at a transaction boundary. */
+  readonly batchBytesMax: number;
+  readonly flushIntervalMs: number;
+}
+
+/**
+ * The one reader of the log. Items come in log order; within a transaction, order across tables is not kept, and
+ * `progress` is the only boundary. It reads ahead within a byte bound and pauses the socket beyond it. Fails with a
+ * `MillraceError` where the log is lost, not understood, or the connection breaks.
+ */
+export interface LogReader extends AsyncDisposable {
+  items(signal: AbortSignal): AsyncIterable<LogItem>;
+  /** Tells the source that it may forget the log up to there. Never moves backwards. */
+  acknowledge(position: DurablePosition): void;
+  /** Makes a quiet log pass a bound that no transaction will: asks for a keepalive, or takes an xid and rolls it back. */
+  nudge(signal: AbortSignal): Promise<void>;
+  /** Begins or ends the delivery of a table while it runs. Ended ones cost nothing further. */
+  dropTable(table: TableId): void;
+}
+
+/**
+ * All that the rest of the house knows of a database (design §6). Calls are made in the order they stand here; those from `log` on
+ * may overlap. `inspect` and `status` write nothing and need no `prepare`.
+ */
+export interface Source extends AsyncDisposable {
+  /** Checks the server's settings and our privileges, matches the tables, and says how each would be read. */
+  inspect(signal: AbortSignal): Promise<Inspection>;
+  status(signal: AbortSignal): Promise<SourceStatus>;
+  /**
+   * Makes the source ready for exactly these tables (publication, slot) and returns the start position: `resume` itself
+   * where one is given, after checking that the source still has the log from there (`LOG_LOST`, `SOURCE_BEHIND`). What
+   * was created is reported through `created`, a sentence each.
+   */
+  prepare(
+    request: { readonly resume: Position | null; readonly tables: readonly TableSchema[] },
+    created: (what: string) => void,
+    signal: AbortSignal,
+  ): Promise<Position>;
+  /**
+   * Resolves when chunks may be planned and opened: every transaction that a cut could miss is visible, the ids given
+   * (from the checkpoint) included. `waiting` gets what is waited for, when it changes.
+   */
+  settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void>;
+  log(request: LogRequest): LogReader;
+  readonly planner: ChunkPlanner;
+  /** What is visible now, as a cut: for the once-a-second poll that settles the merge, and for *complete*. */
+  visible(signal: AbortSignal): Promise<Cut>;
+  /** The newest position of the log, as `--until caught-up` means it: a transaction committed before the call is in it. */
+  head(signal: AbortSignal): Promise<Position>;
+  /**
+   * The rows that have the keys of `keys` (its key columns are read, nothing else), in any order, as a snapshot batch of
+   * its schema. Keys without a row are simply missing.
+   */
+  selectByKey(keys: ChangeBatch, signal: AbortSignal): Promise<ChangeBatch>;
+  parsePosition(json: Json): Position;
+  parseCut(json: Json): Cut;
+  /** Removes everything `prepare` ever made for this pipeline; says each. */
+  drop(removed: (what: string) => void, signal: AbortSignal): Promise<void>;
+}
+
+/** What a connector needs of the sink's type system to resolve a table's columns. */
+export interface ValueRules {
+  readonly unrepresentable: UnrepresentablePolicy;
+  readonly nonFinite: NonFiniteSupport;
+}
+
