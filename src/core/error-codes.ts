@@ -38,6 +38,18 @@ export type ErrorCode =
   | "SLOT_WAIT"
   | "LOG_LOST"
   | "SOURCE_BEHIND"
+  // the checkpoint and recovery
+  | "CHECKPOINT_LOCKED"
+  | "CHECKPOINT_DAMAGED"
+  | "CHECKPOINT_NEWER_FORMAT"
+  | "CHECKPOINT_DISK_FULL"
+  | "CHECKPOINT_UNWRITABLE"
+  | "FENCED"
+  | "RECORD_DAMAGED"
+  | "RECOVERY_SINK_EMPTY"
+  | "RECOVERY_SINK_BEHIND"
+  | "RECOVERY_STORE_EMPTY"
+  | "TABLES_CHANGED"
   // every room
   | "INTERNAL";
 
@@ -194,6 +206,86 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
     meaning:
       "The source is at an earlier position than what was delivered from it: it was restored from a backup, or lost its last transactions in a failover.",
     action: "Check that it is the right server; then run `millrace drop FILE` and begin from a new snapshot.",
+  },
+  CHECKPOINT_LOCKED: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "Another living process has this pipeline's checkpoint folder: the same pipeline runs twice, or two pipeline files share one name and store.",
+    action:
+      "Stop the process named, or give this pipeline another name. A lock of a process that died is taken over by itself.",
+  },
+  CHECKPOINT_DAMAGED: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A file of the checkpoint store is missing, incomplete or changed, and it is not just the newest one (which is passed over with a warning). Nothing was changed.",
+    action:
+      "Restore the file from a backup; or move the folder of the pipeline's checkpoint away and run with `--recover-from sink`, which restores the checkpoint from the sink's own copy.",
+  },
+  CHECKPOINT_NEWER_FORMAT: {
+    exit: 1,
+    retry: "never",
+    meaning:
+      "The checkpoint was written by a newer version of Millrace, whose format this one does not know. Nothing was changed.",
+    action: "Run the newer version.",
+  },
+  CHECKPOINT_DISK_FULL: {
+    exit: 1,
+    retry: "manual",
+    meaning: "The disk of the checkpoint store is full. The last stored epoch is still there and whole.",
+    action: "Free some space, then run again: it resumes from the last committed epoch.",
+  },
+  CHECKPOINT_UNWRITABLE: {
+    exit: 1,
+    retry: "manual",
+    meaning: "The checkpoint store cannot be read or written: permissions, a read-only file system, or a failing disk.",
+    action: "Make `pipeline.checkpoint.store` a folder that the user who runs Millrace may read and write.",
+  },
+  FENCED: {
+    exit: 1,
+    retry: "never",
+    meaning:
+      "Another process runs this pipeline and has gone on from where this one stood. This one changed nothing more. Normal after a takeover; a sign of two running copies otherwise.",
+    action: "Run one copy of the pipeline.",
+  },
+  RECORD_DAMAGED: {
+    exit: 1,
+    retry: "never",
+    meaning:
+      "A part of the pipeline's record, as the sink or the checkpoint store keeps it, is not what Millrace writes. Nothing was changed.",
+    action: "Restore the sink or the checkpoint from a backup, or begin anew after `millrace drop FILE`.",
+  },
+  RECOVERY_SINK_EMPTY: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The sink knows nothing of this pipeline although the checkpoint store does: the target was deleted or replaced, or the pipeline file points to another one.",
+    action:
+      "Point `sink` to the old target or restore it; or begin anew with `millrace drop FILE` and `millrace run FILE`.",
+  },
+  RECOVERY_SINK_BEHIND: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The sink stands at an older epoch than one it is known to have committed: it was restored from a backup, or replaced by an older copy. The source may have forgotten the log since.",
+    action:
+      "Restore the newer target; or run with `--recover-from sink`, which goes on from the sink's epoch where the source still has the log from there; or begin anew after `millrace drop FILE`.",
+  },
+  RECOVERY_STORE_EMPTY: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The sink holds epochs of this pipeline but the checkpoint store holds nothing: the store was deleted, `pipeline.checkpoint.store` points elsewhere, or another pipeline of this name writes to this sink.",
+    action:
+      "Set `pipeline.checkpoint.store` back; or, if no other pipeline of this name writes to the sink, run with `--recover-from sink`, which restores the checkpoint from the sink's own copy.",
+  },
+  TABLES_CHANGED: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "What the pipeline file and the source say of a table is not what it was begun with: another key, target name or policy for values.",
+    action: "Undo the change; or begin anew with `millrace drop FILE` and `millrace run FILE`.",
   },
   INTERNAL: {
     exit: 1,

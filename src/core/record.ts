@@ -60,9 +60,19 @@ export interface EpochRecord {
   readonly parts: RecordParts;
 }
 
-/** All parts as of an epoch. */
+/** All parts as of an epoch. Epoch 0, without parts, is what stands before the first one. */
 export interface CommittedRecord {
   readonly epoch: number;
   readonly token: number;
   readonly parts: ReadonlyMap<string, Json>;
+}
+
+/** The whole record after an epoch: its parts replace those before it, and a null takes one away. */
+export function applyEpoch(before: CommittedRecord | null, record: EpochRecord): CommittedRecord {
+  const parts = new Map(before?.parts);
+  for (const [key, value] of record.parts) {
+    if (value === null) parts.delete(key);
+    else parts.set(key, value);
+  }
+  return { epoch: record.epoch, token: record.token, parts };
 }

@@ -1,0 +1,89 @@
+import type { StoredEpochs } from "../core/checkpoint-store.ts";
+import { MillraceError } from "../core/errors.ts";
+import { sameJson } from "../core/json.ts";
+import type { CommittedRecord } from "../core/record.ts";
+
+/** What a start finds, and what the operator has said about it (`--recover-from sink`). */
+export interface RecoveryFacts {
+  /** The sink's last committed record; null: it knows nothing of this pipeline. */
+  readonly sink: CommittedRecord | null;
+  readonly store: StoredEpochs | null;
+  /** False for a sink without a memory of its own, as the discarding one of the benchmarks: the store is then the truth. */
+  readonly sinkRemembers: boolean;
+  readonly operator: "none" | "sink";
+}
+
+/**
+ * How the store relates to the truth. Unless it is `in-step` the run begins with `store.reset(from)`: the sink has gone
+ * further than the store remembers, or an epoch that was stored never reached the sink.
+ */
+export type StoreRepair = "in-step" | "bring-forward" | "go-back";
+
+/**
+ * What a run begins with. `from` is the record to go on from, already under the new run's fencing token, which is above
+ * everything that sink and store have seen; the next epoch is `from.epoch + 1`. `fresh`: nothing was ever committed,
+ * and `from` is epoch 0 without parts.
+ */
+export type Recovery =
+  | { readonly kind: "fresh"; readonly from: CommittedRecord; readonly store: StoreRepair }
+  | { readonly kind: "resume"; readonly from: CommittedRecord; readonly store: StoreRepair }
+  | { readonly kind: "refuse"; readonly error: MillraceError };
+
+/**
+ * Decides where a run goes on (design §4): the sink is the truth, and the store must agree with it or be no further off
+ * than a crash between the two can explain. Everything else is an error, since it means that state was lost (law 3).
+ */
+export function recover(facts: RecoveryFacts): Recovery {
+  const { store } = facts;
+  const truth = facts.sinkRemembers ? facts.sink : (store?.newest ?? null);
+  const refusal = facts.operator === "sink" ? null : refuse(truth, store);
+  if (refusal !== null) return { kind: "refuse", error: refusal };
+  const token = Math.max(truth?.token ?? 0, store?.newest.token ?? 0) + 1;
+  const from: CommittedRecord = { epoch: truth?.epoch ?? 0, token, parts: truth?.parts ?? new Map() };
+  return { kind: from.epoch === 0 ? "fresh" : "resume", from, store: repair(from, store) };
+}
+
+function refuse(truth: CommittedRecord | null, store: StoredEpochs | null): MillraceError | null {
+  const reached = truth?.epoch ?? 0;
+  if (store === null) {
+    if (reached === 0) return null;
+    return new MillraceError(
+      "RECOVERY_STORE_EMPTY",
+      `the sink holds epoch ${reached} of this pipeline but the checkpoint store is empty`,
+    );
+  }
+  const known = knownCommitted(store);
+  if (reached >= known) return null;
+  if (reached === 0)
+    return new MillraceError(
+      "RECOVERY_SINK_EMPTY",
+      `the checkpoint store says that epoch ${known} was committed but the sink knows nothing of this pipeline`,
+    );
+  return new MillraceError(
+    "RECOVERY_SINK_BEHIND",
+    `the sink is at epoch ${reached} although it had committed epoch ${known}`,
+  );
+}
+
+/** The newest epoch that the sink must have: an epoch is stored only after the one before it was committed. */
+function knownCommitted(store: StoredEpochs): number {
+  return Math.max(store.confirmed?.epoch ?? 0, store.newest.epoch - 1);
+}
+
+function repair(from: CommittedRecord, store: StoredEpochs | null): StoreRepair {
+  const stored = store?.newest ?? null;
+  const epoch = stored?.epoch ?? 0;
+  if (epoch < from.epoch) return "bring-forward";
+  if (epoch > from.epoch) return "go-back";
+  // The same number is not enough: of two runs that both wrote this epoch, the sink took the other one's.
+  return sameParts(from.parts, stored?.parts ?? new Map()) ? "in-step" : "bring-forward";
+}
+
+function sameParts(a: CommittedRecord["parts"], b: CommittedRecord["parts"]): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) {
+    const other = b.get(key);
+    if (other === undefined || !sameJson(value, other)) return false;
+  }
+  return true;
+}
