@@ -8,9 +8,16 @@ export default defineConfig({
     maxWorkers: 2,
     retry: 0,
     projects: [
-      { test: { name: "unit", include: ["src/**/*.test.ts"], exclude: ["**/*.pg.test.ts"], testTimeout: 20_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "test/support/**/*.test.ts"],
+          exclude: ["**/*.pg.test.ts"],
+          testTimeout: 20_000,
+        },
+      },
       { test: { name: "tidy", include: ["test/tidy.test.ts"], testTimeout: 60_000 } },
-      { test: { name: "pg", include: ["src/**/*.pg.test.ts", "test/support/**/*.test.ts"], ...postgres } },
+      { test: { name: "pg", include: ["src/**/*.pg.test.ts", "test/support/**/*.pg.test.ts"], ...postgres } },
       { test: { name: "simulation", include: ["test/simulation/**/*.test.ts"], testTimeout: 300_000 } },
       { test: { name: "conformance", include: ["test/conformance/**/*.test.ts"], ...postgres } },
       { test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...postgres, testTimeout: 240_000 } },
