@@ -32,6 +32,10 @@ export type ErrorCode =
   | "TABLE_NOT_LOGGED"
   | "SCHEMA_CHANGED"
   | "DDL_UNCLEAR"
+  | "DDL_IN_LARGE_TRANSACTION"
+  | "VALUE_UNREPRESENTABLE"
+  | "DECODE_FAILED"
+  | "LOG_NOT_UNDERSTOOD"
   | "PUBLICATION_MISMATCH"
   | "SLOT_IN_USE"
   | "SLOT_MISMATCH"
@@ -167,6 +171,35 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
     retry: "manual",
     meaning: "A column was added to a table, and the source no longer tells which value the rows before it got.",
     action: "Begin the table anew.",
+  },
+  DDL_IN_LARGE_TRANSACTION: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A transaction altered a table after more rows of it had been passed on than are held back, so the new columns cannot be put before the transaction as they must be. The table has stopped; the others go on.",
+    action: "Begin the table anew. Run large updates and ALTER TABLE in transactions of their own.",
+  },
+  VALUE_UNREPRESENTABLE: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A column holds a value that its type in the sink cannot: NaN in a decimal, an infinite date or timestamp, a timestamp beyond the year 294,246. The table has stopped; the others go on.",
+    action:
+      "Correct the value at the source, or choose what such values become: `unrepresentable: null` or `unrepresentable: text` in the source. Then begin the table anew.",
+  },
+  DECODE_FAILED: {
+    exit: 1,
+    retry: "never",
+    meaning:
+      "A value or row did not have the form that its type has on every server version Millrace was tested with. Nothing was guessed: the table has stopped instead.",
+    action: "Report it with the server's version and the column's type.",
+  },
+  LOG_NOT_UNDERSTOOD: {
+    exit: 1,
+    retry: "never",
+    meaning:
+      "The log has a message that this version of Millrace does not know. Nothing is skipped: the pipeline has stopped with its position kept.",
+    action: "Use a version of Millrace that supports this server's version, or report the message type.",
   },
   PUBLICATION_MISMATCH: {
     exit: 3,

@@ -1,50 +1,223 @@
+import { ColumnBuilder } from "../../core/column-builder.ts";
 import type { Column } from "../../core/column.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
+import { appendBinary } from "./binary-value.ts";
+import { cellType, Outcome, type CellType } from "./cell-type.ts";
+import { valueError } from "./value-error.ts";
 
-const todo = (): never => {
-  throw new MillraceError("INTERNAL", "not written yet");
-};
+/** Code of a CopyData message; it and the length come before its contents. */
+const COPY_DATA = 0x64;
+const FRAME_HEADER_BYTES = 5;
+
+const SIGNATURE = new Uint8Array([0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff, 0x0d, 0x0a, 0x00]);
+/** Signature, flags, and the length of an extension that follows. */
+const HEADER_BYTES = 19;
+const TRAILER = -1;
+
+function int32(b: Uint8Array, at: number): number {
+  return (b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!;
+}
+
+function int16(b: Uint8Array, at: number): number {
+  return ((b[at]! << 24) | (b[at + 1]! << 16)) >> 16;
+}
 
 /**
  * Decodes the stream of a binary COPY whose select list is `selectExpression` of each of the schema's columns, in order.
- * Value failures throw VALUE_UNREPRESENTABLE or DECODE_FAILED, which name table and column; the decoder is then of no
- * further use.
+ * Throws VALUE_UNREPRESENTABLE or DECODE_FAILED, naming table and column; it is then of no further use.
+ *
+ * Hot. The server sends one row a message, and nearly always a chunk of the connection holds whole messages: those rows
+ * are decoded where they lie. What a chunk cuts through is put together in a side buffer, byte for byte no more than
+ * that row.
  */
 export class CopyDecoder {
-  /** Rows decoded since the last `take`, and the bytes their columns use. */
+  /** Rows decoded since the last `take`. */
   rows: number = 0;
-  /** The trailer has been seen: every row was decoded. */
+  /** The trailer has been seen: there are no more rows. */
   finished: boolean = false;
+  readonly #schema: TableSchema;
+  readonly #types: readonly CellType[];
+  readonly #nullInstead: boolean;
+  #builders: ColumnBuilder[];
+  #headerSeen = false;
+  /** The beginning of a row (or of the header) whose rest has not come yet. */
+  #carry: Uint8Array = new Uint8Array(1024);
+  #carryBytes = 0;
+  /** Contents of the present message that have not come yet. */
+  #frameLeft = 0;
+  readonly #frameHeader = new Uint8Array(FRAME_HEADER_BYTES);
+  #frameHeaderBytes = 0;
 
   constructor(schema: TableSchema, rules: ValueRules) {
-    todo();
-    void schema;
-    void rules;
+    this.#schema = schema;
+    this.#types = schema.columns.map((column) => cellType(column.type, rules));
+    this.#nullInstead = rules.unrepresentable === "null";
+    this.#builders = schema.columns.map((column) => new ColumnBuilder(column.type));
   }
 
+  /** Bytes that the rows since the last `take` use. */
   get bytes(): number {
-    return todo();
+    let bytes = 0;
+    for (const builder of this.#builders) bytes += builder.usedBytes;
+    return bytes;
   }
 
   /** Any slice of the COPY stream (the contents of CopyData messages). The bytes are not kept. */
   push(bytes: Uint8Array, start: number, end: number): void {
-    todo();
-    void [bytes, start, end];
+    let at = this.#carryBytes === 0 ? start : this.#completeCarried(bytes, start, end);
+    while (at < end) {
+      const unitEnd = this.#unitEnd(bytes, at, end);
+      if (unitEnd < 0) {
+        this.#keep(bytes, at, end);
+        return;
+      }
+      this.#unit(bytes, at, unitEnd);
+      at = unitEnd;
+    }
   }
 
   /**
    * Bytes of the connection itself: decodes CopyData messages up to `end`, or up to the first message that is none, and
-   * returns where it stopped. Messages may be split anywhere between calls. The bytes are not kept.
+   * returns where that begins. Messages may be cut anywhere between calls. The bytes are not kept.
    */
   pushFrames(bytes: Uint8Array, start: number, end: number): number {
-    void [bytes, start, end];
-    return todo();
+    let at = start;
+    while (at < end) {
+      if (this.#frameLeft === 0) {
+        if (this.#frameHeaderBytes === 0 && bytes[at] !== COPY_DATA) return at;
+        at = this.#beginFrame(bytes, at, end);
+      }
+      const contentsEnd = Math.min(at + this.#frameLeft, end);
+      this.push(bytes, at, contentsEnd);
+      this.#frameLeft -= contentsEnd - at;
+      at = contentsEnd;
+    }
+    return end;
   }
 
-  /** The columns of the rows so far (`rows` long); the next ones begin. A row of which only a part was seen stays. */
+  /** The columns of the rows so far (`rows` long); the next ones begin. A row of which only a part has come stays. */
   take(): Column[] {
-    return todo();
+    const columns = this.#builders.map((builder) => builder.finish());
+    const rows = this.rows;
+    this.#builders = this.#schema.columns.map((column) => new ColumnBuilder(column.type, rows));
+    this.rows = 0;
+    return columns;
+  }
+
+  #beginFrame(bytes: Uint8Array, start: number, end: number): number {
+    if (this.#frameHeaderBytes === 0 && end - start >= FRAME_HEADER_BYTES) {
+      this.#frameLeft = this.#contentsLength(int32(bytes, start + 1));
+      return start + FRAME_HEADER_BYTES;
+    }
+    let at = start;
+    while (at < end && this.#frameHeaderBytes < FRAME_HEADER_BYTES)
+      this.#frameHeader[this.#frameHeaderBytes++] = bytes[at++]!;
+    if (this.#frameHeaderBytes === FRAME_HEADER_BYTES) {
+      this.#frameHeaderBytes = 0;
+      this.#frameLeft = this.#contentsLength(int32(this.#frameHeader, 1));
+    }
+    return at;
+  }
+
+  /** Of a message whose length field, which counts itself, says this. */
+  #contentsLength(length: number): number {
+    if (length < 4) throw this.#broken("a message of impossible length");
+    return length - 4;
+  }
+
+  /** Where the row (or header) at `at` ends; when that is beyond `end`, minus the bytes known to be missing. */
+  #unitEnd(b: Uint8Array, at: number, end: number): number {
+    if (!this.#headerSeen) {
+      const headerEnd = at + HEADER_BYTES;
+      const unitEnd = headerEnd > end ? headerEnd : headerEnd + (int32(b, headerEnd - 4) >>> 0);
+      return unitEnd > end ? end - unitEnd : unitEnd;
+    }
+    let next = at + 2;
+    if (next > end) return end - next;
+    const columns = int16(b, at);
+    for (let i = 0; i < columns; i++) {
+      if (next + 4 > end) return end - next - 4;
+      const length = int32(b, next);
+      next += length < 0 ? 4 : 4 + length;
+    }
+    return next > end ? end - next : next;
+  }
+
+  #unit(b: Uint8Array, start: number, end: number): void {
+    if (!this.#headerSeen) {
+      this.#header(b, start);
+      return;
+    }
+    const count = int16(b, start);
+    const builders = this.#builders;
+    if (count !== builders.length || this.finished) {
+      if (count !== TRAILER || this.finished) throw this.#broken(`a row of ${count} columns`);
+      this.finished = true;
+      return;
+    }
+    const types = this.#types;
+    let at = start + 2;
+    for (let i = 0; i < count; i++) {
+      const length = int32(b, at);
+      at += 4;
+      if (length < 0) builders[i]!.appendNull();
+      else {
+        const outcome = appendBinary(builders[i]!, types[i]!, b, at, at + length);
+        if (outcome !== Outcome.done) this.#failed(outcome, i);
+        at += length;
+      }
+    }
+    if (at !== end) throw this.#broken("a row of another length");
+    this.rows++;
+  }
+
+  #header(b: Uint8Array, start: number): void {
+    for (let i = 0; i < SIGNATURE.length; i++)
+      if (b[start + i] !== SIGNATURE[i]) throw this.#broken("another signature");
+    // The upper half of the flags is for what a reader must know (OIDs, long ago).
+    if (int16(b, start + SIGNATURE.length) !== 0) throw this.#broken("flags that are not known");
+    this.#headerSeen = true;
+  }
+
+  #failed(outcome: Outcome, column: number): void {
+    if (outcome !== Outcome.unrepresentable || !this.#nullInstead)
+      throw valueError(outcome, this.#schema, column, null);
+    this.#builders[column]!.appendNull();
+  }
+
+  /** Adds to the carried row what it misses, step by step as its lengths become known, and decodes it when it is whole. */
+  #completeCarried(bytes: Uint8Array, start: number, end: number): number {
+    let at = start;
+    for (;;) {
+      const unitEnd = this.#unitEnd(this.#carry, 0, this.#carryBytes);
+      if (unitEnd >= 0) {
+        this.#carryBytes = 0;
+        this.#unit(this.#carry, 0, unitEnd);
+        return at;
+      }
+      if (at === end) return at;
+      const take = Math.min(-unitEnd, end - at);
+      this.#keep(bytes, at, at + take);
+      at += take;
+    }
+  }
+
+  #keep(bytes: Uint8Array, start: number, end: number): void {
+    const need = this.#carryBytes + end - start;
+    if (need > this.#carry.byteLength) {
+      const grown = new Uint8Array(Math.max(need, this.#carry.byteLength * 2));
+      grown.set(this.#carry.subarray(0, this.#carryBytes));
+      this.#carry = grown;
+    }
+    this.#carry.set(bytes.subarray(start, end), this.#carryBytes);
+    this.#carryBytes += end - start;
+  }
+
+  #broken(what: string): MillraceError {
+    return new MillraceError("DECODE_FAILED", `the COPY stream of ${this.#schema.id} has ${what}`, {
+      place: { table: this.#schema.id },
+    });
   }
 }
