@@ -1,0 +1,121 @@
+import type { LazySession, Row, Session } from "./connection.ts";
+
+/** A column as the catalog has it, in the order of `attnum`; dropped ones are left out. */
+export interface CatalogColumn {
+  readonly name: string;
+  readonly typeOid: number;
+  readonly typmod: number;
+  /** The type that its values follow, through domains. */
+  readonly baseOid: number;
+  readonly baseTypmod: number;
+  /** Qualified unless built in, since sessions have no other search path: it can stand in a statement. */
+  readonly sourceType: string;
+  /** Qualified and quoted; null: the type has none. */
+  readonly collation: string | null;
+  readonly generated: boolean;
+  /** Rows from before the column was added have `missing`, in the type's text form, without having been rewritten. */
+  readonly hasMissing: boolean;
+  readonly missing: string | null;
+  /** New rows get a value by themselves: a default, its domain's default, or an identity. */
+  readonly hasDefault: boolean;
+}
+
+export interface CatalogKey {
+  readonly columns: readonly string[];
+  /** Of which the replica identity can be: checked at once, over a B-tree. */
+  readonly usable: boolean;
+  /** Where the operators that order its columns live: not to be found by name otherwise (`citext`). */
+  readonly operatorSchemas: readonly string[];
+}
+
+/** `relreplident`, or `other-index` for an index that is not the primary key's. */
+export type ReplicaIdentity = "default" | "nothing" | "full" | "key-index" | "other-index";
+
+export interface CatalogTable {
+  readonly oid: number;
+  readonly namespace: string;
+  readonly name: string;
+  readonly kind: "table" | "partitioned" | "foreign";
+  readonly persistence: "permanent" | "unlogged" | "temporary";
+  readonly identity: ReplicaIdentity;
+  readonly key: CatalogKey | null;
+  readonly columns: readonly CatalogColumn[];
+}
+
+/** The type that a column's values follow; a domain over a domain takes its modifier from the innermost. */
+const BASE_TYPE = `
+  WITH RECURSIVE base(oid, typmod, typdefault, depth) AS (
+    SELECT a.atttypid, a.atttypmod, NULL::text, 0
+    UNION ALL
+    SELECT t.typbasetype, t.typtypmod, coalesce(base.typdefault, t.typdefault), depth + 1
+    FROM base JOIN pg_type t ON t.oid = base.oid WHERE t.typtype = 'd')
+  SELECT * FROM base ORDER BY depth DESC LIMIT 1`;
+
+const COLUMNS = `
+  SELECT json_agg(json_build_object(
+    'name', a.attname, 'typeOid', a.atttypid, 'typmod', a.atttypmod, 'baseOid', base.oid, 'baseTypmod', base.typmod,
+    'sourceType', format_type(a.atttypid, a.atttypmod),
+    'collation', (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
+                  FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation),
+    'generated', a.attgenerated <> '',
+    'hasMissing', a.atthasmissing, 'missing', array_to_string(a.attmissingval, ''),
+    'hasDefault', a.atthasdef OR a.attidentity <> '' OR base.typdefault IS NOT NULL) ORDER BY a.attnum)
+  FROM pg_attribute a CROSS JOIN LATERAL (${BASE_TYPE}) base
+  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped`;
+
+const KEY = `
+  SELECT json_build_object(
+    'columns', (SELECT json_agg(a.attname ORDER BY k.ord)
+                FROM unnest(i.indkey) WITH ORDINALITY k(attnum, ord)
+                JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.ord <= i.indnkeyatts),
+    'usable', i.indimmediate AND i.indisvalid AND am.amname = 'btree',
+    'operatorSchemas', (SELECT json_agg(DISTINCT opn.nspname)
+                        FROM unnest(i.indclass) class(oid) JOIN pg_opclass opc ON opc.oid = class.oid
+                        JOIN pg_amop amop ON amop.amopfamily = opc.opcfamily
+                          AND amop.amoplefttype = opc.opcintype AND amop.amoprighttype = opc.opcintype
+                        JOIN pg_operator op ON op.oid = amop.amopopr JOIN pg_namespace opn ON opn.oid = op.oprnamespace))
+  FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am am ON am.oid = ic.relam
+  WHERE i.indrelid = c.oid AND i.indisprimary`;
+
+/** As SQL over `pg_class c`: the word for what UPDATE and DELETE log of the old row. */
+export const IDENTITY = `
+  CASE c.relreplident WHEN 'd' THEN 'default' WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing'
+    ELSE coalesce((SELECT CASE WHEN i.indisprimary THEN 'key-index' ELSE 'other-index' END
+                   FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident), 'nothing') END`;
+
+export const KIND = `CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned' ELSE 'foreign' END`;
+
+export const PERSISTENCE = `CASE c.relpersistence WHEN 'p' THEN 'permanent' WHEN 'u' THEN 'unlogged' ELSE 'temporary' END`;
+
+/** One column `found`: a `CatalogTable` as JSON for each table that `condition` (over `c` and `n`) lets through. */
+export function catalogQuery(condition: string): string {
+  return `
+    SELECT json_build_object(
+      'oid', c.oid, 'namespace', n.nspname, 'name', c.relname, 'kind', ${KIND}, 'persistence', ${PERSISTENCE},
+      'identity', ${IDENTITY}, 'key', (${KEY}), 'columns', coalesce((${COLUMNS}), '[]')) AS found
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'f') AND ${condition} ORDER BY n.nspname, c.relname`;
+}
+
+export function catalogTables(rows: readonly Row[]): readonly CatalogTable[] {
+  return rows.map((row) => row["found"] as CatalogTable);
+}
+
+export async function tablesByOid(
+  session: Session,
+  oids: readonly number[],
+  signal: AbortSignal,
+): Promise<readonly CatalogTable[]> {
+  return catalogTables(await session.query<Row>(catalogQuery("c.oid = ANY($1::oid[])"), [oids], signal));
+}
+
+export async function tableByName(
+  sessions: LazySession,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<CatalogTable | null> {
+  const session = await sessions.get(signal);
+  const found = await session.query<Row>(catalogQuery("n.nspname = $1 AND c.relname = $2"), [namespace, name], signal);
+  return catalogTables(found)[0] ?? null;
+}

@@ -1,0 +1,178 @@
+import pg from "pg";
+import { MillraceError } from "../../core/errors.ts";
+import type { PostgresOptions } from "./config.ts";
+import { statementError } from "./server-error.ts";
+
+/**
+ * Text and keys of values follow these settings, in the walsender as in a SELECT; a role or database that has others
+ * would give other bytes. The empty search path makes type names come out qualified. `row_security=off` makes a SELECT
+ * that a policy would cut down fail.
+ */
+const PINNED: Readonly<Record<string, string>> = {
+  datestyle: "ISO",
+  intervalstyle: "postgres",
+  bytea_output: "hex",
+  extra_float_digits: "3",
+  TimeZone: "UTC",
+  lc_monetary: "C",
+  client_encoding: "UTF8",
+  standard_conforming_strings: "on",
+  search_path: "pg_catalog",
+  row_security: "off",
+  jit: "off",
+  idle_in_transaction_session_timeout: "0",
+};
+
+const KEEP_ALIVE_MS = 10_000;
+
+/** What every connection to the source is made with. `statementTimeoutMs` 0: a statement may take as long as it takes. */
+export function clientConfig(options: PostgresOptions, statementTimeoutMs: number): pg.ClientConfig {
+  const settings = { ...PINNED, statement_timeout: String(statementTimeoutMs) };
+  return {
+    host: options.hostname,
+    port: options.port,
+    user: options.username,
+    password: options.password,
+    database: options.database,
+    ssl: options.ssl === "disable" ? false : { rejectUnauthorized: options.ssl === "verify" },
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
+    application_name: `millrace ${options.pipeline}`.slice(0, 63),
+    options: Object.entries(settings)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(" "),
+  };
+}
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** One connection. Once it broke, or was cut by an abort, it is of no further use. */
+export class Session implements AsyncDisposable {
+  readonly client: pg.Client;
+  readonly #options: PostgresOptions;
+  #broken: MillraceError | null = null;
+
+  private constructor(options: PostgresOptions, client: pg.Client) {
+    this.#options = options;
+    this.client = client;
+    client.on("error", (error) => {
+      this.#broken ??= statementError(options, error);
+    });
+    client.on("end", () => {
+      this.#broken ??= new MillraceError("SOURCE_CONNECTION_LOST", "the connection to the source was closed");
+    });
+  }
+
+  static async open(options: PostgresOptions, signal: AbortSignal, statementTimeoutMs = 0): Promise<Session> {
+    signal.throwIfAborted();
+    const client = new pg.Client(clientConfig(options, statementTimeoutMs));
+    const session = new Session(options, client);
+    try {
+      await abortable(signal, client.connect(), () => session.destroy());
+    } catch (error) {
+      session.destroy();
+      throw signal.aborted ? error : statementError(options, error);
+    }
+    return session;
+  }
+
+  get broken(): boolean {
+    return this.#broken !== null;
+  }
+
+  /** The rows of one statement. An abort cuts the connection. */
+  async query<R extends object>(sql: string, values: readonly unknown[], signal: AbortSignal): Promise<readonly R[]> {
+    const result = await this.#run(this.client.query<R & pg.QueryResultRow>(sql, [...values]), signal);
+    return result.rows;
+  }
+
+  /** The rows of each statement of a script, in one round trip. After an error the transaction it began is rolled back. */
+  async script(sql: string, signal: AbortSignal): Promise<readonly (readonly Row[])[]> {
+    let results: pg.QueryResult[];
+    try {
+      const answer: unknown = await this.#run(this.client.query(sql), signal);
+      results = Array.isArray(answer) ? (answer as pg.QueryResult[]) : [answer as pg.QueryResult];
+    } catch (error) {
+      if (!this.broken) await this.#run(this.client.query("ROLLBACK"), signal);
+      throw error;
+    }
+    return results.map((result) => result.rows as Row[]);
+  }
+
+  async #run<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await abortable(signal, work, () => this.destroy());
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw this.#broken ?? statementError(this.#options, error);
+    }
+  }
+
+  /** Cuts the connection without a word: the server rolls back, and ends a COPY at its next write. */
+  destroy(): void {
+    this.#broken ??= new MillraceError("SOURCE_CONNECTION_LOST", "the connection to the source was cut");
+    socketOf(this.client).destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.broken) this.destroy();
+    else await this.client.end().catch(() => undefined);
+  }
+}
+
+/** `pg` keeps its socket out of its types, although its own copy streams live from it. */
+export function socketOf(client: pg.Client): import("node:net").Socket {
+  return (client as unknown as { connection: { stream: import("node:net").Socket } }).connection.stream;
+}
+
+/** `work`, or the signal's reason as soon as it is aborted; `cut` then ends what would go on. */
+async function abortable<T>(signal: AbortSignal, work: Promise<T>, cut: () => void): Promise<T> {
+  if (signal.aborted) {
+    work.catch(() => undefined);
+    cut();
+    throw signal.reason as Error;
+  }
+  let onAbort: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = (): void => {
+      cut();
+      reject(signal.reason as Error);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/**
+ * A connection that is made when it is first needed, and made again after it broke. Statements on it run one after
+ * another; an abort takes the connection from all of them, so those that are stopped apart from each other use
+ * different ones.
+ */
+export class LazySession implements AsyncDisposable {
+  readonly #options: PostgresOptions;
+  readonly #statementTimeoutMs: number;
+  #session: Promise<Session> | null = null;
+
+  constructor(options: PostgresOptions, statementTimeoutMs: number) {
+    this.#options = options;
+    this.#statementTimeoutMs = statementTimeoutMs;
+  }
+
+  async get(signal: AbortSignal): Promise<Session> {
+    const current = await this.#session?.catch(() => null);
+    if (current !== undefined && current !== null && !current.broken) return current;
+    this.#session = Session.open(this.#options, signal, this.#statementTimeoutMs);
+    return this.#session;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const session = await this.#session?.catch(() => null);
+    this.#session = null;
+    await session?.[Symbol.asyncDispose]();
+  }
+}

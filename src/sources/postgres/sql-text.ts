@@ -1,0 +1,45 @@
+import type { ChunkRange, KeyBound } from "../../core/chunk.ts";
+import { MillraceError } from "../../core/errors.ts";
+import { keyColumns, quoteIdentifier, type ColumnSchema, type TableSchema } from "../../core/table-schema.ts";
+
+/** Sessions run with `standard_conforming_strings`, so a backslash is itself. */
+export function quoteLiteral(text: string): string {
+  if (text.includes("\0")) throw new MillraceError("INTERNAL", "a text with a NUL has no place in a statement");
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** Qualified and quoted, for a statement. */
+export function tableName(schema: { readonly namespace: string; readonly name: string }): string {
+  return `${quoteIdentifier(schema.namespace)}.${quoteIdentifier(schema.name)}`;
+}
+
+/** The key's columns, `"a", "b"`, each followed by `suffix`. */
+export function keyList(schema: TableSchema, suffix = ""): string {
+  return keyColumns(schema)
+    .map((column) => quoteIdentifier(column.name) + suffix)
+    .join(", ");
+}
+
+/**
+ * A value of a column from its text form: the literal is read by the type's input function, the inverse of the output
+ * function that printed it, and compares in the column's own collation.
+ */
+export function columnLiteral(column: ColumnSchema, text: string): string {
+  const value = `${quoteLiteral(text)}::${column.sourceType}`;
+  return column.collation === null ? value : `(${value} COLLATE ${column.collation})`;
+}
+
+export function keyLiteral(schema: TableSchema, key: KeyBound): string {
+  const columns = keyColumns(schema);
+  if (key.length !== columns.length) throw new MillraceError("INTERNAL", `a key of ${schema.id} has another length`);
+  return columns.map((column, i) => columnLiteral(column, key[i]!)).join(", ");
+}
+
+/** `WHERE` of a range, in the row comparison that a key index answers by itself; empty for all rows. */
+export function rangeCondition(schema: TableSchema, range: ChunkRange): string {
+  const keys = keyList(schema);
+  const conditions: string[] = [];
+  if (range.lower !== null) conditions.push(`(${keys}) > (${keyLiteral(schema, range.lower)})`);
+  if (range.upper !== null) conditions.push(`(${keys}) <= (${keyLiteral(schema, range.upper)})`);
+  return conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+}
