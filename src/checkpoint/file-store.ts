@@ -1,20 +1,218 @@
+import { rename, rm, readdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { Ambient } from "../core/ambient.ts";
 import type { CheckpointStore, StoredEpochs } from "../core/checkpoint-store.ts";
 import { MillraceError } from "../core/errors.ts";
+import { applyEpoch, type CommittedRecord, type EpochRecord } from "../core/record.ts";
+import { makeFolder, syncFolder, UNFINISHED, writeDurably } from "./durable-file.ts";
+import { encodeFile, type FileKind } from "./epoch-file.ts";
+import { fileName, listFolder, loadFolder, type LoadedFile, type LoadedFolder } from "./epoch-folder.ts";
+import { fileFailure, systemCode } from "./file-failure.ts";
+import { takeLock, type ProcessLock } from "./process-lock.ts";
+
+/** A new base is written when there are so many epochs behind the last one … */
+const EPOCH_FILES_MAX = 64;
+/** … or when they have so many bytes, and as many as the last base: so the bases cost no more than the epochs do. */
+const EPOCH_BYTES_MAX = 1 << 20;
 
 /**
- * Keeps a pipeline's checkpoint in files under `<folder>/<pipeline>/`. `pid` is this process's own id, for the lock.
+ * Keeps a pipeline's checkpoint in files under `<folder>/<pipeline>/`, in the form of `epoch-folder.ts`. `pid` is this
+ * process's own id, for the lock.
  */
 export function createFileStore(folder: string, pipeline: string, pid: number, ambient: Ambient): CheckpointStore {
-  throw new MillraceError("INTERNAL", `not built yet: ${folder} ${pipeline} ${pid} ${ambient.clock.nowMs()}`);
+  return new FileStore(join(folder, folderName(pipeline)), pipeline, pid, ambient);
 }
 
+/** A pipeline's name as one plain folder name, different for different names. */
+export function folderName(pipeline: string): string {
+  return encodeURIComponent(pipeline).replace(/^\./, "%2E");
+}
+
+/** What is in memory of a store that was opened. */
+interface OpenState {
+  readonly lock: ProcessLock;
+  /** 0: nothing was ever stored. */
+  readonly generation: number;
+  readonly base: LoadedFile | null;
+  /** The epochs behind the base, oldest first. */
+  readonly epochs: readonly LoadedFile[];
+  /** The record before `newest`: what the next base holds, since it is surely committed. */
+  readonly before: CommittedRecord | null;
+  readonly newest: CommittedRecord | null;
+}
+
+class FileStore implements CheckpointStore {
+  readonly #folder: string;
+  readonly #pipeline: string;
+  readonly #pid: number;
+  readonly #ambient: Ambient;
+  #state: OpenState | null = null;
+
+  constructor(folder: string, pipeline: string, pid: number, ambient: Ambient) {
+    this.#folder = folder;
+    this.#pipeline = pipeline;
+    this.#pid = pid;
+    this.#ambient = ambient;
+  }
+
+  async open(): Promise<StoredEpochs | null> {
+    if (this.#state !== null) throw new MillraceError("INTERNAL", "the checkpoint store is already open");
+    await makeFolder(this.#folder);
+    const lock = await takeLock(this.#folder, this.#pid);
+    try {
+      const loaded = await loadFolder(this.#folder, this.#pipeline, await listFolder(this.#folder));
+      await this.#removeLeftovers(loaded);
+      if (loaded?.torn)
+        this.#ambient.logger.warn("newest checkpoint file is damaged, using the one before", {
+          file: loaded.torn.path,
+          why: loaded.torn.why,
+          epoch: loaded.stored.newest.epoch,
+        });
+      this.#state = openState(lock, loaded);
+      return loaded?.stored ?? null;
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  async put(record: EpochRecord): Promise<void> {
+    const state = this.#opened();
+    const { newest } = state;
+    const next = (newest?.epoch ?? 0) + 1;
+    if (record.pipeline !== this.#pipeline)
+      throw new MillraceError("INTERNAL", `a record of pipeline ${record.pipeline} in the store of ${this.#pipeline}`);
+    if (newest !== null && newest.token > record.token) throw fenced(`its token is ${newest.token}`, record);
+    if (record.epoch !== next) throw fenced(`its next epoch is ${next}`, record);
+    const generation = Math.max(state.generation, 1);
+    const bytes = await this.#write(generation, "epoch", record);
+    const epochs = [...state.epochs, { epoch: record.epoch, bytes }];
+    this.#state = { ...state, generation, epochs, before: newest, newest: applyEpoch(newest, record) };
+  }
+
+  async confirm(epoch: number): Promise<void> {
+    const { newest } = this.#opened();
+    if (newest?.epoch !== epoch)
+      throw new MillraceError("INTERNAL", `epoch ${epoch} is confirmed while the store is at ${newest?.epoch ?? 0}`);
+    await this.#compact();
+  }
+
+  async reset(record: CommittedRecord): Promise<void> {
+    const state = this.#opened();
+    if (state.newest !== null && state.newest.token > record.token)
+      throw fenced(`its token is ${state.newest.token}`, record);
+    const generation = state.generation + 1;
+    const bytes = await this.#write(generation, "base", record);
+    const base = { epoch: record.epoch, bytes };
+    this.#state = { ...state, generation, base, epochs: [], before: record, newest: record };
+    this.#ambient.failpoint("checkpoint.base-written");
+    const old = await listFolder(this.#folder);
+    await this.#remove(old.filter((name) => name.generation < generation).map(fileName));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const lock = this.#state?.lock;
+    this.#state = null;
+    await lock?.release();
+  }
+
+  #opened(): OpenState {
+    if (this.#state === null) throw new MillraceError("INTERNAL", "the checkpoint store is not open");
+    return this.#state;
+  }
+
+  async #write(generation: number, kind: FileKind, record: CommittedRecord): Promise<number> {
+    const { epoch, token, parts } = record;
+    const content = encodeFile({ kind, pipeline: this.#pipeline, epoch, token, parts });
+    await writeDurably(this.#folder, fileName({ generation, kind, epoch }), content, this.#ambient.failpoint);
+    return content.byteLength;
+  }
+
+  /** The base holds the epoch before the newest: the newest stays a file of its own, so that there is one to go back to. */
+  async #compact(): Promise<void> {
+    const state = this.#opened();
+    const { generation, epochs, before } = state;
+    const bytes = epochs.reduce((sum, file) => sum + file.bytes, 0);
+    const full = epochs.length > EPOCH_FILES_MAX || bytes > Math.max(EPOCH_BYTES_MAX, state.base?.bytes ?? 0);
+    if (!full || epochs.length < 2 || before === null) return;
+    const base = { epoch: before.epoch, bytes: await this.#write(generation, "base", before) };
+    this.#ambient.failpoint("checkpoint.base-written");
+    this.#state = { ...state, base, epochs: epochs.slice(-1) };
+    const old = epochs.slice(0, -1).map(({ epoch }) => fileName({ generation, kind: "epoch", epoch }));
+    if (state.base !== null) old.push(fileName({ generation, kind: "base", epoch: state.base.epoch }));
+    await this.#remove(old);
+  }
+
+  async #removeLeftovers(loaded: LoadedFolder | null): Promise<void> {
+    const names = await readdir(this.#folder);
+    await this.#remove([...(loaded?.leftovers ?? []), ...names.filter((name) => name.endsWith(UNFINISHED))]);
+  }
+
+  /** What counts instead is durable, so nothing depends on when these are gone. */
+  async #remove(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      const path = join(this.#folder, name);
+      try {
+        await rm(path, { force: true });
+      } catch (error) {
+        throw fileFailure(error, path);
+      }
+    }
+  }
+}
+
+function openState(lock: ProcessLock, loaded: LoadedFolder | null): OpenState {
+  if (loaded === null) return { lock, generation: 0, base: null, epochs: [], before: null, newest: null };
+  const { generation, base, epochs, stored } = loaded;
+  return { lock, generation, base, epochs, before: stored.confirmed, newest: stored.newest };
+}
+
+function fenced(what: string, record: CommittedRecord): MillraceError {
+  return new MillraceError(
+    "FENCED",
+    `the checkpoint store has gone on without this run: ${what}, not that of epoch ${record.epoch} with token ${record.token}`,
+  );
+}
+
+/** Bounds how often a reader begins anew because the pipeline it looks at just renamed or removed a file. */
+const READS_MAX = 20;
+
 /** What a store holds, read without its lock, for `status` while the pipeline runs. */
-export function readStore(folder: string, pipeline: string): Promise<StoredEpochs | null> {
-  throw new MillraceError("INTERNAL", `not built yet: ${folder} ${pipeline}`);
+export async function readStore(folder: string, pipeline: string): Promise<StoredEpochs | null> {
+  const path = join(folder, folderName(pipeline));
+  let listed = await listFolder(path);
+  for (let read = 1; ; read++) {
+    const seen = listed.map(fileName).sort().join();
+    try {
+      return (await loadFolder(path, pipeline, listed))?.stored ?? null;
+    } catch (error) {
+      // A file that is missing or torn counts only where the folder has stood still meanwhile.
+      listed = await listFolder(path);
+      if (read === READS_MAX || listed.map(fileName).sort().join() === seen) throw error;
+    }
+  }
 }
 
 /** Takes a pipeline's checkpoint away. Fails with `CHECKPOINT_LOCKED` while a living process has it. */
-export function removeStore(folder: string, pipeline: string, pid: number): Promise<void> {
-  throw new MillraceError("INTERNAL", `not built yet: ${folder} ${pipeline} ${pid}`);
+export async function removeStore(folder: string, pipeline: string, pid: number): Promise<void> {
+  const name = folderName(pipeline);
+  const path = join(folder, name);
+  // Renamed first, so that a crash in between leaves all of it or nothing. No pipeline's folder begins with a dot.
+  const removed = join(folder, `.removed-${name}`);
+  try {
+    await rm(removed, { recursive: true, force: true });
+    await readdir(path);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return;
+    throw fileFailure(error, path);
+  }
+  const lock = await takeLock(path, pid);
+  try {
+    await rename(path, removed);
+    await syncFolder(folder);
+    await rm(removed, { recursive: true, force: true });
+  } catch (error) {
+    await lock.release();
+    throw fileFailure(error, path);
+  }
 }

@@ -1,0 +1,35 @@
+import { MillraceError } from "../core/errors.ts";
+
+/** The error code that Node gives a failed call of the file system: `ENOENT`. */
+export function systemCode(error: unknown): string | null {
+  const code = error instanceof Error && "code" in error ? error.code : null;
+  return typeof code === "string" ? code : null;
+}
+
+/** A failed call on a path of the store, as an error an operator can act on. */
+export function fileFailure(error: unknown, path: string): MillraceError {
+  if (error instanceof MillraceError) return error;
+  const system = systemCode(error);
+  switch (system) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new MillraceError("CHECKPOINT_DISK_FULL", `no space is left to write the checkpoint file ${path}`, {
+        place: { file: path },
+        cause: error,
+      });
+    case "EACCES":
+    case "EPERM":
+      return unwritable(`this user may not read and write ${path}`, path, error);
+    case "EROFS":
+      return unwritable(`${path} is on a read-only file system`, path, error);
+    case "ENOTDIR":
+    case "EEXIST":
+      return unwritable(`${path} cannot be a folder, because a file stands in its way`, path, error);
+    default:
+      return unwritable(`the checkpoint file ${path} cannot be used (${system ?? String(error)})`, path, error);
+  }
+}
+
+function unwritable(message: string, path: string, cause: unknown): MillraceError {
+  return new MillraceError("CHECKPOINT_UNWRITABLE", message, { place: { file: path }, cause });
+}
