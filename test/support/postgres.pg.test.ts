@@ -50,7 +50,7 @@ describe("a private PostgreSQL server", () => {
       const client = new pg.Client(clientConfig(server, "postgres"));
       await client.connect();
       try {
-        return (await client.query(sql)).rows;
+        return (await client.query<Record<string, unknown>>(sql)).rows;
       } finally {
         await client.end();
       }

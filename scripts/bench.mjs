@@ -1,0 +1,9 @@
+// `npm run bench -- NAME`: installs and builds what is missing, then measures.
+import { become, checkNode, ensureBuilt, ensureInstalled, orExit } from "./setup.mjs";
+
+orExit(() => {
+  checkNode();
+  ensureInstalled();
+  ensureBuilt();
+});
+become("dist/bench/main.js", process.argv.slice(2));

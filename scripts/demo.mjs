@@ -1,0 +1,9 @@
+// `npm run demo`: installs and builds what is missing, then runs the demo.
+import { become, checkNode, ensureBuilt, ensureInstalled, orExit } from "./setup.mjs";
+
+orExit(() => {
+  checkNode();
+  ensureInstalled();
+  ensureBuilt();
+});
+become("dist/demo/main.js", process.argv.slice(2));
