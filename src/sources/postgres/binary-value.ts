@@ -91,7 +91,10 @@ function appendTimestamp(builder: ColumnBuilder, type: CellType, high: number, l
   const lowSum = (low >>> 0) + EPOCH_MICROS_LOW;
   const highSum = high + EPOCH_MICROS_HIGH + (lowSum >= TWO_32 ? 1 : 0);
   // Past the year 294,246 microseconds since 1970 leave 64 bits.
-  return highSum > INT32_MAX ? Outcome.unrepresentable : append64(builder, highSum, lowSum | 0);
+  // (The last microsecond of them stands for infinity.)
+  return highSum > INT32_MAX || (highSum === INT32_MAX && (lowSum | 0) === -1)
+    ? Outcome.unrepresentable
+    : append64(builder, highSum, lowSum | 0);
 }
 
 function appendDate(builder: ColumnBuilder, type: CellType, days: number): Outcome {

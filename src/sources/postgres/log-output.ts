@@ -1,0 +1,157 @@
+import type { MillraceError } from "../../core/errors.ts";
+import type { LogItem } from "../../core/line.ts";
+import type { TableSchema } from "../../core/table-schema.ts";
+import { LogQueue } from "./log-queue.ts";
+import { OpenBatch } from "./open-batch.ts";
+import type { PgPosition, PgTransaction } from "./position.ts";
+import type { TableLog } from "./table-log.ts";
+
+/** All open batches together may hold so many times the bytes of one: many tables in one large transaction. */
+const OPEN_BATCHES_MAX = 4;
+
+/**
+ * Puts decoded rows into items, in an order that the line allows (`core/line.ts`). One batch a table stays open over
+ * many transactions; what closes of the present transaction is held back to its end, or until its bytes are too many.
+ */
+export class LogOutput {
+  readonly #batchBytesMax: number;
+  readonly #queue = new LogQueue();
+  /** Tables with an open batch, by their first row. */
+  readonly #open = new Set<TableLog>();
+  #openBytes = 0;
+  #position: PgPosition;
+  #commitTimeMs: number | null = null;
+  /** Between Begin and Commit, also of a transaction that is passed over. */
+  #inTransaction = false;
+  /** Rows of the present transaction may have been taken already: nothing can be put before them. */
+  #beyondRecall = false;
+  #flushAtCommit = false;
+
+  constructor(from: PgPosition, batchBytesMax: number) {
+    this.#position = from;
+    this.#batchBytesMax = batchBytesMax;
+  }
+
+  get heldBytes(): number {
+    return this.#openBytes + this.#queue.bytes;
+  }
+
+  get hasItems(): boolean {
+    return this.#queue.hasReady;
+  }
+
+  take(): LogItem[] {
+    return this.#queue.take();
+  }
+
+  begin(): void {
+    this.#inTransaction = true;
+    this.#beyondRecall = false;
+  }
+
+  /** `commitTimeMs` is null for a transaction that was passed over. */
+  commit(position: PgPosition, commitTimeMs: number | null): void {
+    this.#inTransaction = false;
+    this.#commitTimeMs = commitTimeMs ?? this.#commitTimeMs;
+    this.moveTo(position);
+    this.#queue.release();
+    if (this.#flushAtCommit) this.flush();
+  }
+
+  /** Everything up to there has been given to us, and no transaction is open. */
+  moveTo(position: PgPosition): void {
+    if (position.lsn > this.#position.lsn) this.#position = position;
+  }
+
+  flush(): void {
+    this.#flushAtCommit = this.#inTransaction;
+    if (this.#inTransaction) return;
+    for (const table of this.#open) this.#queue.push({ kind: "rows", batch: this.#take(table).close() });
+    this.#progress();
+  }
+
+  #progress(): void {
+    this.#queue.push({ kind: "progress", position: this.#position, commitTimeMs: this.#commitTimeMs });
+  }
+
+  batch(table: TableLog): OpenBatch {
+    if (table.batch !== null) return table.batch;
+    this.#open.add(table);
+    table.batch = new OpenBatch(table.schema);
+    return table.batch;
+  }
+
+  /** A change of that many bytes was written to the table's batch. */
+  grew(table: TableLog, bytes: number): void {
+    table.bytesBound += bytes;
+    this.#openBytes += bytes;
+    if (table.bytesBound > this.#batchBytesMax) this.#measure(table);
+    if (this.#openBytes > this.#batchBytesMax * OPEN_BATCHES_MAX) for (const other of this.#open) this.#send(other);
+  }
+
+  /** Text is longer than most of what it becomes: only where the bound is reached the exact figure is worth its price. */
+  #measure(table: TableLog): void {
+    const bytes = table.batch!.usedBytes;
+    if (bytes * 2 > this.#batchBytesMax) this.#send(table);
+    else {
+      this.#openBytes += bytes - table.bytesBound;
+      table.bytesBound = bytes;
+    }
+  }
+
+  /** Lets a batch go for its size, and what is held back before it. */
+  #send(table: TableLog): void {
+    this.#queue.release();
+    this.#beyondRecall = true;
+    this.#queue.push({ kind: "rows", batch: this.#take(table).close() });
+  }
+
+  /** The open batch, which is no longer. */
+  #take(table: TableLog): OpenBatch {
+    const batch = table.batch!;
+    table.batch = null;
+    this.#openBytes -= table.bytesBound;
+    table.bytesBound = 0;
+    this.#open.delete(table);
+    return batch;
+  }
+
+  /** Closes a table's batch, if it has one; rows of this transaction stay in hand. */
+  #close(table: TableLog, transaction: PgTransaction): void {
+    if (table.batch === null) return;
+    const batch = this.#take(table);
+    if (batch.length === 0) return;
+    if (batch.lastTransaction !== transaction) {
+      this.#queue.push({ kind: "rows", batch: batch.close() });
+      return;
+    }
+    const [earlier, present] = batch.closeInTwo();
+    if (earlier !== null) this.#queue.push({ kind: "rows", batch: earlier });
+    this.#queue.hold({ kind: "rows", batch: present });
+  }
+
+  truncate(table: TableLog, transaction: PgTransaction): void {
+    this.#close(table, transaction);
+    this.#queue.hold({ kind: "truncate", table: table.schema.id, transaction });
+  }
+
+  /** Everything of the table stands before its stop. A row that was begun is not part of it. */
+  stop(table: TableLog, transaction: PgTransaction, error: MillraceError): void {
+    table.ended = true;
+    this.#close(table, transaction);
+    this.#queue.hold({ kind: "stop", table: table.schema.id, error });
+  }
+
+  /**
+   * Puts the new schema before everything of this transaction, with all earlier transactions complete before it. False:
+   * rows of this transaction have been let go, so that there is no such place any more.
+   */
+  changeSchema(table: TableLog, schema: TableSchema, transaction: PgTransaction): boolean {
+    if (this.#beyondRecall) return false;
+    for (const other of this.#open) this.#close(other, transaction);
+    this.#progress();
+    this.#queue.push({ kind: "schema", schema, transaction });
+    table.schema = schema;
+    return true;
+  }
+}

@@ -1,0 +1,43 @@
+import { itemBytes, type LogItem } from "../../core/line.ts";
+
+/**
+ * Items on their way out. Those of the transaction that is still open are held back where they can be, so that a schema
+ * change later in it can be put before all of them, as the line wants it.
+ */
+export class LogQueue {
+  #ready: LogItem[] = [];
+  #held: LogItem[] = [];
+  /** Of all items in it. */
+  bytes: number = 0;
+
+  get hasReady(): boolean {
+    return this.#ready.length > 0;
+  }
+
+  /** May be taken at once. */
+  push(item: LogItem): void {
+    this.#ready.push(item);
+    this.bytes += itemBytes(item);
+  }
+
+  /** May be taken after `release`. */
+  hold(item: LogItem): void {
+    this.#held.push(item);
+    this.bytes += itemBytes(item);
+  }
+
+  /** Lets go what is held; says whether there was anything. */
+  release(): boolean {
+    if (this.#held.length === 0) return false;
+    this.#ready = this.#ready.length === 0 ? this.#held : [...this.#ready, ...this.#held];
+    this.#held = [];
+    return true;
+  }
+
+  take(): LogItem[] {
+    const items = this.#ready;
+    this.#ready = [];
+    for (const item of items) this.bytes -= itemBytes(item);
+    return items;
+  }
+}

@@ -1,0 +1,16 @@
+import type { TableSchema } from "../../core/table-schema.ts";
+import type { OpenBatch } from "./open-batch.ts";
+
+/** A delivered table, as the decoder keeps it. */
+export class TableLog {
+  schema: TableSchema;
+  /** Nothing more of it is delivered. */
+  ended: boolean = false;
+  batch: OpenBatch | null = null;
+  /** No less than the bytes of `batch`; cheap to keep, unlike the exact figure. */
+  bytesBound: number = 0;
+
+  constructor(schema: TableSchema) {
+    this.schema = schema;
+  }
+}
