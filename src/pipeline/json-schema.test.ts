@@ -1,0 +1,43 @@
+import { readFile } from "node:fs/promises";
+import { expect, test } from "vitest";
+import { parse } from "yaml";
+import { pipelineJsonSchema, pipelineSchemaFile } from "./json-schema.ts";
+import { parsePipeline } from "./parse.ts";
+
+const config = (name: string): Promise<string> => readFile(new URL(`../../config/${name}`, import.meta.url), "utf8");
+
+test("config/pipeline.schema.json is the schema of the code (`npm run schema` writes it)", async () => {
+  expect(await config("pipeline.schema.json")).toBe(pipelineSchemaFile());
+});
+
+test("every option in the schema has a description", () => {
+  const bare: string[] = [];
+  const visit = (schema: unknown, path: string): void => {
+    if (typeof schema !== "object" || schema === null) return;
+    const { properties, oneOf } = schema as { properties?: object; oneOf?: object[] };
+    for (const inner of oneOf ?? []) visit(inner, path);
+    for (const [name, property] of Object.entries(properties ?? {})) {
+      if (!("description" in property) && name !== "type") bare.push(`${path}/${name}`);
+      visit(property, `${path}/${name}`);
+    }
+  };
+  visit(pipelineJsonSchema(), "");
+  expect(bare).toEqual([]);
+});
+
+test("the example file is valid, and names the schema for editors", async () => {
+  const text = await config("postgres-to-duckdb.yaml");
+  expect(text.split("\n")[0]).toBe("# yaml-language-server: $schema=./pipeline.schema.json");
+  expect(Object.keys(parse(text) as object)).toEqual(["source", "sink", "pipeline"]);
+  const spec = parsePipeline(text, {
+    file: "x.yaml",
+    folder: "/etc/millrace",
+    environment: { PGPASSWORD: "swordfish" },
+  });
+  expect(spec).toMatchObject({
+    name: "shop",
+    source: { hostname: "localhost", port: 5432, database: "shop", slotName: "millrace_shop" },
+    sink: { type: "duckdb", path: "/etc/millrace/warehouse.duckdb" },
+    checkpointFolder: "/etc/millrace/.millrace/shop",
+  });
+});

@@ -1,0 +1,140 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { section, type Section } from "./section.ts";
+import type { PostgresSpec } from "./spec.ts";
+import { tableList, tablesOfOneDatabase } from "./table-list.ts";
+import { choice, durationMs, integer, secret, text, word } from "./value.ts";
+
+const HOUR_MS = 3_600_000;
+const SECONDS_TO_HOUR = "from 1s to 1h";
+const POSTGRES_NAME = "a PostgreSQL name: lower-case letters, digits and underscores, at most 63";
+
+/** YAML's own null is one of the words. */
+const POLICIES = "`error`, `null` or `text`";
+
+const keys = z.strictObject({
+  type: z
+    .literal("postgres", "`postgres`")
+    .meta({ description: "A PostgreSQL server, version 14 or later, as the source." }),
+  hostname: text("The server's host name or address, or the folder of its Unix socket."),
+  port: integer(1, 65_535, "The server's port.").prefault("5432"),
+  username: text("The role to log in as. It needs REPLICATION, and SELECT on the tables."),
+  password: secret("The role's password. Take it from the environment: `${PGPASSWORD}`."),
+  tables: tablesOfOneDatabase(
+    "The tables to deliver: patterns `database.schema.table`, separated by commas or as a list. A part is a regular expression in which `\\.` is the dot: `shop.public.\\.*` is every table of the schema `public` in the database `shop`.",
+  ),
+  "tables.exclude": tableList("Tables to leave out although `tables` matches them, in the same form.").optional(),
+  "slot.name": word(
+    /^[a-z0-9_]{1,63}$/,
+    POSTGRES_NAME,
+    "The replication slot. Made when it is absent, and taken away by `millrace drop`. Default: `millrace_` and the pipeline's name.",
+  ).optional(),
+  "publication.name": word(
+    /^[a-z_][a-z0-9_]{0,62}$/,
+    POSTGRES_NAME,
+    "The publication. Made when it is absent, and taken away by `millrace drop`. Default: `millrace_` and the pipeline's name.",
+  ).optional(),
+  "decoding.plugin.name": z
+    .literal("pgoutput", "`pgoutput`")
+    .optional()
+    .meta({ description: "Always `pgoutput`, which every PostgreSQL server has." }),
+  "ssl.mode": choice(
+    { disable: "disable", require: "require", "verify-full": "verify" } as const,
+    "`disable`, `require` (encrypted, the certificate unchecked) or `verify-full`",
+    "TLS: `disable`, `require` (encrypted, the certificate unchecked) or `verify-full` (the certificate and its host name checked against the authorities that Node.js knows; NODE_EXTRA_CA_CERTS adds to them).",
+  ).prefault("disable"),
+  "connect.timeout": durationMs(1000, HOUR_MS, SECONDS_TO_HOUR, "How long to wait for a connection.").prefault("30s"),
+  "connect.max-retries": integer(
+    0,
+    100,
+    "How often a lost or refused connection is tried again before the run fails.",
+  ).prefault("3"),
+  "lock.timeout": durationMs(
+    100,
+    HOUR_MS,
+    "from 100ms to 1h",
+    "The longest that any statement waits for a lock on a table: an application behind it in the queue waits as long.",
+  ).prefault("5s"),
+  "complete.timeout": durationMs(
+    1000,
+    HOUR_MS,
+    SECONDS_TO_HOUR,
+    "How long to wait until a row can be fetched that a change did not carry whole; then its table stops.",
+  ).prefault("1min"),
+  "scan.startup.mode": z
+    .literal("initial", "`initial`; the other modes of Flink CDC are not supported yet")
+    .optional()
+    .meta({ description: "Always `initial`: first a snapshot of the tables, then their changes." }),
+  "scan.incremental.snapshot.chunk.size": integer(
+    100,
+    10_000_000,
+    "About how many rows of a table are read in one transaction of the snapshot. A chunk is also bounded by bytes.",
+  ).prefault("100000"),
+  "unrepresentable-values": z
+    .union([z.string(), z.null()], POLICIES)
+    .transform((word) => word ?? "null")
+    .pipe(choice({ error: "error", null: "null", text: "text" } as const, POLICIES, ""))
+    .meta({
+      description:
+        "What happens to a value that the sink's type cannot hold, like NaN in a decimal: `error` stops its table, `null` writes NULL, `text` makes every column of such a type a text column.",
+      anyOf: [{ enum: ["error", "null", "text", null] }, { type: "string", pattern: "\\$\\{" }],
+    })
+    .prefault("error"),
+});
+
+/** Options of Flink CDC's PostgreSQL connector without a counterpart yet. */
+const NOT_YET = [
+  "name",
+  "chunk-meta.group.size",
+  "chunk-key.even-distribution.factor.lower-bound",
+  "chunk-key.even-distribution.factor.upper-bound",
+  "connection.pool.size",
+  "heartbeat.interval",
+  "include-comments.enabled",
+  "jdbc.properties",
+  "metadata.list",
+  "scan.incremental.close-idle-reader.enabled",
+  "scan.incremental.snapshot.backfill.skip",
+  "scan.incremental.snapshot.unbounded-chunk-first.enabled",
+  "scan.lsn-commit.checkpoints-num-delay",
+  "scan.newly-added-table.enabled",
+  "scan.snapshot.fetch.size",
+  "schema-change.enabled",
+  "server-time-zone",
+  "table-id.include-database",
+];
+
+/** The source section of type `postgres`. */
+export const postgresSource: Section<PostgresSpec> = section(keys, NOT_YET, (options, context): PostgresSpec => ({
+  type: "postgres",
+  hostname: options.hostname,
+  port: options.port,
+  username: options.username,
+  password: options.password,
+  database: options.tables.database,
+  tables: options.tables.patterns,
+  tablesExclude: options["tables.exclude"] ?? [],
+  slotName: options["slot.name"] ?? postgresName(context.pipeline),
+  publicationName: options["publication.name"] ?? postgresName(context.pipeline),
+  ssl: options["ssl.mode"],
+  connectTimeoutMs: options["connect.timeout"],
+  connectRetriesMax: options["connect.max-retries"],
+  lockTimeoutMs: options["lock.timeout"],
+  completeTimeoutMs: options["complete.timeout"],
+  chunkRows: options["scan.incremental.snapshot.chunk.size"],
+  unrepresentable: options["unrepresentable-values"],
+}));
+
+const NAME_LENGTH_MAX = 63;
+
+/**
+ * `millrace_<pipeline>`. Where the pipeline's name is no PostgreSQL name as it stands, a piece of its hash makes sure
+ * that two pipelines never share a slot: `Shop A` and `shop_a` are two.
+ */
+export function postgresName(pipeline: string): string {
+  const whole = `millrace_${pipeline}`;
+  if (/^[a-z0-9_]+$/.test(whole) && whole.length <= NAME_LENGTH_MAX) return whole;
+  const hash = createHash("sha256").update(pipeline).digest("hex").slice(0, 8);
+  const plain = whole.toLowerCase().replaceAll(/[^a-z0-9_]+/g, "_");
+  return `${plain.slice(0, NAME_LENGTH_MAX - 9)}_${hash}`;
+}

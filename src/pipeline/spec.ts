@@ -1,0 +1,65 @@
+import type { UnrepresentablePolicy } from "../core/logical-type.ts";
+import type { SslMode } from "../sources/postgres/config.ts";
+import type { TablePattern } from "../sources/postgres/table-pattern.ts";
+import type { Secret } from "./secret.ts";
+
+/** `source` of type `postgres`. */
+export interface PostgresSpec {
+  readonly type: "postgres";
+  readonly hostname: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: Secret;
+  /** The database part of `tables`: a slot belongs to one database. */
+  readonly database: string;
+  readonly tables: readonly TablePattern[];
+  readonly tablesExclude: readonly TablePattern[];
+  readonly slotName: string;
+  readonly publicationName: string;
+  readonly ssl: SslMode;
+  readonly connectTimeoutMs: number;
+  readonly connectRetriesMax: number;
+  readonly lockTimeoutMs: number;
+  readonly completeTimeoutMs: number;
+  /** About how many rows a chunk has. */
+  readonly chunkRows: number;
+  readonly unrepresentable: UnrepresentablePolicy;
+}
+
+/** `sink` of type `duckdb`. */
+export interface DuckdbSpec {
+  readonly type: "duckdb";
+  /** Absolute. */
+  readonly path: string;
+  readonly memoryLimitBytes: number;
+  readonly threads: number;
+  readonly primaryKey: boolean;
+}
+
+/** `sink` of type `discard`: takes everything and keeps nothing, for measuring a source. */
+export interface DiscardSpec {
+  readonly type: "discard";
+}
+
+export type SourceSpec = PostgresSpec;
+export type SinkSpec = DuckdbSpec | DiscardSpec;
+
+/** The section `pipeline`. */
+export interface PipelineSettings {
+  readonly name: string;
+  /** Chunks read at a time. */
+  readonly parallelism: number;
+  readonly checkpointIntervalMs: number;
+  /** An epoch ends at the first transaction boundary behind this many rows, however short the interval has been. */
+  readonly checkpointRowsMax: number;
+  /** The folder of this pipeline in the checkpoint store; absolute. */
+  readonly checkpointFolder: string;
+}
+
+/** A validated pipeline file: nothing optional, units resolved, paths absolute, variables replaced. */
+export interface PipelineSpec extends PipelineSettings {
+  /** The file, as it was named on the command line: for messages. */
+  readonly file: string;
+  readonly source: SourceSpec;
+  readonly sink: SinkSpec;
+}
