@@ -1,0 +1,113 @@
+import type { Ambient } from "../../core/ambient.ts";
+import type { ChangeBatch } from "../../core/change-batch.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
+import type { BeginMode, Sink, SinkTraits } from "../../core/sink.ts";
+import type { TableId, TableSchema } from "../../core/table-schema.ts";
+import { counted, noCounts, type DiscardCounts } from "./counts.ts";
+
+export function discardTraits(): SinkTraits {
+  return {
+    kind: "table",
+    nonFinite: { decimalNaN: true, dateInfinity: true, timestampInfinity: true },
+    guarantee: "none: rows are counted and thrown away, and no epoch is remembered over a restart",
+    targetName: (schema) => schema.id,
+  };
+}
+
+export function createDiscardSink(ambient: Ambient): DiscardSink {
+  return new DiscardSink(ambient);
+}
+
+/**
+ * Counts rows and throws them away: for measuring a source, and for trying a pipeline file without writing anything.
+ *
+ * It has no memory. While it is open it checks epochs and tokens as every sink does; opened again it reports that
+ * nothing was ever committed, so with a checkpoint store that remembers epochs the engine will stop and say that the
+ * sink has lost them. Run it with a store of its own that is new each time.
+ */
+export class DiscardSink implements Sink {
+  readonly kind = "table";
+  readonly #ambient: Ambient;
+  readonly #tables = new Set<TableId>();
+  #counts: DiscardCounts = noCounts;
+  #last: { readonly epoch: number; readonly token: number } | null = null;
+  #pending = { rows: 0, bytes: 0 };
+  #open = false;
+
+  constructor(ambient: Ambient) {
+    this.#ambient = ambient;
+  }
+
+  /** What was thrown away since it was made. */
+  get counts(): DiscardCounts {
+    return this.#counts;
+  }
+
+  async open(_pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null> {
+    signal.throwIfAborted();
+    this.#open = true;
+    return null;
+  }
+
+  async beginTable(schema: TableSchema, _incarnation: number, _mode: BeginMode): Promise<void> {
+    this.#checkOpen();
+    this.#tables.add(schema.id);
+    this.#ambient.failpoint("sink.table-begun");
+  }
+
+  async applySchema(schema: TableSchema): Promise<void> {
+    this.#checkTable(schema.id);
+    this.#ambient.failpoint("sink.schema-applied");
+  }
+
+  async write(batch: ChangeBatch): Promise<void> {
+    this.#checkTable(batch.schema.id);
+    this.#counts = counted(this.#counts, batch);
+    this.#pending = { rows: this.#pending.rows + batch.length, bytes: this.#pending.bytes + batch.bytes };
+  }
+
+  async truncate(table: TableId): Promise<void> {
+    this.#checkTable(table);
+    this.#counts = { ...this.#counts, truncates: this.#counts.truncates + 1 };
+  }
+
+  async endSnapshot(table: TableId): Promise<void> {
+    this.#checkTable(table);
+  }
+
+  async commit(record: EpochRecord): Promise<void> {
+    this.#checkOpen();
+    this.#ambient.failpoint("sink.changes-applied");
+    const last = this.#last;
+    if (last !== null && (last.epoch !== record.epoch - 1 || last.token > record.token))
+      throw new MillraceError(
+        "FENCED",
+        `Epoch ${record.epoch} of token ${record.token} cannot follow epoch ${last.epoch} of token ${last.token}.`,
+      );
+    this.#last = { epoch: record.epoch, token: record.token };
+    this.#counts = { ...this.#counts, epochs: this.#counts.epochs + 1 };
+    this.#pending = { rows: 0, bytes: 0 };
+    this.#ambient.failpoint("sink.record-written");
+  }
+
+  pending(): { readonly rows: number; readonly bytes: number } {
+    return this.#pending;
+  }
+
+  async close(): Promise<void> {
+    this.#open = false;
+    this.#tables.clear();
+    this.#last = null;
+    this.#pending = { rows: 0, bytes: 0 };
+  }
+
+  #checkOpen(): void {
+    if (!this.#open) throw new MillraceError("SINK_CLOSED", "The discard sink is not open.");
+  }
+
+  #checkTable(table: TableId): void {
+    this.#checkOpen();
+    if (!this.#tables.has(table)) throw new MillraceError("INTERNAL", `table ${table} was not begun in the sink`);
+  }
+}

@@ -1,0 +1,116 @@
+import duckdb, { type Connection, type Database, type InstanceCache } from "@duckdb/node-bindings";
+import { DuckDBConnection, type DuckDBValue } from "@duckdb/node-api";
+import { randomUUID } from "node:crypto";
+import { realpath } from "node:fs/promises";
+import path from "node:path";
+import { MillraceError } from "../../core/errors.ts";
+import type { DuckdbOptions } from "./config.ts";
+import { duckdbError } from "./errors.ts";
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * Files this process has open. Two sinks of one process on one file must share DuckDB's instance: the lock on the file
+ * belongs to the process, so a second instance would open it and ruin it.
+ */
+let instances: InstanceCache | null = null;
+
+/** An open DuckDB file and one connection to it. Statements run one at a time, off this thread. */
+export class DuckdbSession {
+  /** The name DuckDB gives the file's database: names are qualified with it. */
+  readonly database: string;
+  readonly connection: Connection;
+  readonly #path: string;
+  readonly #instance: Database;
+  readonly #reader: DuckDBConnection;
+  #closed = false;
+  #running: Promise<unknown> = Promise.resolve();
+
+  private constructor(path: string, database: string, instance: Database, connection: Connection) {
+    this.#path = path;
+    this.database = database;
+    this.#instance = instance;
+    this.connection = connection;
+    this.#reader = new DuckDBConnection(connection);
+  }
+
+  static async open(options: DuckdbOptions): Promise<DuckdbSession> {
+    const file = await canonicalPath(options.path);
+    try {
+      const config = duckdb.create_config();
+      const settings = {
+        memory_limit: `${options.memoryLimitBytes}B`,
+        threads: `${options.threads}`,
+        preserve_insertion_order: "false",
+        temp_directory: `${file}.tmp`,
+        autoinstall_known_extensions: "false",
+      };
+      for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value);
+      instances ??= duckdb.create_instance_cache();
+      const instance = await duckdb.get_or_create_from_cache(instances, file, config);
+      const connection = await duckdb.connect(instance);
+      const reader = new DuckDBConnection(connection);
+      const named = await reader.runAndReadAll("SELECT current_database() AS name");
+      return new DuckdbSession(file, String(named.getRowObjectsJS()[0]!["name"]), instance, connection);
+    } catch (error) {
+      throw duckdbError(error, options.path);
+    }
+  }
+
+  /** A name for something of this connection's own that all connections see. */
+  uniqueName(stem: string): string {
+    return `${stem}_${randomUUID().replaceAll("-", "")}`;
+  }
+
+  /** Runs statements, separated by `;`. */
+  async run(sql: string): Promise<void> {
+    await this.#exclusive(() => duckdb.query(this.connection, sql));
+  }
+
+  /** Runs one statement with parameters. */
+  async execute(sql: string, values: readonly DuckDBValue[]): Promise<void> {
+    await this.#exclusive(() => this.#reader.run(sql, [...values]));
+  }
+
+  async rows(sql: string, values: readonly DuckDBValue[] = []): Promise<readonly Row[]> {
+    const result = await this.#exclusive(() => this.#reader.runAndReadAll(sql, [...values]));
+    return result.getRowObjectsJS();
+  }
+
+  async #exclusive<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new MillraceError("SINK_CLOSED", `The DuckDB file ${this.#path} is closed.`);
+    const running = work();
+    this.#running = running.catch(() => undefined);
+    try {
+      return await running;
+    } catch (error) {
+      if (this.#closed) throw new MillraceError("SINK_CLOSED", `Writing to ${this.#path} was interrupted.`);
+      throw duckdbError(error, this.#path);
+    }
+  }
+
+  /**
+   * Ends what runs, rolls back, and gives the file free, its write-ahead log folded into it where nobody else of this
+   * process uses it.
+   */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    duckdb.interrupt(this.connection);
+    await this.#running;
+    for (const sql of ["ROLLBACK", "CHECKPOINT"]) await duckdb.query(this.connection, sql).catch(() => undefined);
+    this.#reader.disconnectSync();
+    duckdb.close_sync(this.#instance);
+  }
+}
+
+/** One spelling for one file, however it is named. A missing folder is left to DuckDB to complain about. */
+async function canonicalPath(file: string): Promise<string> {
+  const absolute = path.resolve(file);
+  try {
+    return await realpath(absolute);
+  } catch {
+    const folder = await realpath(path.dirname(absolute)).catch(() => path.dirname(absolute));
+    return path.join(folder, path.basename(absolute));
+  }
+}

@@ -1,0 +1,318 @@
+import { createHash } from "node:crypto";
+import type { Ambient } from "../../core/ambient.ts";
+import type { ChangeBatch } from "../../core/change-batch.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
+import type { BeginMode, Sink, SinkTraits } from "../../core/sink.ts";
+import type { TableId, TableSchema } from "../../core/table-schema.ts";
+import { AppenderFeed } from "./appender-feed.ts";
+import type { DuckdbOptions } from "./config.ts";
+import type { Feed } from "./feed.ts";
+import { addColumnsSql, createTableSql } from "./schema.ts";
+import { DuckdbSession } from "./session.ts";
+import { StateTables, type TableRow } from "./state.ts";
+import { TableFeed } from "./table-feed.ts";
+import { checkColumnNames, nameClash, qualifiedName, sameName, targetName } from "./target-name.ts";
+import { createTouchedSql, type Target } from "./target.ts";
+import { TableWriter } from "./writer.ts";
+
+/** Accepted rows are handed to DuckDB when they pass one of these. At most twice as much is held. */
+const BUFFER_ROWS_MAX = 122_880;
+const BUFFER_BYTES_MAX = 16 * 1024 * 1024;
+
+/** How rows get into DuckDB: by the fast table function, or by the plain appender (see `feed.ts`). */
+export type FeedKind = "table-function" | "appender";
+
+export function duckdbTraits(options: DuckdbOptions): SinkTraits {
+  return {
+    kind: "table",
+    nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+    guarantee: `exactly once: each epoch's rows and its record are one transaction of ${options.path}`,
+    targetName(schema) {
+      const { schema: namespace, table } = targetName(schema);
+      return `${namespace}.${table}`;
+    },
+  };
+}
+
+export function createDuckdbSink(options: DuckdbOptions, ambient: Ambient, feed: FeedKind = "table-function"): Sink {
+  return new DuckdbSink(options, ambient, feed);
+}
+
+/** What there is while the file is open. */
+interface Opened {
+  readonly session: DuckdbSession;
+  readonly feed: Feed;
+  readonly state: StateTables;
+  readonly pipeline: string;
+}
+
+/**
+ * Writes a pipeline into a DuckDB file: an epoch is one transaction, which begins with the first statement that needs it
+ * and ends in `commit` with the record. DDL has transactions of its own before it: DuckDB cannot commit a DELETE or
+ * UPDATE followed by an ALTER. Buffered rows go in by one statement while the next ones are taken.
+ */
+class DuckdbSink implements Sink {
+  readonly kind = "table";
+  readonly #options: DuckdbOptions;
+  readonly #ambient: Ambient;
+  readonly #feedKind: FeedKind;
+  readonly #writers = new Map<TableId, TableWriter>();
+  #opened: Opened | null = null;
+  #inTransaction = false;
+  #buffered = { rows: 0, bytes: 0 };
+  #pending = { rows: 0, bytes: 0 };
+  #loading: Promise<void> = Promise.resolve();
+  /** What broke the epoch: a half-written one must never be committed, so every later call fails by it too. */
+  #broken: { readonly error: unknown } | null = null;
+
+  constructor(options: DuckdbOptions, ambient: Ambient, feedKind: FeedKind) {
+    this.#options = options;
+    this.#ambient = ambient;
+    this.#feedKind = feedKind;
+  }
+
+  async open(pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null> {
+    signal.throwIfAborted();
+    const session = await DuckdbSession.open(this.#options);
+    try {
+      const state = new StateTables(session, pipeline);
+      await state.prepare();
+      const run = (sql: string): Promise<void> => session.run(sql);
+      const feed =
+        this.#feedKind === "appender"
+          ? new AppenderFeed(session.connection, run)
+          : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run);
+      this.#opened = { session, feed, state, pipeline };
+      for (const row of await state.tables("mine")) await this.#serve(row);
+      return await state.committed();
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+  }
+
+  /** Makes a table of the state one that can be written. */
+  async #serve(row: TableRow): Promise<void> {
+    const { session, feed, state } = this.#open();
+    const touched = row.touched === null ? null : state.table(row.touched);
+    const touchedRows =
+      touched === null ? 0 : Number((await session.rows(`SELECT count(*) AS n FROM ${touched}`))[0]!["n"]);
+    const stem = `"${digest(row.id)}`;
+    const target: Target = {
+      id: row.id,
+      name: row.name,
+      table: qualifiedName(session.database, row.name),
+      schema: row.schema,
+      touched,
+      changes: `temp.main.${stem}_changes"`,
+      last: `temp.main.${stem}_last"`,
+      laid: `temp.main.${stem}_laid"`,
+    };
+    this.#writers.set(row.id, new TableWriter(session, feed, target, touchedRows > 0));
+  }
+
+  async beginTable(schema: TableSchema, incarnation: number, _mode: BeginMode): Promise<void> {
+    const { session, state, pipeline } = this.#open();
+    this.#checkBetweenEpochs("beginTable");
+    checkColumnNames(schema);
+    const name = targetName(schema);
+    await this.#checkTarget(schema);
+    const table = qualifiedName(session.database, name);
+    const touched = schema.key.length === 0 ? null : `touched_${digest(pipeline, schema.id)}`;
+    // Made anew in every mode: the shape may be another one, and an earlier attempt of this incarnation left nothing committed.
+    const statements = [
+      `CREATE SCHEMA IF NOT EXISTS ${qualifiedName(session.database, name).replace(/\.[^.]*$/, "")}`,
+      `DROP TABLE IF EXISTS ${table}`,
+      createTableSql(table, schema, this.#options.primaryKey),
+    ];
+    if (touched !== null)
+      statements.push(`DROP TABLE IF EXISTS ${state.table(touched)}`, createTouchedSql(state.table(touched), schema));
+    const row = { pipeline, id: schema.id, name, incarnation, touched, schema };
+    await this.#transaction(async () => {
+      await session.run(statements.join(";\n"));
+      await state.saveTable(row);
+    });
+    await this.#serve(row);
+    this.#ambient.failpoint("sink.table-begun");
+  }
+
+  /** Refuses a target that somebody else made, or another table of this pipeline. */
+  async #checkTarget(schema: TableSchema): Promise<void> {
+    const { session, state, pipeline } = this.#open();
+    const name = targetName(schema);
+    const maker = await state.maker(name);
+    if (maker !== null && maker.pipeline === pipeline) {
+      if (maker.id === schema.id) return;
+      throw nameClash(schema, `its target ${name.schema}.${name.table} is that of ${maker.id} already`);
+    }
+    const found = await session.rows(
+      "SELECT schema_name, view_name AS name FROM duckdb_views() WHERE database_name = $1 UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1",
+      [session.database],
+    );
+    const exists = found.some((row) =>
+      sameName(name, { schema: String(row["schema_name"]), table: String(row["name"]) }),
+    );
+    if (maker === null && !exists) return;
+    const by = maker === null ? "by no pipeline" : `by the pipeline ${maker.pipeline}`;
+    throw new MillraceError(
+      "SINK_TABLE_EXISTS",
+      `The target ${name.schema}.${name.table} exists already, made ${by}.`,
+      {
+        place: { table: schema.id },
+        hint: `Drop it (DROP TABLE ${qualifiedName(session.database, name)};), rename it, or choose another file.`,
+      },
+    );
+  }
+
+  async applySchema(schema: TableSchema): Promise<void> {
+    const { session, state } = this.#open();
+    this.#checkBetweenEpochs("applySchema");
+    checkColumnNames(schema);
+    const row = await this.#row(schema.id);
+    const { target } = this.#writer(schema.id);
+    const present = target.schema.columns.map((column) => column.name);
+    const statements = addColumnsSql(target.table, schema, present);
+    const changed = { ...row, schema };
+    await this.#transaction(async () => {
+      for (const sql of statements) await session.run(sql);
+      await state.saveTable(changed);
+    });
+    await this.#serve(changed);
+    this.#ambient.failpoint("sink.schema-applied");
+  }
+
+  async write(batch: ChangeBatch): Promise<void> {
+    await this.#inEpoch(async () => {
+      this.#writer(batch.schema.id).add(batch);
+      for (const sum of [this.#buffered, this.#pending]) {
+        sum.rows += batch.length;
+        sum.bytes += batch.bytes;
+      }
+      if (this.#buffered.rows < BUFFER_ROWS_MAX && this.#buffered.bytes < BUFFER_BYTES_MAX) return;
+      await this.#loading;
+      this.#startLoading();
+    });
+  }
+
+  async #inEpoch(work: () => Promise<void>): Promise<void> {
+    if (this.#broken !== null) throw this.#broken.error;
+    try {
+      await work();
+    } catch (error) {
+      this.#broken = { error };
+      throw error;
+    }
+  }
+
+  /** Hands everything buffered to DuckDB, and lets the next batches come meanwhile. Nothing else may be under way. */
+  #startLoading(): void {
+    const loads = [...this.#writers.values()].map((writer) => ({ writer, groups: writer.take() }));
+    this.#buffered = { rows: 0, bytes: 0 };
+    this.#loading = (async () => {
+      await this.#begin();
+      for (const { writer, groups } of loads) await writer.load(groups);
+    })();
+    // Whoever awaits it next reports the failure.
+    this.#loading.catch(() => undefined);
+  }
+
+  /** Everything accepted is in DuckDB, in the open transaction. */
+  async #loaded(): Promise<void> {
+    await this.#loading;
+    this.#startLoading();
+    await this.#loading;
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#inTransaction) return;
+    await this.#open().session.run("BEGIN TRANSACTION");
+    this.#inTransaction = true;
+  }
+
+  async truncate(table: TableId): Promise<void> {
+    await this.#inEpoch(async () => {
+      const writer = this.#writer(table);
+      await this.#loading;
+      await this.#begin();
+      await writer.truncate();
+    });
+  }
+
+  async endSnapshot(table: TableId): Promise<void> {
+    await this.#inEpoch(async () => {
+      const { state } = this.#open();
+      const writer = this.#writer(table);
+      await this.#loaded();
+      const row = await this.#row(table);
+      await writer.endSnapshot();
+      await state.saveTable({ ...row, touched: null });
+    });
+  }
+
+  async commit(record: EpochRecord): Promise<void> {
+    await this.#inEpoch(async () => {
+      const { session, state } = this.#open();
+      await this.#loaded();
+      for (const writer of this.#writers.values()) await writer.fold();
+      this.#ambient.failpoint("sink.changes-applied");
+      await state.write(record);
+      this.#ambient.failpoint("sink.record-written");
+      await session.run("COMMIT");
+      this.#inTransaction = false;
+      this.#pending = { rows: 0, bytes: 0 };
+      for (const writer of this.#writers.values()) writer.epochEnded();
+    });
+  }
+
+  async #row(table: TableId): Promise<TableRow> {
+    const row = (await this.#open().state.tables("mine")).find(({ id }) => id === table);
+    if (row === undefined) throw new MillraceError("SINK_DAMAGED", `millrace.tables has lost ${table}.`);
+    return row;
+  }
+
+  pending(): { readonly rows: number; readonly bytes: number } {
+    return { ...this.#pending };
+  }
+
+  async close(): Promise<void> {
+    await this.#opened?.session.close();
+    await this.#loading.catch(() => undefined);
+    this.#opened = null;
+  }
+
+  /** A transaction of its own, for what comes before an epoch's rows. */
+  async #transaction(work: () => Promise<void>): Promise<void> {
+    const { session } = this.#open();
+    await session.run("BEGIN TRANSACTION");
+    try {
+      await work();
+      await session.run("COMMIT");
+    } catch (error) {
+      await session.run("ROLLBACK").catch(() => undefined);
+      throw error;
+    }
+  }
+
+  #open(): Opened {
+    if (this.#opened === null) throw new MillraceError("SINK_CLOSED", "The DuckDB sink is not open.");
+    return this.#opened;
+  }
+
+  #writer(table: TableId): TableWriter {
+    this.#open();
+    const writer = this.#writers.get(table);
+    if (writer === undefined) throw new MillraceError("INTERNAL", `table ${table} was not begun in the sink`);
+    return writer;
+  }
+
+  #checkBetweenEpochs(call: string): void {
+    if (this.#inTransaction || this.#pending.rows > 0)
+      throw new MillraceError("INTERNAL", `${call} was called after rows of the epoch`);
+  }
+}
+
+/** Short, and of a form that needs no quoting. */
+function digest(...parts: readonly string[]): string {
+  return createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 16);
+}

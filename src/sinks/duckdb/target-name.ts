@@ -1,0 +1,52 @@
+import { MillraceError } from "../../core/errors.ts";
+import { quoteIdentifier, type TableSchema } from "../../core/table-schema.ts";
+
+/** Schemas that are DuckDB's or ours: a source schema of such a name gets `_` behind it. */
+const RESERVED = new Set(["information_schema", "pg_catalog", "millrace", "temp", "system"]);
+
+/**
+ * The rule for names: a source table `shop.orders` is `orders` in DuckDB's schema `shop`, with every name kept to the
+ * letter. Only the reserved schema names `information_schema`, `pg_catalog`, `millrace`, `temp` and `system` get a `_`
+ * behind them. DuckDB's names do not differ by case alone: two that do are refused with `SINK_NAME_CLASH`.
+ */
+export interface TargetName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+export function targetName(schema: TableSchema): TargetName {
+  const reserved = RESERVED.has(schema.namespace.toLowerCase());
+  return { schema: reserved ? `${schema.namespace}_` : schema.namespace, table: schema.name };
+}
+
+/** In full, with the file's own database name: a schema may be called as the database or as DuckDB's `temp`. */
+export function qualifiedName(database: string, name: TargetName): string {
+  return [database, name.schema, name.table].map(quoteIdentifier).join(".");
+}
+
+export function sameName(a: TargetName, b: TargetName): boolean {
+  const fold = (name: TargetName): string => JSON.stringify([name.schema.toLowerCase(), name.table.toLowerCase()]);
+  return fold(a) === fold(b);
+}
+
+/** Refuses columns that DuckDB cannot tell apart, and one that would hide the row id which keyless deletes need. */
+export function checkColumnNames(schema: TableSchema): void {
+  const seen = new Map<string, string>();
+  for (const { name } of schema.columns) {
+    const folded = name.toLowerCase();
+    const other = seen.get(folded);
+    if (other !== undefined) throw nameClash(schema, `its columns ${other} and ${name} differ only in case`);
+    seen.set(folded, name);
+    if (folded === "rowid" && schema.key.length === 0)
+      throw nameClash(
+        schema,
+        `it has no key, and its column ${name} hides the row id by which DuckDB tells rows apart`,
+      );
+  }
+}
+
+export function nameClash(schema: TableSchema, why: string): MillraceError {
+  return new MillraceError("SINK_NAME_CLASH", `Table ${schema.id} cannot be written to DuckDB: ${why}.`, {
+    place: { table: schema.id },
+  });
+}

@@ -1,0 +1,176 @@
+import type { ChangeBatch } from "../../core/change-batch.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { TableSchema } from "../../core/table-schema.ts";
+import { feedColumns, feedPart } from "./change-rows.ts";
+import type { Feed, FeedPart } from "./feed.ts";
+import { keyedFoldSql, touchedJoin } from "./keyed-fold.ts";
+import { keylessFoldSql } from "./keyless-fold.ts";
+import { columnMapping } from "./schema.ts";
+import type { DuckdbSession } from "./session.ts";
+import { createChangesSql, insertChangesSql, insertRowsSql, type Target } from "./target.ts";
+
+/** The changes of a table are folded into its target, within the epoch, when they pass one of these. */
+const CHANGE_ROWS_MAX = 262_144;
+const CHANGE_BYTES_MAX = 32 * 1024 * 1024;
+const SEQUENCE_MAX = 0x7fff_ffff;
+
+/** Neighbouring batches of a table that go in by one statement: of one origin and one schema version. */
+export interface Group {
+  readonly origin: "snapshot" | "log";
+  readonly batchSchema: TableSchema;
+  readonly mapping: readonly number[];
+  readonly parts: FeedPart[];
+  rows: number;
+  bytes: number;
+  deletes: boolean;
+  partial: boolean;
+}
+
+/** What of the table's changes lies in its temporary change table. */
+interface Waiting {
+  rows: number;
+  bytes: number;
+  partial: boolean;
+}
+
+/**
+ * One table's way into its target, within the sink's open transaction. `add` keeps batches; `load` brings them into
+ * DuckDB: rows that nothing can be in the way of go straight in, all others into the epoch's change table; `fold` brings
+ * that into the target.
+ */
+export class TableWriter {
+  target: Target;
+  readonly #session: DuckdbSession;
+  readonly #feed: Feed;
+  #groups: Group[] = [];
+  #waiting: Waiting | null = null;
+  /** Rows of the epoch, numbered in their order. */
+  #sequence = 0;
+  /** Whether the log has touched a key since the snapshot began, as far as it is in the side table. */
+  #touched: boolean;
+
+  constructor(session: DuckdbSession, feed: Feed, target: Target, touched: boolean) {
+    this.#session = session;
+    this.#feed = feed;
+    this.target = target;
+    this.#touched = touched;
+  }
+
+  add(batch: ChangeBatch): void {
+    if (batch.length === 0) return;
+    if (this.#sequence + batch.length > SEQUENCE_MAX)
+      throw new MillraceError("SINK_FAILED", `One epoch has more than ${SEQUENCE_MAX} rows of ${this.target.id}.`);
+    let group = this.#groups.at(-1);
+    if (group === undefined || group.origin !== batch.origin || group.batchSchema.version !== batch.schema.version) {
+      group = {
+        origin: batch.origin,
+        batchSchema: batch.schema,
+        mapping: columnMapping(this.target.schema, batch.schema),
+        parts: [],
+        rows: 0,
+        bytes: 0,
+        deletes: false,
+        partial: false,
+      };
+      this.#groups.push(group);
+    }
+    const { part, deletes, partial } = feedPart(batch, group.mapping, this.#sequence);
+    this.#sequence += batch.length;
+    group.parts.push(part);
+    group.rows += batch.length;
+    group.bytes += batch.bytes;
+    group.deletes ||= deletes;
+    group.partial ||= partial;
+  }
+
+  /** Hands over what was added, to be given to `load`; nothing of it is kept here. */
+  take(): readonly Group[] {
+    const groups = this.#groups;
+    this.#groups = [];
+    return groups;
+  }
+
+  async load(groups: readonly Group[]): Promise<void> {
+    for (const group of groups) {
+      await this.#loadGroup(group);
+      const waiting = this.#waiting;
+      if (waiting !== null && (waiting.rows >= CHANGE_ROWS_MAX || waiting.bytes >= CHANGE_BYTES_MAX)) await this.fold();
+    }
+  }
+
+  async #loadGroup(group: Group): Promise<void> {
+    const { mapping } = group;
+    const rows = { columns: feedColumns(this.target.schema, mapping), parts: group.parts, length: group.rows };
+    switch (this.#wayOf(group)) {
+      case "straight":
+        return this.#feed.run(rows, (from) => [insertRowsSql(this.target, mapping, from)]);
+      case "changes":
+        await this.#toChanges(group);
+        return this.#feed.run(rows, (from) => [insertChangesSql(this.target, mapping, from)]);
+      case "split": {
+        const before = this.#waiting !== null;
+        const anti = touchedJoin("ANTI", this.target, before);
+        await this.#feed.run(rows, (from) => [insertRowsSql(this.target, mapping, from, anti)]);
+        const semi = touchedJoin("SEMI", this.target, before);
+        await this.#toChanges(group);
+        return this.#feed.run(rows, (from) => [insertChangesSql(this.target, mapping, from, semi)]);
+      }
+    }
+  }
+
+  /**
+   * Which way rows may go. Straight in where nothing of their key can be there or wait: a snapshot's rows while the log
+   * has touched nothing, and inserts into a table without a key while no delete waits.
+   */
+  #wayOf(group: Group): "straight" | "changes" | "split" {
+    if (this.target.schema.key.length === 0) return group.deletes || this.#waiting !== null ? "changes" : "straight";
+    if (group.origin === "log" || this.target.touched === null) return "changes";
+    return this.#touched || this.#waiting !== null ? "split" : "straight";
+  }
+
+  async #toChanges(group: Group): Promise<void> {
+    if (this.#waiting === null) {
+      await this.#session.run(createChangesSql(this.target));
+      this.#waiting = { rows: 0, bytes: 0, partial: false };
+    }
+    this.#waiting.rows += group.rows;
+    this.#waiting.bytes += group.bytes;
+    this.#waiting.partial ||= group.partial;
+  }
+
+  /** Brings the change table into the target, and notes its keys as touched. */
+  async fold(): Promise<void> {
+    const waiting = this.#waiting;
+    if (waiting === null) return;
+    this.#waiting = null;
+    const keyless = this.target.schema.key.length === 0;
+    const statements = keyless ? keylessFoldSql(this.target) : keyedFoldSql(this.target, waiting.partial);
+    this.#touched = this.target.touched !== null;
+    await this.#session.run(statements.join(";\n"));
+  }
+
+  /** Empties the table: what was added or waits before is overtaken by it. */
+  async truncate(): Promise<void> {
+    this.#groups = [];
+    const statements = [`DELETE FROM ${this.target.table}`];
+    if (this.#waiting !== null) statements.push(`DROP TABLE ${this.target.changes}`);
+    if (this.target.touched !== null) statements.push(`DELETE FROM ${this.target.touched}`);
+    this.#waiting = null;
+    this.#touched = false;
+    await this.#session.run(statements.join(";\n"));
+  }
+
+  /** The snapshot's side table goes. Everything added before was loaded. */
+  async endSnapshot(): Promise<void> {
+    const { touched } = this.target;
+    if (touched === null) return;
+    this.target = { ...this.target, touched: null };
+    this.#touched = false;
+    await this.#session.run(`DROP TABLE ${touched}`);
+  }
+
+  /** After a commit: the next epoch's rows are numbered anew. */
+  epochEnded(): void {
+    this.#sequence = 0;
+  }
+}
