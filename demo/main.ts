@@ -1,0 +1,40 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { projectRoot } from "../test/support/project-root.ts";
+import { Story } from "./story.ts";
+import { repairTerminal, say } from "./terminal.ts";
+
+/** Ends the demo in order, its server and processes included; a second signal does not wait for that. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const [name, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    ["SIGHUP", 129],
+  ] as const)
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(code);
+      process.exitCode = code;
+      controller.abort(new Error(`ended by ${name}`));
+    });
+  return controller.signal;
+}
+
+/** Every run starts afresh. */
+function removeLastRun(): void {
+  for (const name of ["warehouse.duckdb", "warehouse.duckdb.wal", ".millrace"])
+    rmSync(join(projectRoot, "demo", name), { recursive: true, force: true });
+}
+
+const signal = interruption();
+removeLastRun();
+try {
+  await using story = await Story.begin(signal);
+  const isEqual = await story.tell();
+  if (!isEqual) process.exitCode = 1;
+} catch (error) {
+  repairTerminal();
+  process.exitCode ??= 1;
+  say(signal.aborted ? `The demo was ${(signal.reason as Error).message}.` : `The demo failed: ${String(error)}`);
+  if (!signal.aborted && error instanceof Error && error.cause !== undefined) say(`  because: ${String(error.cause)}`);
+}
