@@ -1,4 +1,5 @@
 import type { TestProject } from "vitest/node";
+import { removeLeftovers } from "./leftovers.ts";
 import type { PostgresServers } from "./postgres.ts";
 import type { PostgresVersion } from "./postgres-binaries.ts";
 import { type PostgresAddress, startPrivatePostgres } from "./private-postgres.ts";
@@ -40,6 +41,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 function startServers(): Shared {
+  removeLeftovers();
   const started: AsyncDisposable[] = [];
   const server = async (version: PostgresVersion): Promise<PostgresAddress> => {
     const url = process.env[URL_VARIABLES[version]];

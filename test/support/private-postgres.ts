@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
+import { SERVER_FOLDER } from "./leftovers.ts";
 import { postgresBinFolder, type PostgresVersion, type ServerUser, serverUser } from "./postgres-binaries.ts";
 import { childrenOf, isAlive } from "./process-tree.ts";
 import { waitFor, within } from "./wait-for.ts";
@@ -156,7 +157,7 @@ export async function startPrivatePostgres(
 ): Promise<PrivatePostgres> {
   const runAs = serverUser();
   const bin = postgresBinFolder(options.version ?? "newest", runAs);
-  const folder = mkdtempSync(join(tmpdir(), `millrace-postgres-${process.pid}-`));
+  const folder = mkdtempSync(join(tmpdir(), `${SERVER_FOLDER}${process.pid}-`));
   chmodSync(folder, 0o755);
   if (runAs.uid !== undefined) chownSync(folder, runAs.uid, runAs.gid ?? runAs.uid);
   const server = new PrivatePostgres({ bin, folder, runAs, port: await freePort(), settings: options.settings ?? {} });

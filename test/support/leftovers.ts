@@ -1,0 +1,36 @@
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+/** The prefix of a server's folder; the id of the process that started the server follows. */
+export const SERVER_FOLDER = "millrace-postgres-";
+
+/** Ends and removes what earlier runs have left behind because they were killed before they could. */
+export function removeLeftovers(): void {
+  for (const name of readdirSync(tmpdir())) {
+    const owner = new RegExp(`^${SERVER_FOLDER}(\\d+)-\\w+$`).exec(name);
+    if (owner === null || exists(Number(owner[1]))) continue;
+    const folder = join(tmpdir(), name);
+    endServer(join(folder, "data"));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function exists(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+function endServer(dataFolder: string): void {
+  try {
+    const pid = Number(readFileSync(join(dataFolder, "postmaster.pid"), "utf8").split("\n")[0]);
+    // The number may belong to somebody else by now: only a server of that very folder is ended.
+    if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(dataFolder)) process.kill(pid, "SIGQUIT");
+  } catch (error) {
+    if (!["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
