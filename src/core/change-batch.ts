@@ -6,8 +6,9 @@ import type { TableSchema } from "./table-schema.ts";
  * What a row does to its table.
  *
  * - `upsert` — a snapshot row: replaces whatever the table has under its key.
- * - `insert`, `update` — a row of the log with its new values. An update may have absent cells; where its key does not
- *   exist it is nothing (its chunk will bring it).
+ * - `insert`, `update` — a row of the log with its new values. One without absent cells is written whether its key exists
+ *   or not: the merge drops a chunk's row because such an update brings the whole row. An update with absent cells
+ *   changes the known ones, and where its key does not exist it is nothing (its chunk will bring it).
  * - `delete` — only the key columns are known (all columns where the table has no key); the others are absent.
  * - `moved` — the insert half of an update that changed the key (its delete half comes just before it). Absent cells
  *   of it are fetched by *complete* before a sink sees it, where it is an `insert`.

@@ -9,11 +9,14 @@ export interface RowsItem {
   readonly batch: ChangeBatch;
 }
 
-/** The table was emptied. Later items of the same transaction come after it. */
+/**
+ * The table was emptied. Later items of the same transaction come after it. `transaction` is null where the snapshot of a
+ * table without a key is read again from its start, and the rows of the first try have to go.
+ */
 export interface TruncateItem {
   readonly kind: "truncate";
   readonly table: TableId;
-  readonly transaction: Transaction;
+  readonly transaction: Transaction | null;
 }
 
 /**

@@ -1,0 +1,60 @@
+import type { Json } from "../../src/core/json.ts";
+import type { Cut, Position, Transaction } from "../../src/core/position.ts";
+
+/** The simulated log is totally ordered: transaction n is the n-th of it, from 0. */
+export class SimTransaction implements Transaction {
+  readonly sequence: number;
+  readonly commitTimeMs: number = 0;
+
+  constructor(sequence: number) {
+    this.sequence = sequence;
+  }
+
+  get id(): string {
+    return `t${this.sequence}`;
+  }
+}
+
+export class SimPosition implements Position {
+  /** The first transaction that is not part of it. */
+  readonly next: number;
+
+  constructor(next: number) {
+    this.next = next;
+  }
+
+  has(transaction: Transaction): boolean {
+    return (transaction as SimTransaction).sequence < this.next;
+  }
+
+  covers(other: Position): boolean {
+    return (other as SimPosition).next <= this.next;
+  }
+
+  meet(other: Position): Position {
+    return this.covers(other) ? other : this;
+  }
+
+  serialize(): Json {
+    return this.next;
+  }
+
+  toString(): string {
+    return String(this.next);
+  }
+}
+
+/** A cut that vouches for the transactions it was given: those visible at its moment, or, where not exact, some of them. */
+export class SimCut implements Cut {
+  readonly bound: SimPosition;
+  readonly sure: ReadonlySet<number>;
+
+  constructor(sure: ReadonlySet<number>, bound: SimPosition) {
+    this.sure = sure;
+    this.bound = bound;
+  }
+
+  surelyIncludes(transaction: Transaction): boolean {
+    return this.sure.has((transaction as SimTransaction).sequence);
+  }
+}
