@@ -1,8 +1,8 @@
-import { defineConfig } from "vitest/config";
+import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const postgres = { globalSetup: ["test/support/postgres-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 };
 
-export default defineConfig({
+const config: ViteUserConfig = defineConfig({
   test: {
     // Two cores is what the smallest machine has, and the servers need a part of them.
     maxWorkers: 2,
@@ -24,3 +24,5 @@ export default defineConfig({
     ],
   },
 });
+
+export default config;
