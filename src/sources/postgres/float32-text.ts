@@ -13,13 +13,15 @@ function neighbour(value: number, step: 1 | -1): number {
  * notation: its own `String` does this for doubles alone. Not for NaN and infinities.
  */
 export function shortestFloat32(value: number): string {
-  const halfUp = value / 2 + neighbour(value, 1) / 2;
-  const halfDown = value === 0 ? 0 : value / 2 + neighbour(value, -1) / 2;
-  const least = Math.min(halfUp, halfDown);
-  const most = Math.max(halfUp, halfDown);
+  if (value < 0) return `-${shortestFloat32(-value)}`;
+  if (value === 0) return "0";
+  const below = neighbour(value, -1);
+  const above = neighbour(value, 1);
+  const least = (below + value) / 2;
+  const most = value + (above === Infinity ? value - below : above - value) / 2;
   for (let precision = 1; precision < 9; precision++) {
     const digits = Number(value.toPrecision(precision));
-    if (digits === value || (digits > least && digits < most)) return String(digits);
+    if (digits > least && digits < most) return String(digits);
   }
   return String(Number(value.toPrecision(9)));
 }
