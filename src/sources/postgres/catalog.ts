@@ -45,7 +45,7 @@ export interface CatalogTable {
 /** The type that a column's values follow; a domain over a domain takes its modifier from the innermost. */
 const BASE_TYPE = `
   WITH RECURSIVE base(oid, typmod, typdefault, depth) AS (
-    SELECT a.atttypid, a.atttypmod, NULL::text, 0
+    SELECT a.atttypid, a.atttypmod, NULL::text COLLATE "C", 0
     UNION ALL
     SELECT t.typbasetype, t.typtypmod, coalesce(base.typdefault, t.typdefault), depth + 1
     FROM base JOIN pg_type t ON t.oid = base.oid WHERE t.typtype = 'd')
@@ -53,7 +53,7 @@ const BASE_TYPE = `
 
 const COLUMNS = `
   SELECT json_agg(json_build_object(
-    'name', a.attname, 'typeOid', a.atttypid, 'typmod', a.atttypmod, 'baseOid', base.oid, 'baseTypmod', base.typmod,
+    'name', a.attname, 'typeOid', a.atttypid::int8, 'typmod', a.atttypmod, 'baseOid', base.oid::int8, 'baseTypmod', base.typmod,
     'sourceType', format_type(a.atttypid, a.atttypmod),
     'collation', (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
                   FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation),
@@ -91,7 +91,7 @@ export const PERSISTENCE = `CASE c.relpersistence WHEN 'p' THEN 'permanent' WHEN
 export function catalogQuery(condition: string): string {
   return `
     SELECT json_build_object(
-      'oid', c.oid, 'namespace', n.nspname, 'name', c.relname, 'kind', ${KIND}, 'persistence', ${PERSISTENCE},
+      'oid', c.oid::int8, 'namespace', n.nspname, 'name', c.relname, 'kind', ${KIND}, 'persistence', ${PERSISTENCE},
       'identity', ${IDENTITY}, 'key', (${KEY}), 'columns', coalesce((${COLUMNS}), '[]')) AS found
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'f') AND ${condition} ORDER BY n.nspname, c.relname`;
