@@ -36,33 +36,38 @@ export type Recovery =
 export function recover(facts: RecoveryFacts): Recovery {
   const { store } = facts;
   const truth = facts.sinkRemembers ? facts.sink : (store?.newest ?? null);
-  const refusal = facts.operator === "sink" ? null : refuse(truth, store);
+  const refusal = refuse(truth, store, facts.operator);
   if (refusal !== null) return { kind: "refuse", error: refusal };
   const token = Math.max(truth?.token ?? 0, store?.newest.token ?? 0) + 1;
   const from: CommittedRecord = { epoch: truth?.epoch ?? 0, token, parts: truth?.parts ?? new Map() };
   return { kind: from.epoch === 0 ? "fresh" : "resume", from, store: repair(from, store) };
 }
 
-function refuse(truth: CommittedRecord | null, store: StoredEpochs | null): MillraceError | null {
+function refuse(
+  truth: CommittedRecord | null,
+  store: StoredEpochs | null,
+  operator: RecoveryFacts["operator"],
+): MillraceError | null {
   const reached = truth?.epoch ?? 0;
-  if (store === null) {
-    if (reached === 0) return null;
-    return new MillraceError(
-      "RECOVERY_STORE_EMPTY",
-      `the sink holds epoch ${reached} of this pipeline but the checkpoint store is empty`,
-    );
-  }
-  const known = knownCommitted(store);
-  if (reached >= known) return null;
-  if (reached === 0)
+  const known = store === null ? 0 : knownCommitted(store);
+  // Not even the operator's word makes an empty sink the truth: that is what `drop` is for.
+  if (reached === 0 && known > 0)
     return new MillraceError(
       "RECOVERY_SINK_EMPTY",
-      `the checkpoint store says that epoch ${known} was committed but the sink knows nothing of this pipeline`,
+      `the sink knows nothing of this pipeline although it had committed epoch ${known}`,
     );
-  return new MillraceError(
-    "RECOVERY_SINK_BEHIND",
-    `the sink is at epoch ${reached} although it had committed epoch ${known}`,
-  );
+  if (operator === "sink") return null;
+  if (store === null && reached > 0)
+    return new MillraceError(
+      "RECOVERY_STORE_EMPTY",
+      `the checkpoint store is empty although the sink holds epoch ${reached} of this pipeline`,
+    );
+  if (reached < known)
+    return new MillraceError(
+      "RECOVERY_SINK_BEHIND",
+      `the sink is at epoch ${reached} although it had committed epoch ${known}`,
+    );
+  return null;
 }
 
 /** The newest epoch that the sink must have: an epoch is stored only after the one before it was committed. */

@@ -1,0 +1,176 @@
+import type { MillraceError } from "../../src/core/errors.ts";
+import type { CommittedRecord } from "../../src/core/record.ts";
+import {
+  dueReason,
+  firstEpoch,
+  reduceEpoch,
+  type EpochEvent,
+  type EpochState,
+  type OpenEpoch,
+} from "../../src/engine/epoch-state.ts";
+import { recover, type Recovery, type RecoveryFacts } from "../../src/engine/recovery.ts";
+import {
+  transactionEnd,
+  Violation,
+  type ModelReader,
+  type ModelSink,
+  type ModelSource,
+  type ModelStore,
+} from "./epoch-model.ts";
+import type { Random } from "./random.ts";
+
+/** The rules that a simulation must miss when they are broken. */
+export const MUTATIONS = [
+  "acknowledged before the sink commits",
+  "stored after the sink commits",
+  "tokens are not compared",
+  "the token is above the sink's alone",
+  "epochs are not compared",
+  "forward instead of back",
+  "the store is the truth",
+  "recovers empty",
+  "the store is not put right",
+  "ends inside a transaction",
+] as const;
+export type Mutation = (typeof MUTATIONS)[number] | "none";
+
+export interface World {
+  readonly store: ModelStore;
+  readonly sink: ModelSink;
+  readonly source: ModelSource;
+  /** Requests whose sender no longer waits: each may be carried out later, or again. */
+  readonly inFlight: (() => void)[];
+  readonly mutation: Mutation;
+  /** Without faults from now on. */
+  calm: boolean;
+}
+
+/**
+ * How a run ended by itself. Whatever else ends it is thrown. `overtaken`: another run committed between the looks at the
+ * store and at the sink, so that they did not fit. (A store that is locked while it is open does not let that happen.)
+ */
+export type RunEnd =
+  | { readonly kind: "caught-up" }
+  | { readonly kind: "refused"; readonly error: MillraceError; readonly overtaken: boolean };
+
+/** The step that a run is about to take when it has yielded. */
+export type Stage = "start" | "write" | "store" | "commit" | "acknowledge";
+
+/** One run of the engine with the real recovery and the real reducer. It can be left for ever at every `yield`. */
+export function* engineRun(
+  world: World,
+  random: Random,
+  operator: RecoveryFacts["operator"],
+): Generator<Stage, RunEnd, void> {
+  const store = world.store.open();
+  const sinkThen = world.sink.open();
+  yield "start";
+  const sink = world.sink.open();
+  yield "start";
+  const recovery = recoverBy(world.mutation, { sink, store, sinkRemembers: true, operator });
+  if (recovery.kind === "refuse") return { kind: "refused", error: recovery.error, overtaken: sink !== sinkThen };
+  const { from } = recovery;
+  if (recovery.store !== "in-step" && world.mutation !== "the store is not put right") {
+    world.store.reset(from);
+    yield "start";
+  }
+  const reader = world.source.read(positionOf(from));
+  // The run before may have ended between the sink's commit and this, and on a quiet log no epoch would come to do it.
+  world.source.acknowledge(positionOf(from));
+  let epoch = firstEpoch("p", from, 0);
+  for (;;) {
+    const rows: number[] = [];
+    const full = yield* fill(world, random, reader, epoch, rows);
+    if (full === null) return { kind: "caught-up" };
+    const closing = reduceEpoch(full, { kind: "close", reason: "interval" });
+    if (closing.kind !== "closing") throw new Violation(`an epoch became ${closing.kind} by closing`);
+    const next = yield* deliver(world, random, closing, rows);
+    if (next.kind !== "open") throw new Violation(`no epoch opened after epoch ${epoch.epoch}`);
+    epoch = next;
+  }
+}
+
+function positionOf(record: CommittedRecord): number {
+  return Number(record.parts.get("position") ?? 0);
+}
+
+/** Reads the log into the sink until the epoch is due. Null: the log has ended, and everything is delivered. */
+function* fill(
+  world: World,
+  random: Random,
+  reader: ModelReader,
+  opened: OpenEpoch,
+  rows: number[],
+): Generator<Stage, OpenEpoch | null, void> {
+  const cutsTransactions = world.mutation === "ends inside a transaction";
+  const limits = { intervalMs: random.between(1, 6), rowsMax: random.between(1, 6), bytesMax: 1000 };
+  let epoch = opened;
+  const step = (event: EpochEvent): void => {
+    const state = reduceEpoch(epoch, event);
+    if (state.kind !== "open") throw new Violation(`an open epoch became ${state.kind} by ${event.kind}`);
+    epoch = state;
+  };
+  for (let atMs = opened.openedAtMs; ; atMs++) {
+    if (dueReason(epoch, limits, { rows: rows.length, bytes: 0 }, atMs) !== null) return epoch;
+    const row = reader.next();
+    if (row !== null) {
+      rows.push(row);
+      step({ kind: "written", rows: 1 });
+      step({ kind: "part", key: "table/t", value: row });
+      if (cutsTransactions || transactionEnd(row) === row) step({ kind: "progress", position: row });
+      if (random.chance(0.3)) yield "write";
+    } else if (rows.length === 0) return null;
+  }
+}
+
+/** The committer's order: store, sink, then store and source are told. */
+function* deliver(
+  world: World,
+  random: Random,
+  closing: Extract<EpochState, { kind: "closing" }>,
+  rows: readonly number[],
+): Generator<Stage, EpochState, void> {
+  const { record } = closing;
+  const acknowledge = (): void => world.source.acknowledge(positionOf(record));
+  let state: EpochState = closing;
+  yield "store";
+  if (world.mutation !== "stored after the sink commits") send(world, random, () => world.store.put(record));
+  state = reduceEpoch(state, { kind: "stored" });
+  if (world.mutation === "acknowledged before the sink commits") acknowledge();
+  yield "commit";
+  send(world, random, () => world.sink.commit(record, rows));
+  state = reduceEpoch(state, { kind: "committed" });
+  yield "acknowledge";
+  if (world.mutation === "stored after the sink commits") send(world, random, () => world.store.put(record));
+  world.store.confirm(record.epoch);
+  if (random.chance(0.2)) yield "acknowledge";
+  acknowledge();
+  return reduceEpoch(state, { kind: "acknowledged", atMs: 0 });
+}
+
+/** A request over a network: done, done twice, not done, done without an answer, or done late, perhaps never. */
+function send(world: World, random: Random, request: () => void): void {
+  const fate = world.calm ? 99 : random.below(100);
+  if (fate < 6) world.inFlight.push(request);
+  if (fate < 3) throw new BrokenConnection();
+  if (fate >= 6 && fate < 9) throw new BrokenConnection();
+  request();
+  if (fate >= 9 && fate < 12) throw new BrokenConnection();
+}
+
+/** The sender does not know whether its request was carried out. */
+export class BrokenConnection extends Error {}
+
+function recoverBy(mutation: Mutation, facts: RecoveryFacts): Recovery {
+  const { sink, store } = facts;
+  if (mutation === "recovers empty" && store === null) return recover({ ...facts, sink: null });
+  if (mutation === "the store is the truth") return recover({ ...facts, sinkRemembers: false });
+  const recovery = recover(facts);
+  if (recovery.kind === "refuse") return recovery;
+  const { from } = recovery;
+  if (mutation === "the token is above the sink's alone")
+    return { ...recovery, from: { ...from, token: (sink?.token ?? 0) + 1 } };
+  if (mutation === "forward instead of back" && recovery.store === "go-back" && store !== null)
+    return { kind: "resume", store: "in-step", from: { ...from, parts: store.newest.parts } };
+  return recovery;
+}
