@@ -25,9 +25,19 @@ const PINNED: Readonly<Record<string, string>> = {
 
 const KEEP_ALIVE_MS = 10_000;
 
-/** What every connection to the source is made with. `statementTimeoutMs` 0: a statement may take as long as it takes. */
-export function clientConfig(options: PostgresOptions, statementTimeoutMs: number): pg.ClientConfig {
-  const settings = { ...PINNED, statement_timeout: String(statementTimeoutMs) };
+/** How long the statements of a connection may take, and may wait for a lock; 0: for ever. */
+export interface SessionLimits {
+  readonly statementTimeoutMs: number;
+  readonly lockTimeoutMs: number;
+}
+
+/** What every connection to the source is made with. */
+export function clientConfig(options: PostgresOptions, limits: SessionLimits): pg.ClientConfig {
+  const settings = {
+    ...PINNED,
+    statement_timeout: String(limits.statementTimeoutMs),
+    lock_timeout: String(limits.lockTimeoutMs),
+  };
   return {
     host: options.hostname,
     port: options.port,
@@ -64,9 +74,9 @@ export class Session implements AsyncDisposable {
     });
   }
 
-  static async open(options: PostgresOptions, signal: AbortSignal, statementTimeoutMs = 0): Promise<Session> {
+  static async open(options: PostgresOptions, limits: SessionLimits, signal: AbortSignal): Promise<Session> {
     signal.throwIfAborted();
-    const client = new pg.Client(clientConfig(options, statementTimeoutMs));
+    const client = new pg.Client(clientConfig(options, limits));
     const session = new Session(options, client);
     try {
       await abortable(signal, client.connect(), () => session.destroy());
@@ -83,7 +93,7 @@ export class Session implements AsyncDisposable {
 
   /** The rows of one statement. An abort cuts the connection. */
   async query<R extends object>(sql: string, values: readonly unknown[], signal: AbortSignal): Promise<readonly R[]> {
-    const result = await this.#run(this.client.query<R & pg.QueryResultRow>(sql, [...values]), signal);
+    const result = await this.run(() => this.client.query<R & pg.QueryResultRow>(sql, [...values]), signal);
     return result.rows;
   }
 
@@ -91,21 +101,23 @@ export class Session implements AsyncDisposable {
   async script(sql: string, signal: AbortSignal): Promise<readonly (readonly Row[])[]> {
     let results: pg.QueryResult[];
     try {
-      const answer: unknown = await this.#run(this.client.query(sql), signal);
+      const answer: unknown = await this.run(() => this.client.query(sql), signal);
       results = Array.isArray(answer) ? (answer as pg.QueryResult[]) : [answer as pg.QueryResult];
     } catch (error) {
-      if (!this.broken) await this.#run(this.client.query("ROLLBACK"), signal);
+      if (!this.broken) await this.run(() => this.client.query("ROLLBACK"), signal);
       throw error;
     }
     return results.map((result) => result.rows as Row[]);
   }
 
-  async #run<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  /** Work of `pg` on this connection, its errors as this house's. An abort cuts the connection. */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    signal.throwIfAborted();
     try {
-      return await abortable(signal, work, () => this.destroy());
+      return await abortable(signal, work(), () => this.destroy());
     } catch (error) {
       if (signal.aborted) throw error;
-      throw this.#broken ?? statementError(this.#options, error);
+      throw statementError(this.#options, error);
     }
   }
 
@@ -155,18 +167,18 @@ async function abortable<T>(signal: AbortSignal, work: Promise<T>, cut: () => vo
  */
 export class LazySession implements AsyncDisposable {
   readonly #options: PostgresOptions;
-  readonly #statementTimeoutMs: number;
+  readonly #limits: SessionLimits;
   #session: Promise<Session> | null = null;
 
-  constructor(options: PostgresOptions, statementTimeoutMs: number) {
+  constructor(options: PostgresOptions, limits: SessionLimits) {
     this.#options = options;
-    this.#statementTimeoutMs = statementTimeoutMs;
+    this.#limits = limits;
   }
 
   async get(signal: AbortSignal): Promise<Session> {
     const current = await this.#session?.catch(() => null);
     if (current !== undefined && current !== null && !current.broken) return current;
-    this.#session = Session.open(this.#options, signal, this.#statementTimeoutMs);
+    this.#session = Session.open(this.#options, this.#limits, signal);
     return this.#session;
   }
 

@@ -205,8 +205,7 @@ export async function ensurePublication(
     }
   }
   if (statements.length === 0) return;
-  const begin = `BEGIN; SET LOCAL lock_timeout = ${options.lockTimeoutMs}`;
-  await session.script([begin, ...statements, "COMMIT"].join("; "), signal);
+  await session.script(["BEGIN", ...statements, "COMMIT"].join("; "), signal);
   ambient.failpoint("source.publication-created");
   said.forEach(created);
 }
@@ -222,9 +221,6 @@ export async function dropPublication(
   if (publication === null) return removed(`publication ${options.publicationName} was already gone`);
   if (publication.madeBy !== options.pipeline)
     return removed(`publication ${options.publicationName} stays: this pipeline did not make it`);
-  await session.script(
-    `BEGIN; SET LOCAL lock_timeout = ${options.lockTimeoutMs}; DROP PUBLICATION ${quoteIdentifier(options.publicationName)}; COMMIT`,
-    signal,
-  );
+  await session.query(`DROP PUBLICATION ${quoteIdentifier(options.publicationName)}`, [], signal);
   removed(`publication ${options.publicationName} was dropped`);
 }

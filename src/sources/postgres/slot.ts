@@ -132,7 +132,8 @@ async function createSlot(
   ambient: Ambient,
   signal: AbortSignal,
 ): Promise<PgLsn> {
-  await using maker = await Session.open(options, signal);
+  // Its wait for open transactions counts as one for a lock.
+  await using maker = await Session.open(options, { statementTimeoutMs: 0, lockTimeoutMs: 0 }, signal);
   const [me] = await maker.query<{ pid: number }>("SELECT pg_backend_pid() AS pid", [], signal);
   const state = { done: false };
   const making = maker

@@ -20,19 +20,17 @@ export function keyList(schema: TableSchema, suffix = ""): string {
     .join(", ");
 }
 
-/**
- * A value of a column from its text form: the literal is read by the type's input function, the inverse of the output
- * function that printed it, and compares in the column's own collation.
- */
-export function columnLiteral(column: ColumnSchema, text: string): string {
-  const value = `${quoteLiteral(text)}::${column.sourceType}`;
+/** A text expression read as a value of a column, comparing in the column's own collation. */
+export function typed(column: ColumnSchema, expression: string): string {
+  const value = `${expression}::${column.sourceType}`;
   return column.collation === null ? value : `(${value} COLLATE ${column.collation})`;
 }
 
-export function keyLiteral(schema: TableSchema, key: KeyBound): string {
+/** The literal is read by the type's input function, the inverse of the output function that printed it. */
+function keyLiteral(schema: TableSchema, key: KeyBound): string {
   const columns = keyColumns(schema);
   if (key.length !== columns.length) throw new MillraceError("INTERNAL", `a key of ${schema.id} has another length`);
-  return columns.map((column, i) => columnLiteral(column, key[i]!)).join(", ");
+  return columns.map((column, i) => typed(column, quoteLiteral(key[i]!))).join(", ");
 }
 
 /** `WHERE` of a range, in the row comparison that a key index answers by itself; empty for all rows. */

@@ -1,0 +1,186 @@
+import type { ChunkPlanner, ChunkRange, KeyBound, TableExtent } from "../../core/chunk.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { TableSchema } from "../../core/table-schema.ts";
+import { keyColumns, quoteIdentifier } from "../../core/table-schema.ts";
+import { tableByName, type CatalogTable } from "./catalog.ts";
+import { hasIntegerKey } from "./chunks.ts";
+import type { LazySession, Row } from "./connection.ts";
+import { changedError } from "./schema.ts";
+import { keyList, rangeCondition } from "./sql-text.ts";
+import { fromClause, operatorPath } from "./table-read.ts";
+import { tableSizes } from "./table-size.ts";
+
+/** The key index is walked, whatever the planner believes: it alone answers from a page or two of a large table. */
+const INDEX_ONLY = ["enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_incremental_sort", "enable_material"]
+  .map((setting) => `SET LOCAL ${setting} = off;`)
+  .join(" ");
+
+/** How often the width of a chunk is corrected by the server's estimate of its rows. */
+const CORRECTIONS_MAX = 6;
+
+interface PlannedTable {
+  readonly catalog: CatalogTable;
+  readonly rows: number;
+  readonly bytes: number;
+  /** Whether the server knows how an integer key is distributed; else its estimate of a range is a constant. */
+  readonly hasHistogram: boolean;
+  readonly max: KeyBound | null;
+  /** Of an integer key, the width that gave the last chunk its rows. */
+  width: bigint | null;
+}
+
+/** Cuts tables by their key index: integers by arithmetic over the server's statistics, other keys by walking the index. */
+export class PgChunkPlanner implements ChunkPlanner {
+  readonly #sessions: LazySession;
+  readonly #tables = new Map<string, PlannedTable>();
+
+  constructor(sessions: LazySession) {
+    this.#sessions = sessions;
+  }
+
+  async extent(schema: TableSchema, signal: AbortSignal): Promise<TableExtent> {
+    const table = await this.#inspect(schema, signal);
+    this.#tables.set(schema.id, table);
+    return {
+      table: schema.id,
+      rowsEstimate: table.rows,
+      bytesPerRowEstimate: Math.ceil(table.bytes / Math.max(table.rows, 1)),
+      max: table.max,
+    };
+  }
+
+  async next(schema: TableSchema, gap: ChunkRange, rows: number, signal: AbortSignal): Promise<ChunkRange> {
+    if (schema.key.length === 0 || gap.upper === null) return gap;
+    let table = this.#tables.get(schema.id);
+    if (table === undefined) {
+      table = await this.#inspect(schema, signal);
+      this.#tables.set(schema.id, table);
+    }
+    const upper = hasIntegerKey(schema)
+      ? await this.#nextInteger(schema, table, gap, rows, signal)
+      : await this.#walk(schema, table.catalog, gap, rows, signal);
+    return { lower: gap.lower, upper: upper ?? gap.upper };
+  }
+
+  async #inspect(schema: TableSchema, signal: AbortSignal): Promise<PlannedTable> {
+    const catalog = await tableByName(this.#sessions, schema.namespace, schema.name, signal);
+    if (catalog === null) throw changedError(schema.id, "it was dropped or renamed");
+    const session = await this.#sessions.get(signal);
+    const size = (await tableSizes(session, [catalog.oid], signal)).get(catalog.oid) ?? { rows: 0, bytes: 0 };
+    const max =
+      schema.key.length === 0 ? null : await this.#edge(schema, catalog, { lower: null, upper: null }, "DESC", signal);
+    const [known] = await session.query<{ histogram: boolean }>(
+      `SELECT EXISTS (SELECT 1 FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3
+         AND histogram_bounds IS NOT NULL) AS histogram`,
+      [schema.namespace, schema.name, keyColumns(schema)[0]?.name ?? ""],
+      signal,
+    );
+    return { catalog, ...size, hasHistogram: known!.histogram, max, width: null };
+  }
+
+  /** The first or the last key of a range, as the server prints it. */
+  async #edge(
+    schema: TableSchema,
+    catalog: CatalogTable,
+    range: ChunkRange,
+    order: "ASC" | "DESC",
+    signal: AbortSignal,
+  ): Promise<KeyBound | null> {
+    const from = `${fromClause(schema, catalog)}${rangeCondition(schema, range)}`;
+    const sql = `SELECT ${printedKey(schema)} ${from} ORDER BY ${keyList(schema, ` ${order}`)} LIMIT 1`;
+    return keyOf(schema, (await this.#onIndex(catalog, sql, signal))[0]);
+  }
+
+  /** The key `rows` further on in the index: an index-only walk. Null: the range ends before. */
+  async #walk(
+    schema: TableSchema,
+    catalog: CatalogTable,
+    gap: ChunkRange,
+    rows: number,
+    signal: AbortSignal,
+  ): Promise<KeyBound | null> {
+    const keys = keyList(schema);
+    const from = `${fromClause(schema, catalog)}${rangeCondition(schema, gap)}`;
+    const walked = `SELECT ${keys} ${from} ORDER BY ${keys} LIMIT ${rows}`;
+    const sql = `SELECT ${printedKey(schema)} FROM (${walked}) walked ORDER BY ${keyList(schema, " DESC")} LIMIT 1`;
+    return keyOf(schema, (await this.#onIndex(catalog, sql, signal))[0]);
+  }
+
+  /**
+   * The upper bound by arithmetic. It starts at a key that exists, so an empty stretch of any width costs one chunk; it
+   * is corrected by the server's estimate of the rows in it, so it follows the density of the place. A chunk that holds
+   * more rows all the same ends at its cap.
+   */
+  async #nextInteger(
+    schema: TableSchema,
+    table: PlannedTable,
+    gap: ChunkRange,
+    rows: number,
+    signal: AbortSignal,
+  ): Promise<KeyBound | null> {
+    const first = await this.#edge(schema, table.catalog, gap, "ASC", signal);
+    if (first === null) return null;
+    const start = BigInt(first[0]!);
+    const end = BigInt(gap.upper![0]!);
+    let width = table.width ?? evenWidth(table, start, rows);
+    for (let i = 0; table.hasHistogram && i < CORRECTIONS_MAX; i++) {
+      const upper = start + width - 1n;
+      if (upper >= end && i > 0) break;
+      const range = { lower: gap.lower, upper: [String(upper < end ? upper : end)] };
+      const estimate = await this.#estimate(schema, table.catalog, range, signal);
+      if (estimate > rows * 1.5) width = scaled(width, rows / estimate);
+      else if (estimate < rows / 2 && upper < end) width = scaled(width, Math.min(rows / Math.max(estimate, 1), 1_000));
+      else break;
+    }
+    table.width = width;
+    const upper = start + width - 1n;
+    return upper < end ? [String(upper)] : null;
+  }
+
+  async #estimate(schema: TableSchema, catalog: CatalogTable, range: ChunkRange, signal: AbortSignal): Promise<number> {
+    const sql = `EXPLAIN (FORMAT JSON) SELECT 1 ${fromClause(schema, catalog)}${rangeCondition(schema, range)}`;
+    const [row] = await this.#onIndex(catalog, sql, signal);
+    const plan = row?.["QUERY PLAN"] as readonly { readonly Plan: { readonly "Plan Rows": number } }[];
+    return plan[0]!.Plan["Plan Rows"];
+  }
+
+  async #onIndex(catalog: CatalogTable, sql: string, signal: AbortSignal): Promise<readonly Row[]> {
+    const session = await this.#sessions.get(signal);
+    const results = await session.script(
+      `BEGIN READ ONLY; ${INDEX_ONLY} ${operatorPath(catalog)}${sql}; COMMIT`,
+      signal,
+    );
+    return results.at(-2)!;
+  }
+}
+
+/** `format` prints a value with its type's output function, as COPY and the log do; a cast need not. */
+function printedKey(schema: TableSchema): string {
+  return keyColumns(schema)
+    .map((column, i) => `format('%s', ${quoteIdentifier(column.name)}) AS k${i}`)
+    .join(", ");
+}
+
+function keyOf(schema: TableSchema, row: Row | undefined): KeyBound | null {
+  if (row === undefined) return null;
+  return schema.key.map((_, i) => {
+    const text = row[`k${i}`];
+    if (typeof text !== "string") throw new MillraceError("INTERNAL", `a key of ${schema.id} has no text`);
+    return text;
+  });
+}
+
+/** The width of a chunk if the keys were spread evenly. */
+function evenWidth(table: PlannedTable, start: bigint, rows: number): bigint {
+  if (table.max === null) return BigInt(rows);
+  const span = BigInt(table.max[0]!) - start + 1n;
+  const width = (span * BigInt(rows)) / BigInt(Math.max(table.rows, rows));
+  return width > 0n ? width : 1n;
+}
+
+/** By a factor between a billionth and a thousand; at least one key wide. */
+function scaled(width: bigint, factor: number): bigint {
+  const scale = 1_000_000_000;
+  const result = (width * BigInt(Math.max(1, Math.round(factor * scale)))) / BigInt(scale);
+  return result > 0n ? result : 1n;
+}

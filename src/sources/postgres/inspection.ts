@@ -1,0 +1,67 @@
+import { MillraceError } from "../../core/errors.ts";
+import type { Inspection, TableOffer, TableRefusal, ValueRules } from "../../core/source.ts";
+import { keyColumns, tableId } from "../../core/table-schema.ts";
+import type { PostgresOptions } from "./config.ts";
+import type { Session } from "./connection.ts";
+import { checkPublication, readPublication } from "./publication.ts";
+import { catalogSchema } from "./schema.ts";
+import { checkServer, serverFacts, serverNotes, sourceIdentity } from "./server-facts.ts";
+import { matchedOids, matchedTables, tableRefusal, type MatchedTable } from "./table-match.ts";
+import { tableSizes, type TableSize } from "./table-size.ts";
+
+const CUT_METHOD =
+  "exact: each chunk is read under a snapshot of its own, and pg_current_snapshot() says which transactions of the log are in it";
+
+/** Everything that `plan` shows and that a run rests on; writes nothing. */
+export async function inspect(
+  options: PostgresOptions,
+  rules: ValueRules,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Inspection> {
+  const facts = await serverFacts(options, session, signal);
+  checkServer(options, facts);
+  const oids = await matchedOids(options, session, signal);
+  const tables = await matchedTables(session, oids, signal);
+  if (tables.length === 0) throw noTables(options);
+  const sizes = await tableSizes(session, oids, signal);
+  const refusals: TableRefusal[] = [];
+  const offered: MatchedTable[] = [];
+  for (const table of tables) {
+    const error = tableRefusal(options, table);
+    if (error === null) offered.push(table);
+    else refusals.push({ table: tableId(table.namespace, table.name), error });
+  }
+  if (offered.length > 0)
+    checkPublication(options, facts, await readPublication(options, session, facts, signal), offered);
+  return {
+    identity: sourceIdentity(options, facts),
+    server: `PostgreSQL ${facts.version}`,
+    offers: offered.map((table) => offer(table, rules, sizes.get(table.oid))),
+    refusals,
+    notes: serverNotes(facts),
+    cutMethod: CUT_METHOD,
+  };
+}
+
+function noTables(options: PostgresOptions): MillraceError {
+  const patterns = options.tables.map((pattern) => pattern.text).join(", ");
+  return new MillraceError("SOURCE_NO_TABLES", `no table of database ${options.database} matches ${patterns}`);
+}
+
+function offer(table: MatchedTable, rules: ValueRules, size: TableSize | undefined): TableOffer {
+  const schema = catalogSchema(table, rules);
+  const key = keyColumns(schema).map((column) => column.name);
+  const generated = table.columns.filter((column) => column.generated).map((column) => column.name);
+  const notes: string[] = [];
+  if (generated.length > 0)
+    notes.push(`generated columns are left out, the log does not carry them: ${generated.join(", ")}`);
+  if (table.kind === "partitioned") notes.push(`${table.leaves.length} partitions are read and delivered as one table`);
+  return {
+    schema,
+    rowsEstimate: size?.rows ?? 0,
+    bytesEstimate: size?.bytes ?? 0,
+    readBy: key.length > 0 ? `chunks of (${key.join(", ")})` : "one scan under REPLICA IDENTITY FULL",
+    notes,
+  };
+}

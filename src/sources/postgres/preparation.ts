@@ -1,0 +1,99 @@
+import type { Ambient } from "../../core/ambient.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { TableSchema } from "../../core/table-schema.ts";
+import type { PostgresOptions } from "./config.ts";
+import type { Session } from "./connection.ts";
+import type { PgPosition, Xid64 } from "./position.ts";
+import { checkPublication, ensurePublication, readPublication } from "./publication.ts";
+import { changedError } from "./schema.ts";
+import { checkServer, serverFacts, type ServerFacts } from "./server-facts.ts";
+import { beginSlot, checkResume, readSlot, type Slot } from "./slot.ts";
+import { matchedTables, tableRefusal, type MatchedTable } from "./table-match.ts";
+import { takeXid } from "./waiting.ts";
+
+/** A process that was killed leaves its walsender behind for a moment. */
+const RELEASE_POLL_MS = 100;
+const RELEASE_POLLS_MAX = 50;
+
+export interface Prepared {
+  readonly start: PgPosition;
+  /** No chunk may be opened before a snapshot's xmin has reached it. */
+  readonly begin: Xid64;
+}
+
+/** Publication and slot for exactly these tables. The publication comes first: the slot's log must know it. */
+export async function prepare(
+  options: PostgresOptions,
+  session: Session,
+  request: { readonly resume: PgPosition | null; readonly tables: readonly TableSchema[] },
+  created: (what: string) => void,
+  ambient: Ambient,
+  signal: AbortSignal,
+): Promise<Prepared> {
+  const facts = await serverFacts(options, session, signal);
+  checkServer(options, facts);
+  const tables = await presentTables(options, session, request.tables, signal);
+  const publication = await readPublication(options, session, facts, signal);
+  checkPublication(options, facts, publication, tables);
+  const slot = await releasedSlot(options, session, facts, ambient, signal);
+  if (request.resume !== null) {
+    checkResume(options, slot, request.resume);
+    if (publication === null) throw publicationLost(options, request.resume);
+  }
+  await ensurePublication(options, session, publication, tables, created, ambient, signal);
+  const start = request.resume ?? (await beginSlot(options, session, slot, created, ambient, signal));
+  // A transaction may be open from before the slot, or from before a table was published: its changes are not in the
+  // log, or half of them. Also on a resume where nothing was made now: the run before may have ended just after it had.
+  return { start, begin: await takeXid(session, signal) };
+}
+
+/** The tables as they are at this moment, each still one that can be published without harm. */
+async function presentTables(
+  options: PostgresOptions,
+  session: Session,
+  schemas: readonly TableSchema[],
+  signal: AbortSignal,
+): Promise<readonly MatchedTable[]> {
+  const found = await session.query<{ oid: number; place: number }>(
+    `SELECT c.oid, wanted.place::int FROM unnest($1::text[], $2::text[]) WITH ORDINALITY wanted(namespace, name, place)
+     JOIN pg_namespace n ON n.nspname = wanted.namespace JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name`,
+    [schemas.map((schema) => schema.namespace), schemas.map((schema) => schema.name)],
+    signal,
+  );
+  const places = new Set(found.map((row) => row.place));
+  const missing = schemas.find((_, i) => !places.has(i + 1));
+  if (missing !== undefined) throw changedError(missing.id, "it was dropped or renamed");
+  const tables = await matchedTables(
+    session,
+    found.map((row) => row.oid),
+    signal,
+  );
+  for (const table of tables) {
+    const refusal = tableRefusal(options, table);
+    if (refusal !== null) throw refusal;
+  }
+  return tables;
+}
+
+async function releasedSlot(
+  options: PostgresOptions,
+  session: Session,
+  facts: ServerFacts,
+  ambient: Ambient,
+  signal: AbortSignal,
+): Promise<Slot | null> {
+  for (let i = 0; ; i++) {
+    const slot = await readSlot(options, session, facts, signal);
+    if (slot === null || !slot.active || i === RELEASE_POLLS_MAX) return slot;
+    await ambient.clock.sleep(RELEASE_POLL_MS, signal);
+  }
+}
+
+function publicationLost(options: PostgresOptions, resume: PgPosition): MillraceError {
+  const position = resume.toString();
+  return new MillraceError(
+    "LOG_LOST",
+    `the log from ${position} on cannot be read any more: publication ${options.publicationName} does not exist`,
+    { place: { position } },
+  );
+}

@@ -1,0 +1,278 @@
+import { setImmediate } from "node:timers/promises";
+import type { Ambient } from "../../core/ambient.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { LogItem } from "../../core/line.ts";
+import type { DurablePosition } from "../../core/position.ts";
+import type { LogReader, LogRequest, ValueRules } from "../../core/source.ts";
+import type { TableId } from "../../core/table-schema.ts";
+import type { PostgresOptions } from "./config.ts";
+import { LazySession } from "./connection.ts";
+import { LogDecoder } from "./log-decoder.ts";
+import { parseLsn, PgPosition, xid64, type PgLsn } from "./position.ts";
+import { relationLookup } from "./relation-lookup.ts";
+import { Replication } from "./replication.ts";
+import { sqlState, statementError } from "./server-error.ts";
+import { slotInUse } from "./slot.ts";
+import { takeXid } from "./waiting.ts";
+import { WalQueue } from "./wal-queue.ts";
+
+/** The socket is paused above the one, and read again below the other. */
+const QUEUE_HIGH_BYTES = 16 << 20;
+const QUEUE_LOW_BYTES = 8 << 20;
+/** Decoded at a stretch before the socket, the timers and the consumer get a turn. */
+const SLICE_BYTES = 1 << 20;
+/** The server hears from us at least this often, or three times within its own patience. */
+const STATUS_INTERVAL_MS = 10_000;
+/** A server that says nothing for so long, not even when asked, is gone. */
+const SILENCE_MAX_MS = 60_000;
+const STATEMENT_TIMEOUT_MS = 60_000;
+const FLUSH_POLL_MS = 20;
+const FLUSH_POLLS_MAX = 50;
+
+export interface LogReaderParts {
+  readonly options: PostgresOptions;
+  readonly rules: ValueRules;
+  readonly ambient: Ambient;
+  readonly request: LogRequest;
+}
+
+/** The one reader of the WAL (`LogReader` is the contract). `items` may be called once. */
+export class PgLogReader implements LogReader {
+  readonly #parts: LogReaderParts;
+  readonly #from: PgPosition;
+  readonly #queue = new WalQueue();
+  readonly #replication: Replication;
+  /** For questions to the catalog beside the log, and for nudges. */
+  readonly #sessions: LazySession;
+  readonly #stop = new AbortController();
+  readonly #dropped = new Set<TableId>();
+  #decoder: LogDecoder | null = null;
+  #durable: PgLsn;
+  #paused = false;
+  #heardMs: number;
+  #statusMs = 0;
+  #statusIntervalMs = STATUS_INTERVAL_MS;
+  #ended: { readonly error: unknown } | null = null;
+  #wake: () => void = () => undefined;
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: LogReaderParts) {
+    const { from } = parts.request;
+    if (!(from instanceof PgPosition)) throw new MillraceError("INTERNAL", "a position of another source");
+    this.#parts = parts;
+    this.#from = from;
+    this.#durable = from.lsn;
+    this.#heardMs = parts.ambient.clock.monotonicMs();
+    this.#sessions = new LazySession(parts.options, {
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      lockTimeoutMs: parts.options.lockTimeoutMs,
+    });
+    this.#replication = new Replication(parts.options, {
+      message: (bytes) => this.#received(() => this.#queue.pushMessage(bytes)),
+      keepalive: (walEnd, reply) => {
+        this.#received(() => this.#queue.pushKeepalive(walEnd));
+        if (reply) this.#sendStatus(false);
+      },
+      ended: (error) => {
+        this.#ended ??= { error };
+        this.#wake();
+      },
+    });
+  }
+
+  async *items(signal: AbortSignal): AsyncGenerator<LogItem, void, undefined> {
+    const life = AbortSignal.any([signal, this.#stop.signal]);
+    let ticking: Promise<void> | null = null;
+    try {
+      const decoder = await this.#open(life);
+      ticking = this.#tick(life);
+      yield* this.#decoded(decoder, life);
+    } finally {
+      this.#stop.abort(new MillraceError("INTERNAL", "the log reader was closed"));
+      await ticking;
+      await this.#close();
+    }
+  }
+
+  async *#decoded(decoder: LogDecoder, life: AbortSignal): AsyncGenerator<LogItem, void, undefined> {
+    const { clock } = this.#parts.ambient;
+    const { flushIntervalMs } = this.#parts.request;
+    let flushedMs = clock.monotonicMs();
+    for (;;) {
+      life.throwIfAborted();
+      await this.#decodeSlice(decoder);
+      if (clock.monotonicMs() - flushedMs >= flushIntervalMs) {
+        flushedMs = clock.monotonicMs();
+        decoder.flush();
+      }
+      if (decoder.hasItems) yield* decoder.take();
+      if (!this.#queue.isEmpty) await setImmediate();
+      else if (this.#ended !== null) throw await this.#endError(this.#ended.error, life);
+      else await this.#somethingNew(life);
+    }
+  }
+
+  async #open(life: AbortSignal): Promise<LogDecoder> {
+    const { request, rules, options } = this.#parts;
+    const session = await this.#sessions.get(life);
+    const [server] = await session.query<{ xid: string; timeout: number }>(
+      `SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid,
+         (SELECT setting::int FROM pg_settings WHERE name = 'wal_sender_timeout') AS timeout`,
+      [],
+      life,
+    );
+    if (server!.timeout > 0) this.#statusIntervalMs = Math.min(STATUS_INTERVAL_MS, server!.timeout / 3);
+    const decoder = new LogDecoder({
+      tables: request.tables,
+      from: this.#from,
+      nearXid: xid64(BigInt(server!.xid)),
+      batchBytesMax: request.batchBytesMax,
+      rules,
+      lookup: relationLookup(this.#sessions, rules, life),
+    });
+    for (const table of this.#dropped) decoder.dropTable(table);
+    this.#decoder = decoder;
+    await this.#replication.start(options.slotName, this.#from.lsn);
+    this.#heardMs = this.#statusMs = this.#parts.ambient.clock.monotonicMs();
+    return decoder;
+  }
+
+  #received(push: () => void): void {
+    this.#heardMs = this.#parts.ambient.clock.monotonicMs();
+    push();
+    if (!this.#paused && this.#queue.bytes > QUEUE_HIGH_BYTES) {
+      this.#paused = true;
+      this.#replication.pause();
+    }
+    this.#wake();
+  }
+
+  async #decodeSlice(decoder: LogDecoder): Promise<void> {
+    const queue = this.#queue;
+    const until = queue.bytes - SLICE_BYTES;
+    while (queue.bytes > until && queue.next()) {
+      if (queue.keepalive !== null) decoder.keepalive(queue.keepalive);
+      else {
+        const looking = decoder.decode(queue.data, queue.start, queue.end);
+        if (looking !== null) await looking;
+      }
+    }
+    if (this.#paused && queue.bytes < QUEUE_LOW_BYTES) {
+      this.#paused = false;
+      this.#heardMs = this.#parts.ambient.clock.monotonicMs();
+      this.#replication.resume();
+    }
+  }
+
+  /** Resolves with the next bytes, the end of the connection, or the next tick. */
+  async #somethingNew(life: AbortSignal): Promise<void> {
+    life.throwIfAborted();
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      if (!this.#queue.isEmpty || this.#ended !== null) resolve();
+    });
+    this.#wake = () => undefined;
+  }
+
+  /** Every flush interval: a turn for the loop, and what is due to the server. Ends with the reader's life. */
+  async #tick(life: AbortSignal): Promise<void> {
+    const { clock } = this.#parts.ambient;
+    while (!life.aborted) {
+      await clock
+        .sleep(Math.min(this.#parts.request.flushIntervalMs, this.#statusIntervalMs), life)
+        .catch(() => undefined);
+      const nowMs = clock.monotonicMs();
+      if (nowMs - this.#statusMs >= this.#statusIntervalMs)
+        this.#sendStatus(nowMs - this.#heardMs >= this.#statusIntervalMs);
+      if (!this.#paused && nowMs - this.#heardMs > SILENCE_MAX_MS) {
+        const silence = `the source's log connection has been silent for ${SILENCE_MAX_MS / 1000} s`;
+        this.#ended ??= { error: new MillraceError("SOURCE_CONNECTION_LOST", silence) };
+      }
+      this.#wake();
+    }
+    this.#wake();
+  }
+
+  #sendStatus(ping: boolean): void {
+    this.#statusMs = this.#parts.ambient.clock.monotonicMs();
+    this.#replication.send(this.#durable, ping);
+  }
+
+  acknowledge(durable: DurablePosition): void {
+    const { position } = durable;
+    if (!(position instanceof PgPosition)) throw new MillraceError("INTERNAL", "a position of another source");
+    if (position.lsn <= this.#durable) return;
+    this.#durable = position.lsn;
+    if (this.#decoder !== null) this.#sendStatus(false);
+  }
+
+  /**
+   * The rollback of an xid is a record behind everything before it; the server's answer to the ping, when that is
+   * flushed, tells a position behind it.
+   */
+  async nudge(signal: AbortSignal): Promise<void> {
+    const session = await this.#sessions.get(signal);
+    await takeXid(session, signal);
+    const [behind] = await session.query<{ lsn: string }>(
+      "SELECT pg_current_wal_insert_lsn()::text AS lsn",
+      [],
+      signal,
+    );
+    for (let i = 0; i < FLUSH_POLLS_MAX; i++) {
+      const [flushed] = await session.query<{ lsn: string }>(
+        "SELECT pg_current_wal_flush_lsn()::text AS lsn",
+        [],
+        signal,
+      );
+      if (parseLsn(flushed!.lsn) >= parseLsn(behind!.lsn)) break;
+      await this.#parts.ambient.clock.sleep(FLUSH_POLL_MS, signal);
+    }
+    if (this.#decoder !== null) this.#sendStatus(true);
+  }
+
+  dropTable(table: TableId): void {
+    this.#dropped.add(table);
+    this.#decoder?.dropTable(table);
+  }
+
+  async #endError(error: unknown, signal: AbortSignal): Promise<MillraceError> {
+    const { options } = this.#parts;
+    if (error === null) return new MillraceError("SOURCE_CONNECTION_LOST", "the source ended the log connection");
+    const known = statementError(options, error);
+    const state = sqlState(known);
+    if (state === "55006") {
+      const session = await this.#sessions.get(signal);
+      const [slot] = await session.query<{ pid: number | null; application: string | null }>(
+        `SELECT s.active_pid AS pid, a.application_name AS application
+         FROM pg_replication_slots s LEFT JOIN pg_stat_activity a ON a.pid = s.active_pid WHERE s.slot_name = $1`,
+        [options.slotName],
+        signal,
+      );
+      return slotInUse(options, slot?.pid ?? null, slot?.application ?? null);
+    }
+    // The slot or the publication does not exist (now, or at the log's place); the slot was invalidated.
+    if (state === "42704" || state === "55000")
+      return new MillraceError(
+        "LOG_LOST",
+        `the log cannot be read on from ${this.#from.toString()}: ${known.message}`,
+        {
+          place: { position: this.#from.toString() },
+        },
+      );
+    return known;
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= (async (): Promise<void> => {
+      await this.#replication.close();
+      await this.#sessions[Symbol.asyncDispose]();
+    })();
+    return this.#closing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new MillraceError("INTERNAL", "the log reader was closed"));
+    this.#wake();
+    await this.#close();
+  }
+}
