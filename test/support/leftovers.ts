@@ -10,9 +10,17 @@ export function removeLeftovers(): void {
   for (const name of readdirSync(tmpdir())) {
     const owner = new RegExp(`^${SERVER_FOLDER}(\\d+)-\\w+$`).exec(name);
     if (owner === null || exists(Number(owner[1]))) continue;
-    const folder = join(tmpdir(), name);
+    removeLeftover(join(tmpdir(), name));
+  }
+}
+
+function removeLeftover(folder: string): void {
+  try {
     endServer(join(folder, "data"));
     rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    // Another user's, who will find it.
+    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   }
 }
 
