@@ -67,9 +67,9 @@ class History {
     if (fate < 40 && this.#engines.length < 3) this.#start();
     else if (fate < 70 && this.#engines.length > 0) this.#crash(this.#random.of(this.#engines));
     else if (fate < 110 && inFlight.length > 0) this.#arrive();
-    else if (fate < 125 && this.#loses === "store")
+    else if (fate < 120 && this.#loses === "store")
       this.#say("the store loses its last write", () => store.loseLastWrite());
-    else if (fate < 125 && this.#loses === "sink")
+    else if (fate < 140 && this.#loses === "sink")
       this.#say("the sink is restored from a backup", () => this.#restore(sink));
     else if (this.#engines.length === 0) this.#start();
     else this.#advance(this.#random.of(this.#engines));
@@ -183,8 +183,8 @@ function isOvertaken(error: unknown): boolean {
 }
 
 /** The seed and the story of the first history that breaks a promise; null: none does. */
-function firstFailure(mutation: Mutation, histories: number): string | null {
-  for (let seed = SEED; seed < SEED + histories; seed++) {
+function firstFailure(mutation: Mutation, first: number, histories: number): string | null {
+  for (let seed = first; seed < first + histories; seed++) {
     try {
       new History(seed, mutation).run();
     } catch (error) {
@@ -197,10 +197,11 @@ function firstFailure(mutation: Mutation, histories: number): string | null {
 
 describe("epochs under random histories", () => {
   test(`nothing lost, nothing twice, nothing acknowledged too early, always progress (seed ${SEED})`, () => {
-    expect(firstFailure("none", HISTORIES)).toBeNull();
+    expect(firstFailure("none", SEED, HISTORIES)).toBeNull();
   });
 
-  test.each(MUTATIONS)("are broken when the engine is one that breaks this rule: %s", (mutation) => {
-    expect(firstFailure(mutation, 20_000)).toMatch(/^SIMULATION_SEED=\d+: /);
+  // From a fixed seed, so that it is the same every time.
+  test.each(MUTATIONS)("fail as soon as an engine breaks a rule: %s", (mutation) => {
+    expect(firstFailure(mutation, 1, 20_000)).toMatch(/^SIMULATION_SEED=\d+: /);
   });
 });
