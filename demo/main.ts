@@ -35,6 +35,11 @@ try {
 } catch (error) {
   repairTerminal();
   process.exitCode ??= 1;
-  say(signal.aborted ? `The demo was ${(signal.reason as Error).message}.` : `The demo failed: ${String(error)}`);
-  if (!signal.aborted && error instanceof Error && error.cause !== undefined) say(`  because: ${String(error.cause)}`);
+  say(signal.aborted ? `The demo was ${messages(signal.reason)}.` : `The demo failed: ${messages(error)}`);
+}
+
+/** The error's, and its causes'. */
+function messages(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${messages(error.cause)}`;
 }

@@ -21,7 +21,10 @@ export class PipelineProcess {
       env: { ...process.env, ...env },
       stdio: ["ignore", "inherit", "inherit"],
     });
-    this.ended = once(this.#child, "exit").then(([code, signal]) => ({ code, signal }) as ProcessEnd);
+    this.ended = once(this.#child, "exit").then((end) => {
+      const [code, signal] = end as [number | null, NodeJS.Signals | null];
+      return { code, signal };
+    });
     this.ended.catch(() => undefined);
   }
 

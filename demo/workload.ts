@@ -160,11 +160,11 @@ export class Workload {
   readonly #running: Promise<unknown>;
   #transactions = 0;
   #stopped = false;
-  #error: unknown = null;
+  #failure: { readonly cause: unknown } | null = null;
 
   constructor(config: pg.ClientConfig, writers: number) {
     const all = Array.from({ length: writers }, (_, writer) => this.#write(config, writer, writers));
-    this.#running = Promise.all(all).catch((error: unknown) => (this.#error ??= error));
+    this.#running = Promise.all(all).catch((cause: unknown) => (this.#failure ??= { cause }));
   }
 
   counts(): WorkloadCounts {
@@ -175,13 +175,13 @@ export class Workload {
   async stop(): Promise<WorkloadCounts> {
     this.#stopped = true;
     await this.#running;
-    if (this.#error !== null) throw this.#error;
+    if (this.#failure !== null) throw new Error("a writer of the demo failed", this.#failure);
     return this.counts();
   }
 
   async #write(config: pg.ClientConfig, writer: number, writers: number): Promise<void> {
     const client = new pg.Client(config);
-    client.on("error", (error) => (this.#error ??= error));
+    client.on("error", (cause) => (this.#failure ??= { cause }));
     await client.connect();
     try {
       const own: Record<Change, number> = { inserted: 0, updated: 0, deleted: 0, moved: 0 };

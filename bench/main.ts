@@ -1,0 +1,70 @@
+import { parseArgs } from "node:util";
+import type { Bench } from "./measurement.ts";
+import { pgFreshness } from "./pg-freshness.ts";
+import { pgMemory } from "./pg-memory.ts";
+import { pgSnapshot, pgSnapshotDuckdb } from "./pg-snapshot.ts";
+import { pgStream, pgStreamDuckdb } from "./pg-stream.ts";
+
+const BENCHES: readonly Bench[] = [pgSnapshot, pgSnapshotDuckdb, pgStream, pgStreamDuckdb, pgFreshness, pgMemory];
+const RUNS_MIN = 3;
+
+function usage(): string {
+  const width = Math.max(...BENCHES.map(({ name }) => name.length));
+  const lines = BENCHES.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`);
+  return [
+    "npm run bench -- NAME [--json] [--runs N]",
+    "",
+    ...lines,
+    `  ${"all".padEnd(width)}  each of them in turn`,
+  ].join("\n");
+}
+
+interface Request {
+  readonly benches: readonly Bench[];
+  readonly isJson: boolean;
+  readonly runs: number;
+}
+
+/** Null where the arguments are not understood. */
+function parse(args: readonly string[]): Request | null {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { json: { type: "boolean" }, runs: { type: "string" } },
+    });
+    const [name] = positionals;
+    const benches = BENCHES.filter((bench) => name === "all" || bench.name === name);
+    const runs = Number(values.runs ?? RUNS_MIN);
+    if (positionals.length !== 1 || benches.length === 0 || !Number.isInteger(runs) || runs < 1) return null;
+    return { benches, isJson: values.json ?? false, runs };
+  } catch {
+    return null;
+  }
+}
+
+async function runBench(bench: Bench, { isJson, runs }: Request): Promise<void> {
+  process.stdout.write(`${bench.name}: ${bench.about}\n`);
+  let number = 0;
+  const result = await bench.run(runs, (line) => process.stdout.write(`  run ${++number}: ${line}\n`));
+  const ratio = result.ratio === null ? "" : `, ratio ${result.ratio.toFixed(3)}`;
+  const limit = result.limit === null ? "" : ` of ${Math.round(result.limit).toLocaleString("en-US")}`;
+  const latency = result.p99Ms === undefined ? "" : `, p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms`;
+  process.stdout.write(
+    `  median: ${Math.round(result.value).toLocaleString("en-US")}${limit} ${result.unit}${ratio}${latency}, ${(result.rssBytesMax / 1e6).toFixed(0)} MB at most\n`,
+  );
+  if (isJson) process.stdout.write(`${JSON.stringify(result)}\n`);
+}
+
+const request = parse(process.argv.slice(2));
+if (request === null) {
+  process.stderr.write(`${usage()}\n`);
+  process.exitCode = 2;
+} else {
+  try {
+    for (const bench of request.benches) await runBench(bench, request);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}
