@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { projectRoot } from "./project-root.ts";
@@ -44,14 +44,22 @@ function reachable(native: string, version: PostgresVersion, user: ServerUser): 
   if (runs(native, user)) return native;
   const serial = JSON.parse(readFileSync(join(packageFolder(version), "package.json"), "utf8")) as { version: string };
   const copy = join(tmpdir(), `millrace-postgres-${serial.version}`);
-  if (!existsSync(copy)) {
-    const unfinished = mkdtempSync(`${copy}-`);
-    cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true });
-    chmodSync(unfinished, 0o755);
-    renameSync(unfinished, copy);
-  }
+  if (!existsSync(copy)) copyWhole(native, copy);
   if (!runs(copy, user)) throw new Error(`the PostgreSQL programs in ${copy} cannot be run as uid ${user.uid}`);
   return copy;
+}
+
+/** Nobody ever sees a part of it; of two that copy at the same time, the first stays. */
+function copyWhole(from: string, to: string): void {
+  const unfinished = mkdtempSync(`${to}-`);
+  cpSync(from, unfinished, { recursive: true, verbatimSymlinks: true });
+  chmodSync(unfinished, 0o755);
+  try {
+    renameSync(unfinished, to);
+  } catch (error) {
+    rmSync(unfinished, { recursive: true });
+    if (!existsSync(to)) throw error;
+  }
 }
 
 function runs(native: string, user: ServerUser): boolean {
