@@ -1,6 +1,7 @@
 import { assertNever, MillraceError } from "../core/errors.ts";
 import { sameJson, type Json } from "../core/json.ts";
 import type { CommittedRecord, EpochRecord } from "../core/record.ts";
+import { POSITION_KEY } from "./record-parts.ts";
 
 /** Why an epoch ends. `schema`: the sink must alter or begin a table before the next row. */
 export type CloseReason = "interval" | "rows" | "bytes" | "schema" | "stop";
@@ -57,7 +58,7 @@ export interface EpochLimits {
 
 /** The first epoch of a run that begins with `from` (see `recover`), whose token it takes. */
 export function firstEpoch(pipeline: string, from: CommittedRecord, atMs: number): OpenEpoch {
-  const committedPosition = from.parts.get("position") ?? null;
+  const committedPosition = from.parts.get(POSITION_KEY) ?? null;
   return openEpoch(pipeline, from.epoch + 1, from.token, committedPosition, atMs);
 }
 
@@ -142,8 +143,8 @@ function reduceOpen(state: OpenEpoch, event: EpochEvent): EpochState {
 /** A position that has not moved is not a change: a quiet log makes no epochs. */
 function withPosition(state: OpenEpoch, position: Json): ReadonlyMap<string, Json> {
   const parts = new Map(state.parts);
-  if (sameJson(position, state.committedPosition)) parts.delete("position");
-  else parts.set("position", position);
+  if (sameJson(position, state.committedPosition)) parts.delete(POSITION_KEY);
+  else parts.set(POSITION_KEY, position);
   return parts;
 }
 
@@ -152,13 +153,13 @@ function close(state: OpenEpoch, reason: CloseReason): EpochState {
     throw new MillraceError("INTERNAL", `epoch ${state.epoch} cannot end inside a transaction (${reason})`);
   const { pipeline, epoch, token, parts, committedPosition } = state;
   // Every record carries its position, so that whoever reads one epoch alone knows where it stands.
-  const position = parts.get("position") ?? committedPosition;
-  const all = position === null ? parts : new Map(parts).set("position", position);
+  const position = parts.get(POSITION_KEY) ?? committedPosition;
+  const all = position === null ? parts : new Map(parts).set(POSITION_KEY, position);
   return { kind: "closing", reason, rows: state.rows, record: { pipeline, epoch, token, parts: all } };
 }
 
 function next(record: EpochRecord, atMs: number): OpenEpoch {
-  return openEpoch(record.pipeline, record.epoch + 1, record.token, record.parts.get("position") ?? null, atMs);
+  return openEpoch(record.pipeline, record.epoch + 1, record.token, record.parts.get(POSITION_KEY) ?? null, atMs);
 }
 
 function illegal(state: EpochState, event: EpochEvent): never {

@@ -15,7 +15,7 @@ export interface TableTerms {
 
 /** What of a table a run cannot change under way, in the words that an error uses. */
 const ASPECTS = ["key", "target name", "policy for values"] as const;
-export type Aspect = (typeof ASPECTS)[number];
+type Aspect = (typeof ASPECTS)[number];
 
 /**
  * One short hash for each aspect, so that a difference can be named: `1:<key>:<target>:<policy>`. Columns that are no

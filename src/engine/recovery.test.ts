@@ -13,22 +13,27 @@ const stored = (newest: CommittedRecord, confirmed: CommittedRecord | null): Sto
 function told(recovery: Recovery): string {
   if (recovery.kind === "refuse") return recovery.error.code;
   const { kind, store, from } = recovery;
-  return `${kind} ${from.epoch}:${String(from.parts.get("position") ?? "-")} token ${from.token} ${store}`;
+  return `${kind} ${from.epoch}:${JSON.stringify(from.parts.get("position") ?? "-")} token ${from.token} ${store}`;
 }
 
 describe("where a run goes on", () => {
   test.each<[string, CommittedRecord | null, StoredEpochs | null, string]>([
-    ["nothing anywhere", null, null, "fresh 0:- token 1 in-step"],
-    ["both at one epoch", at(5), stored(at(5), at(4)), "resume 5:p5 token 2 in-step"],
-    ["confirmed by both", at(5), stored(at(5), at(5)), "resume 5:p5 token 2 in-step"],
-    ["stored, not committed", at(4), stored(at(5), at(4)), "resume 4:p4 token 2 go-back"],
-    ["the first epoch stored, not committed", null, stored(at(1), null), "fresh 0:- token 2 go-back"],
-    ["begun anew, nothing since", null, stored(at(0, 3), at(0, 3)), "fresh 0:- token 4 in-step"],
-    ["the store lost its newest", at(5), stored(at(4), at(4)), "resume 5:p5 token 2 bring-forward"],
-    ["the store lost much", at(50), stored(at(4), at(3)), "resume 50:p50 token 2 bring-forward"],
-    ["the store has another run's record", at(5, 3, "q"), stored(at(5, 4), at(4)), "resume 5:q token 5 bring-forward"],
-    ["a token above the sink's", at(4, 2), stored(at(5, 9), at(4, 2)), "resume 4:p4 token 10 go-back"],
-    ["a token above the store's", at(5, 9), stored(at(4, 2), at(4, 2)), "resume 5:p5 token 10 bring-forward"],
+    ["nothing anywhere", null, null, 'fresh 0:"-" token 1 in-step'],
+    ["both at one epoch", at(5), stored(at(5), at(4)), 'resume 5:"p5" token 2 in-step'],
+    ["confirmed by both", at(5), stored(at(5), at(5)), 'resume 5:"p5" token 2 in-step'],
+    ["stored, not committed", at(4), stored(at(5), at(4)), 'resume 4:"p4" token 2 go-back'],
+    ["the first epoch stored, not committed", null, stored(at(1), null), 'fresh 0:"-" token 2 go-back'],
+    ["begun anew, nothing since", null, stored(at(0, 3), at(0, 3)), 'fresh 0:"-" token 4 in-step'],
+    ["the store lost its newest", at(5), stored(at(4), at(4)), 'resume 5:"p5" token 2 bring-forward'],
+    ["the store lost much", at(50), stored(at(4), at(3)), 'resume 50:"p50" token 2 bring-forward'],
+    [
+      "the store has another run's record",
+      at(5, 3, "q"),
+      stored(at(5, 4), at(4)),
+      'resume 5:"q" token 5 bring-forward',
+    ],
+    ["a token above the sink's", at(4, 2), stored(at(5, 9), at(4, 2)), 'resume 4:"p4" token 10 go-back'],
+    ["a token above the store's", at(5, 9), stored(at(4, 2), at(4, 2)), 'resume 5:"p5" token 10 bring-forward'],
     ["the store is empty", at(5), null, "RECOVERY_STORE_EMPTY"],
     ["the sink is empty", null, stored(at(5), at(4)), "RECOVERY_SINK_EMPTY"],
     ["the sink is empty after one confirmed epoch", null, stored(at(1), at(1)), "RECOVERY_SINK_EMPTY"],
@@ -39,8 +44,8 @@ describe("where a run goes on", () => {
   });
 
   test.each<[string, CommittedRecord | null, StoredEpochs | null, string]>([
-    ["over an empty store", at(5), null, "resume 5:p5 token 2 bring-forward"],
-    ["over a newer store", at(3), stored(at(5, 4), at(4)), "resume 3:p3 token 5 go-back"],
+    ["over an empty store", at(5), null, 'resume 5:"p5" token 2 bring-forward'],
+    ["over a newer store", at(3), stored(at(5, 4), at(4)), 'resume 3:"p3" token 5 go-back'],
     ["but not over an empty sink", null, stored(at(5), at(4)), "RECOVERY_SINK_EMPTY"],
   ])("the operator says that the sink is right %s", (_, sink, store, expected) => {
     expect(told(recover({ sink, store, sinkRemembers: true, operator: "sink" }))).toBe(expected);
@@ -48,8 +53,8 @@ describe("where a run goes on", () => {
 
   test("a sink without a memory leaves the truth to the store", () => {
     const facts = { sink: null, sinkRemembers: false, operator: "none" } as const;
-    expect(told(recover({ ...facts, store: null }))).toBe("fresh 0:- token 1 in-step");
-    expect(told(recover({ ...facts, store: stored(at(5), at(4)) }))).toBe("resume 5:p5 token 2 in-step");
+    expect(told(recover({ ...facts, store: null }))).toBe('fresh 0:"-" token 1 in-step');
+    expect(told(recover({ ...facts, store: stored(at(5), at(4)) }))).toBe('resume 5:"p5" token 2 in-step');
   });
 
   test("a refusal says what stands where", () => {

@@ -17,7 +17,7 @@ export interface RecoveryFacts {
  * How the store relates to the truth. Unless it is `in-step` the run begins with `store.reset(from)`: the sink has gone
  * further than the store remembers, or an epoch that was stored never reached the sink.
  */
-export type StoreRepair = "in-step" | "bring-forward" | "go-back";
+type StoreRepair = "in-step" | "bring-forward" | "go-back";
 
 /**
  * What a run begins with. `from` is the record to go on from, already under the new run's fencing token, which is above

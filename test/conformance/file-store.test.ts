@@ -250,9 +250,9 @@ describe("files of the checkpoint store", () => {
   test("reading while epochs are written, compacted and put back always sees one of the states that were", async () => {
     await putEpochs(1, 1);
     const epochs = new Set<number>();
-    let writing = true;
+    const written = new AbortController();
     const reader = (async () => {
-      while (writing) {
+      while (!written.signal.aborted) {
         const stored = await readStore(root, PIPELINE);
         epochs.add(stored!.newest.epoch);
         expect(stored!.newest.parts.get("position")).toBe(`0/${stored!.newest.epoch}`);
@@ -262,7 +262,7 @@ describe("files of the checkpoint store", () => {
     await using store = fileStore();
     const { newest } = (await store.open())!;
     for (let round = 0; round < 20; round++) await store.reset({ ...newest, token: newest.token + round });
-    writing = false;
+    written.abort();
     await reader;
     expect(epochs.size).toBeGreaterThan(1);
   });

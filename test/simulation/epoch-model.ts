@@ -1,7 +1,7 @@
 import type { CheckpointStore, StoredEpochs } from "../../src/core/checkpoint-store.ts";
 import { MillraceError } from "../../src/core/errors.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord } from "../../src/core/record.ts";
-import type { Mutation } from "./epoch-run.ts";
+import type { Mutation } from "./epoch-mutation.ts";
 
 /** A promise of the design that a history broke. */
 export class Violation extends Error {}

@@ -1,15 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { MillraceError } from "../../src/core/errors.ts";
 import { LOG_ROWS, ModelSink, ModelSource, ModelStore, Violation } from "./epoch-model.ts";
-import {
-  BrokenConnection,
-  engineRun,
-  MUTATIONS,
-  type Mutation,
-  type RunEnd,
-  type Stage,
-  type World,
-} from "./epoch-run.ts";
+import { MUTATIONS, type Mutation } from "./epoch-mutation.ts";
+import { BrokenConnection, engineRun, type RunEnd, type Stage, type World } from "./epoch-run.ts";
 import { Random } from "./random.ts";
 
 /** `SIMULATION_HISTORIES=1000000 SIMULATION_SEED=1 npx vitest run test/simulation/epochs.test.ts` */
