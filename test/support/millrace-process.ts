@@ -27,8 +27,8 @@ export class MillraceProcess implements AsyncDisposable {
   readonly #output: EventEmitter = new EventEmitter();
   #isClosed = false;
 
-  constructor(args: readonly string[], options: ProcessOptions) {
-    this.#child = spawn(process.execPath, [MAIN, ...args], {
+  constructor(args: readonly string[], options: ProcessOptions, program: string = MAIN) {
+    this.#child = spawn(process.execPath, [program, ...args], {
       cwd: options.cwd,
       env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],
