@@ -6,7 +6,7 @@ import { parsePipeline } from "./parse.ts";
 
 const config = (name: string): Promise<string> => readFile(new URL(`../../config/${name}`, import.meta.url), "utf8");
 
-test("config/pipeline.schema.json is the schema of the code (`npm run schema` writes it)", async () => {
+test("config/pipeline.schema.json is the schema of the code (`npm run docs` writes it)", async () => {
   expect(await config("pipeline.schema.json")).toBe(pipelineSchemaFile());
 });
 

@@ -17,7 +17,8 @@ export function removeLeftovers(): void {
 function removeLeftover(folder: string): void {
   try {
     endServer(join(folder, "data"));
-    rmSync(folder, { recursive: true, force: true });
+    // The server may take a moment to end, and writes until then.
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 });
   } catch (error) {
     // Another user's, who will find it.
     if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;

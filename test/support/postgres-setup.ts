@@ -1,5 +1,4 @@
 import type { TestProject } from "vitest/node";
-import { removeLeftovers } from "./leftovers.ts";
 import type { PostgresServers } from "./postgres.ts";
 import type { PostgresVersion } from "./postgres-binaries.ts";
 import { type PostgresAddress, startPrivatePostgres } from "./private-postgres.ts";
@@ -41,7 +40,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 function startServers(): Shared {
-  removeLeftovers();
   const started: AsyncDisposable[] = [];
   const server = async (version: PostgresVersion): Promise<PostgresAddress> => {
     const url = process.env[URL_VARIABLES[version]];

@@ -4,7 +4,7 @@ import type { PostgresVersion } from "./postgres-binaries.ts";
 import { clientConfig, type PostgresAddress, postgresUrl } from "./private-postgres.ts";
 import { waitFor } from "./wait-for.ts";
 
-export { type PrivatePostgres, startPrivatePostgres } from "./private-postgres.ts";
+export { startPrivatePostgres } from "./private-postgres.ts";
 
 /** The servers that postgres-setup.ts has started, or was given. */
 export type PostgresServers = Readonly<Record<PostgresVersion, PostgresAddress>>;

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { SERVER_FOLDER } from "./leftovers.ts";
+import { removeLeftovers, SERVER_FOLDER } from "./leftovers.ts";
 import { postgresBinFolder, type PostgresVersion, type ServerUser, serverUser } from "./postgres-binaries.ts";
 import { childrenOf, isAlive } from "./process-tree.ts";
 import { waitFor, within } from "./wait-for.ts";
@@ -155,6 +155,7 @@ export class PrivatePostgres implements PostgresAddress, AsyncDisposable {
 export async function startPrivatePostgres(
   options: { readonly version?: PostgresVersion; readonly settings?: PostgresSettings } = {},
 ): Promise<PrivatePostgres> {
+  removeLeftovers();
   const runAs = serverUser();
   const bin = postgresBinFolder(options.version ?? "newest", runAs);
   const folder = mkdtempSync(join(tmpdir(), `${SERVER_FOLDER}${process.pid}-`));
@@ -192,7 +193,7 @@ function initialise(server: PrivatePostgres, bin: string, folder: string, runAs:
 }
 
 /** A port that is free at the moment of asking. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const probe = createServer();
   probe.listen(0, "127.0.0.1");
   await once(probe, "listening");
