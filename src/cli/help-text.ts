@@ -1,0 +1,49 @@
+/** What `--help` teaches beside the list of commands and options. */
+export const MAIN_HELP = `
+A pipeline file says where rows come from, where they go, and how:
+
+  source:   {type: postgres, hostname: db, username: app, password: "\${PGPASSWORD}", tables: shop.public.\\.*}
+  sink:     {type: duckdb, path: ./warehouse.duckdb}
+  pipeline: {name: shop}
+
+Begin with a copy of config/postgres-to-duckdb.yaml. Then:
+
+  millrace validate shop.yaml               is the file right? asks no server
+  millrace plan shop.yaml                   which tables, how each is read, what cannot be right; writes nothing
+  millrace run shop.yaml                    snapshot and changes, until Ctrl-C; run again, it goes on from there
+  millrace run shop.yaml --until caught-up  ends when the sink has all that the source has
+  millrace status shop.yaml --watch         what it does, how far behind it is, how much log the source keeps for it
+  millrace drop shop.yaml                   takes slot, publication and checkpoint away
+
+Exit codes: 0 done (a clean SIGTERM too), 1 failed, 2 bad usage or pipeline file, 3 source or sink refused,
+130 Ctrl-C. Each error has a code, which docs/errors.md explains; docs/operating.md is the guide to all of this.
+Environment: NO_COLOR turns colours off; \${NAME} in a pipeline file comes from here.
+`;
+
+export const RUN_HELP = `
+The first Ctrl-C or SIGTERM finishes the epoch that is open and stops, within seconds (exit 130, or 0 for SIGTERM); a second
+one stops at once (130, 143). Neither loses anything: the next run goes on from the last committed epoch.
+
+On a terminal the progress is shown in place; elsewhere stdout gets a line for what happens and one every ten seconds for
+what goes on. The log goes to stderr.
+
+Examples:
+  millrace run shop.yaml
+  millrace run shop.yaml --until caught-up && echo "the warehouse is complete"
+  millrace run shop.yaml --log-level debug --log-format json 2> millrace.log
+  millrace run shop.yaml --resnapshot public.orders      reads this table anew, whatever state it is in
+`;
+
+export const STATUS_HELP = `
+Works while the pipeline runs, after it stopped, and when the source cannot be reached. The shape of --json is described in
+docs/operating.md; with --watch it is one object a line.
+`;
+
+export const PLAN_HELP = `
+Writes nothing, neither on the source nor in the sink. Exit 3 where a table cannot be delivered as it is; the hint then
+holds the statement that mends it.
+`;
+
+export const DROP_HELP = `
+Stop the pipeline first. What was delivered stays in the sink; to begin anew in the same file, take the target tables away.
+`;

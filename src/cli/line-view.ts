@@ -1,0 +1,94 @@
+import { lagMs, type PipelineState, type TableProgress } from "../core/pipeline-state.ts";
+import type { PipelineEvent } from "../core/pipeline-event.ts";
+import type { LineSink } from "../observe/logger.ts";
+import { changesOf, ProgressMeter, type Pace } from "../observe/progress-meter.ts";
+import { doneShare } from "./progress-frame.ts";
+import { count, duration, plural } from "./quantity.ts";
+import { runSummary } from "./run-summary.ts";
+import type { RunEnding, RunView } from "./run-view.ts";
+import type { Screen } from "./surroundings.ts";
+import { printable } from "./text-width.ts";
+
+const REPORT_EVERY_MS = 10_000;
+
+/** The view for a pipe or a log file: a line for what happens, and every ten seconds one for what goes on. */
+export class LineView implements RunView {
+  readonly intervalMs = 1000;
+  readonly log: LineSink;
+  readonly #out: Screen;
+  readonly #pipeline: string;
+  readonly #meter = new ProgressMeter();
+  readonly #lives = new Map<string, string>();
+  #kind: PipelineState["kind"] | null = null;
+  #reportedMs: number | null = null;
+
+  constructor(out: Screen, log: LineSink, pipeline: string) {
+    this.#out = out;
+    this.log = log;
+    this.#pipeline = pipeline;
+  }
+
+  event(event: PipelineEvent, state: PipelineState, nowMs: number): void {
+    this.#reportedMs ??= nowMs;
+    if (event.kind === "notice") this.#say(nowMs, event.text);
+    else if (event.kind === "starting" && state.kind === "starting") this.#say(nowMs, event.step);
+    else if (event.kind === "waiting" && event.on !== null) this.#say(nowMs, `waiting for ${event.on}`);
+    else if (event.kind === "table") this.#table(event.table, state.facts.tables[event.table]!, nowMs);
+    if (state.kind !== this.#kind && (state.kind === "running" || state.kind === "stopping"))
+      this.#say(nowMs, state.kind);
+    this.#kind = state.kind;
+  }
+
+  tick(state: PipelineState, nowMs: number): void {
+    const pace = this.#meter.observe(state, nowMs);
+    if (this.#reportedMs === null || nowMs - this.#reportedMs < REPORT_EVERY_MS) return;
+    this.#reportedMs = nowMs;
+    for (const [id, table] of Object.entries(state.facts.tables))
+      if (table.life.kind === "snapshotting") this.#say(nowMs, snapshotLine(id, table, pace));
+    const { facts } = state;
+    if (facts.committed === null) return;
+    const { epoch, position } = facts.committed;
+    this.#say(
+      nowMs,
+      `lag ${duration(lagMs(facts, nowMs))}, ${count(pace.changesPerSecond)} changes/s, ` +
+        `${plural(changesOf(facts), "change")} so far, epoch ${count(epoch)} at ${position}`,
+    );
+  }
+
+  end(ending: RunEnding, state: PipelineState, nowMs: number): void {
+    for (const line of runSummary(this.#pipeline, ending, state, nowMs)) this.#say(nowMs, line);
+  }
+
+  #table(id: string, { life, rowsDone, incarnation }: TableProgress, nowMs: number): void {
+    const key = `${life.kind} ${incarnation}`;
+    if (this.#lives.get(id) === key) return;
+    const known = this.#lives.get(id)?.startsWith("snapshotting ") ?? false;
+    this.#lives.set(id, key);
+    switch (life.kind) {
+      case "planned":
+        return;
+      case "snapshotting":
+        return this.#say(
+          nowMs,
+          `table ${id}: snapshot${rowsDone > 0 ? ` goes on behind ${count(rowsDone)} rows` : " begins"}`,
+        );
+      case "streaming":
+        return this.#say(nowMs, `table ${id}: ${known ? `snapshot done, ${plural(rowsDone, "row")}; ` : ""}streaming`);
+      case "stopped":
+        return this.#say(nowMs, `table ${id}: stopped at ${life.at}: ${life.code}: ${life.message}`);
+    }
+  }
+
+  #say(nowMs: number, text: string): void {
+    this.#out.write(`${new Date(nowMs).toTimeString().slice(0, 8)} ${printable(text)}\n`);
+  }
+}
+
+function snapshotLine(id: string, table: TableProgress, pace: Pace): string {
+  const share = doneShare(table);
+  const of = table.rowsEstimate === null ? "" : ` of about ${count(table.rowsEstimate)}`;
+  const percent = share === null ? "" : ` (${Math.floor(share * 100)}%)`;
+  const eta = pace.etaMs.get(id);
+  const left = eta === undefined ? "" : `, about ${duration(eta)} left`;
+  return `table ${id}: ${count(table.rowsDone)}${of} rows${percent}, ${count(pace.rowsPerSecond.get(id) ?? 0)} rows/s${left}`;
+}

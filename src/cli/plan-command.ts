@@ -1,0 +1,87 @@
+import type { Json } from "../core/json.ts";
+import type { TableOffer } from "../core/source.ts";
+import { inspectPipeline, type PipelinePlan } from "../pipeline/compose.ts";
+import { loadPipeline } from "../pipeline/load.ts";
+import type { PipelineSpec } from "../pipeline/spec.ts";
+import { quietAmbient } from "./command-ambient.ts";
+import { EXIT_DONE, EXIT_REFUSED } from "./exit-code.ts";
+import { errorLines } from "./print-error.ts";
+import { bytes, count, plural } from "./quantity.ts";
+import { StopSignals } from "./stop-signals.ts";
+import type { Screen, Surroundings } from "./surroundings.ts";
+import { printable } from "./text-width.ts";
+
+/** `plan FILE`: what a run would do, asked of the source. Writes nothing; refuses what cannot be right. */
+export async function planCommand(file: string, asJson: boolean, surroundings: Surroundings): Promise<number> {
+  const spec = await loadPipeline(file, surroundings.environment);
+  using signals = new StopSignals(surroundings);
+  const plan = await inspectPipeline(spec, quietAmbient(surroundings), signals.stop);
+  const { out } = surroundings;
+  if (asJson) out.write(`${JSON.stringify(planJson(spec, plan), null, 2)}\n`);
+  else for (const line of planLines(spec, plan, out)) out.write(`${line}\n`);
+  return plan.inspection.refusals.length > 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
+function chunksOf(offer: TableOffer, plan: PipelinePlan): number {
+  return offer.schema.key.length === 0 ? 1 : Math.max(1, Math.ceil(offer.rowsEstimate / plan.chunkRows));
+}
+
+export function planLines(
+  spec: PipelineSpec,
+  plan: PipelinePlan,
+  { palette }: Pick<Screen, "palette">,
+): readonly string[] {
+  const { inspection } = plan;
+  const { source, sink } = spec;
+  const target = sink.type === "duckdb" ? ` ${sink.path}` : "";
+  const lines = [
+    `pipeline   ${palette.bold(spec.name)}`,
+    `source     ${printable(`${inspection.server} at ${source.hostname}:${source.port}, database ${source.database}`)}`,
+    `sink       ${printable(sink.type + target)}`,
+    `guarantee  ${plan.guarantee}`,
+    `snapshot   ${inspection.cutMethod}`,
+    ...inspection.notes.map((note) => `note       ${printable(note)}`),
+    "",
+  ];
+  for (const offer of inspection.offers) lines.push(...offerLines(offer, plan, palette));
+  for (const { table, error } of inspection.refusals) {
+    lines.push(`${palette.bold(printable(table))} ${palette.red("refused")}`);
+    lines.push(...errorLines(error, { palette }).map((line) => `  ${line}`));
+  }
+  const refused = inspection.refusals.length === 0 ? "" : `, ${count(inspection.refusals.length)} refused`;
+  lines.push("", `${plural(inspection.offers.length, "table")}${refused}; nothing was written`);
+  return lines;
+}
+
+function offerLines(offer: TableOffer, plan: PipelinePlan, palette: Screen["palette"]): readonly string[] {
+  const { id } = offer.schema;
+  return [
+    `${palette.bold(printable(id))} → ${printable(plan.targets.get(id) ?? id)}`,
+    `  about ${plural(offer.rowsEstimate, "row")}, ${bytes(offer.bytesEstimate)}; ` +
+      `${printable(offer.readBy)}, about ${plural(chunksOf(offer, plan), "chunk")}`,
+    ...offer.notes.map((note) => `  note: ${printable(note)}`),
+  ];
+}
+
+export function planJson(spec: PipelineSpec, plan: PipelinePlan): Json {
+  const { inspection } = plan;
+  return {
+    pipeline: spec.name,
+    source: { type: spec.source.type, server: inspection.server, identity: inspection.identity },
+    sink: { type: spec.sink.type },
+    guarantee: plan.guarantee,
+    cutMethod: inspection.cutMethod,
+    notes: inspection.notes,
+    tables: inspection.offers.map((offer) => ({
+      table: offer.schema.id,
+      target: plan.targets.get(offer.schema.id) ?? offer.schema.id,
+      key: offer.schema.key.map((index) => offer.schema.columns[index]!.name),
+      readBy: offer.readBy,
+      rowsEstimate: offer.rowsEstimate,
+      bytesEstimate: offer.bytesEstimate,
+      chunksEstimate: chunksOf(offer, plan),
+      notes: offer.notes,
+    })),
+    refused: inspection.refusals.map(({ table, error: { code, message, hint } }) => ({ table, code, message, hint })),
+  };
+}

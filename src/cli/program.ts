@@ -1,0 +1,141 @@
+import { Argument, Command, CommanderError, Option } from "commander";
+import { MillraceError } from "../core/errors.ts";
+import type { TableId } from "../core/table-schema.ts";
+import { LOG_LEVELS, type LogLevel } from "../observe/logger.ts";
+import type { LogFormat } from "./command-ambient.ts";
+import { dropCommand } from "./drop-command.ts";
+import { EXIT_DONE } from "./exit-code.ts";
+import { DROP_HELP, MAIN_HELP, PLAN_HELP, RUN_HELP, STATUS_HELP } from "./help-text.ts";
+import { planCommand } from "./plan-command.ts";
+import { printError } from "./print-error.ts";
+import { runCommand } from "./run-command.ts";
+import { statusCommand } from "./status-command.ts";
+import type { Surroundings } from "./surroundings.ts";
+import { tableArgument } from "./table-argument.ts";
+import { validateCommand } from "./validate-command.ts";
+
+/** Runs the command line and returns the process's exit code. Every error ends here, printed. */
+export async function millrace(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  try {
+    return await parseAndRun(words, surroundings);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT_DONE;
+    const printed = error instanceof CommanderError ? usageError(error) : error;
+    return printError(printed, surroundings.err, debugAsked(words)).exitCode;
+  }
+}
+
+/** Looked for in the words themselves, since the error may be of their parsing. */
+function debugAsked(words: readonly string[]): boolean {
+  return words.some((word, i) => word === "--log-level=debug" || (word === "--log-level" && words[i + 1] === "debug"));
+}
+
+function usageError({ code, message }: CommanderError): MillraceError {
+  if (code === "commander.help") return new MillraceError("USAGE", "a command is missing");
+  const [sentence = "", suggestion = ""] = message.replace(/^error: /, "").split("\n");
+  const meant = /\(Did you mean (.+)\?\)/.exec(suggestion)?.[1];
+  return new MillraceError("USAGE", sentence, meant === undefined ? {} : { hint: `Did you mean ${meant}?` });
+}
+
+async function parseAndRun(words: readonly string[], surroundings: Surroundings): Promise<number> {
+  let code = EXIT_DONE;
+  const program = new Command("millrace")
+    .description(
+      "Change-data-capture ingestion: one YAML file describes a pipeline, one process runs it, exactly once.",
+    )
+    .version(surroundings.version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this, or the help of a command")
+    .addHelpText("after", MAIN_HELP)
+    .configureOutput({
+      writeOut: (text) => surroundings.out.write(text),
+      writeErr: (text) => surroundings.err.write(text),
+      outputError: () => undefined,
+      getOutHelpWidth: () => surroundings.out.size().columns,
+      getErrHelpWidth: () => surroundings.err.size().columns,
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .exitOverride();
+  const command = (name: string, description: string, help: string): Command =>
+    program
+      .command(name)
+      .description(description)
+      .addArgument(new Argument("<file>", "the pipeline file"))
+      .addHelpText("after", help);
+  addRun(command, surroundings, (result) => (code = result));
+  command("status", "show what the pipeline does and how far it is", STATUS_HELP)
+    .option("--json", "print it as JSON", false)
+    .option("--watch", "show it anew each second, until Ctrl-C", false)
+    .action(async (file: string, options: { json: boolean; watch: boolean }) => {
+      code = await statusCommand(file, options, surroundings);
+    });
+  command("plan", "show what a run would do, and what cannot be right; writes nothing", PLAN_HELP)
+    .option("--json", "print it as JSON", false)
+    .action(async (file: string, options: { json: boolean }) => {
+      code = await planCommand(file, options.json, surroundings);
+    });
+  command("validate", "check the pipeline file without asking any server", "").action(async (file: string) => {
+    code = await validateCommand(file, surroundings);
+  });
+  command("drop", "take away what the pipeline made on the source, and its checkpoint", DROP_HELP)
+    .option("--yes", "do not ask", false)
+    .action(async (file: string, options: { yes: boolean }) => {
+      code = await dropCommand(file, options.yes, surroundings);
+    });
+  await program.parseAsync([...words], { from: "user" });
+  return code;
+}
+
+interface RunFlags {
+  readonly until?: "caught-up";
+  readonly logLevel?: LogLevel;
+  readonly logFormat?: LogFormat;
+  readonly recoverFrom?: "sink";
+  readonly resnapshot?: readonly TableId[];
+}
+
+function addRun(
+  command: (name: string, description: string, help: string) => Command,
+  surroundings: Surroundings,
+  done: (code: number) => void,
+): void {
+  command("run", "run the pipeline: snapshot, then changes", RUN_HELP)
+    .addOption(
+      new Option(
+        "--until <moment>",
+        "end when the sink has all that the source had when the snapshot was done",
+      ).choices(["caught-up"]),
+    )
+    .addOption(
+      new Option("--log-level <level>", "how much the log says (default: warn on a terminal, else info)").choices([
+        ...LOG_LEVELS,
+      ]),
+    )
+    .addOption(
+      new Option("--log-format <format>", "form of the log (default: plain on a terminal, else json)").choices([
+        "plain",
+        "json",
+      ]),
+    )
+    .addOption(
+      new Option(
+        "--recover-from <place>",
+        "where an error asks for it: restore a lost checkpoint from what the sink holds",
+      ).choices(["sink"]),
+    )
+    .option(
+      "--resnapshot <tables...>",
+      "read these tables (schema.table) anew",
+      (text: string, before: readonly TableId[] = []) => [...before, tableArgument(text)],
+    )
+    .action(async (file: string, flags: RunFlags) => {
+      const options = {
+        until: flags.until ?? null,
+        logLevel: flags.logLevel ?? null,
+        logFormat: flags.logFormat ?? null,
+        recoverFrom: flags.recoverFrom ?? null,
+        resnapshot: flags.resnapshot ?? [],
+      };
+      done(await runCommand(file, options, surroundings));
+    });
+}

@@ -1,0 +1,98 @@
+import type { Json } from "../core/json.ts";
+import { alignColumns, type ColumnRule } from "./columns.ts";
+import type { Paint, Palette } from "./paint.ts";
+import { stateWord } from "./progress-frame.ts";
+import { bytes, count, duration, plural } from "./quantity.ts";
+import type { SourceReport, StatusReport, TableReport } from "./status-report.ts";
+import { cut, printable } from "./text-width.ts";
+
+const LABEL_WIDTH = 11;
+const RULES: readonly ColumnRule[] = [
+  { align: "left", keep: 9, widthMin: 20 },
+  { align: "left", keep: 8 },
+  { align: "right", keep: 7 },
+  { align: "right", keep: 6 },
+];
+
+/** The report for people. No line is wider than the terminal but for messages, which may wrap. */
+export function statusLines(report: StatusReport, nowMs: number, columns: number, palette: Palette): readonly string[] {
+  const label = (name: string, text: string): string => `${palette.dim(name.padEnd(LABEL_WIDTH))}${printable(text)}`;
+  const lines = [label("pipeline", report.pipeline), label("run", runText(report, nowMs))];
+  const { run } = report;
+  if (run.kind !== "never" && run.state.kind === "failed") {
+    lines.push(label("", run.state.error.message), label("", `hint: ${run.state.error.hint}`));
+  }
+  if (run.kind !== "never" && run.state.facts.waitingOn !== null)
+    lines.push(label("waiting", run.state.facts.waitingOn));
+  lines.push(label("committed", committedText(report, nowMs)));
+  if (report.lagMs !== null) lines.push(label("lag", duration(report.lagMs)));
+  lines.push(...sourceLines(report.source, label));
+  if (report.tables.length > 0) lines.push("", ...tableLines(report.tables, columns, palette));
+  return lines;
+}
+
+function runText({ run, committed }: StatusReport, nowMs: number): string {
+  if (run.kind === "never")
+    return committed === null ? "has not run yet" : "no run has left its status in the checkpoint store";
+  const { pid, state, updatedAtMs } = run;
+  const ago = `${duration(Math.max(0, nowMs - updatedAtMs))} ago`;
+  switch (run.kind) {
+    case "running":
+      return `${stateWord(state)} (process ${pid}, for ${duration(Math.max(0, nowMs - state.facts.startedAtMs))})`;
+    case "silent":
+      return `${stateWord(state)}, but process ${pid} said so ${ago} and nothing since: it hangs, or is another program by now`;
+    case "gone":
+      return `ended without a last word: process ${pid} is gone, last heard of ${ago}; run it again, it goes on from the last epoch`;
+    case "ended":
+      return `${stateWord(state)} ${ago}`;
+  }
+}
+
+function committedText({ committed, checkpointProblem, run }: StatusReport, nowMs: number): string {
+  if (checkpointProblem !== null) return `${checkpointProblem.code}: ${checkpointProblem.message}`;
+  if (committed === null) return "nothing yet";
+  const base = `epoch ${count(committed.epoch)}, up to ${positionText(committed.position)}`;
+  const last = run.kind === "never" ? null : run.state.facts.committed;
+  if (last === null) return base;
+  const ago = duration(Math.max(0, nowMs - last.atMs));
+  return `${base}; the last one ${ago} ago, ${plural(last.rows, "row")} in ${duration(last.tookMs)}`;
+}
+
+function positionText(position: Json): string {
+  return typeof position === "string" ? position : JSON.stringify(position);
+}
+
+function sourceLines(source: SourceReport, label: (name: string, text: string) => string): readonly string[] {
+  if (source.kind === "unreachable") return [label("source", `not reached: ${source.code}: ${source.message}`)];
+  const { head, retainedBytes, facts } = source.status;
+  const lines: string[] = [];
+  if (head !== null) lines.push(label("source", `at ${head}`));
+  if (retainedBytes !== null) lines.push(label("kept back", `${bytes(retainedBytes)} of log`));
+  return [...lines, ...facts.map(({ name, value }) => label(printable(cut(name, LABEL_WIDTH - 1)), value))];
+}
+
+function tableLines(tables: readonly TableReport[], columns: number, palette: Palette): readonly string[] {
+  const paints: Readonly<Record<TableReport["life"]["kind"], Paint>> = {
+    planned: palette.dim,
+    snapshotting: palette.cyan,
+    streaming: palette.green,
+    stopped: palette.red,
+  };
+  const rows = tables.map((table) => [
+    { text: printable(table.table) },
+    { text: table.life.kind, paint: paints[table.life.kind] },
+    { text: rowsText(table) },
+    { text: table.changes === null || table.changes === 0 ? "" : plural(table.changes, "change"), paint: palette.dim },
+  ]);
+  const reasons = tables.flatMap(({ table, life }) =>
+    life.kind === "stopped" ? [palette.red(printable(`${table} at ${life.at}: ${life.code}: ${life.message}`))] : [],
+  );
+  return [...alignColumns(rows, RULES, columns), ...reasons];
+}
+
+function rowsText({ life, rowsDone, rowsEstimate }: TableReport): string {
+  if (life.kind === "planned") return "";
+  if (life.kind !== "snapshotting" || rowsEstimate === null) return plural(rowsDone, "row");
+  const percent = rowsEstimate > 0 ? ` (${Math.min(99, Math.floor((rowsDone / rowsEstimate) * 100))}%)` : "";
+  return `${count(rowsDone)} of about ${count(rowsEstimate)} rows${percent}`;
+}
