@@ -76,7 +76,7 @@ export function logDecoder(tables: readonly TableSchema[], options: Partial<LogD
     nearXid: xid64(1000n),
     batchBytesMax: 1 << 20,
     rules: STRICT_RULES,
-    lookup: () => Promise.resolve({ kind: "same" }),
+    lookup: (_, known) => Promise.resolve(known === null ? { kind: "ignore" } : { kind: "same" }),
     ...options,
   });
 }

@@ -145,23 +145,25 @@ export function appendTextFloat(
   start: number,
   end: number,
 ): Outcome {
+  const value = floatValue(bits, b, start, end);
+  if (Number.isNaN(value) && !isNaNWord(b, start, end)) return Outcome.malformed;
   builder.reserve();
-  if (b[end - 1]! > NINE && isNonFinite(b, start, end)) {
-    const value = b[start] === 0x4e ? NaN : b[start] === MINUS ? -Infinity : Infinity;
-    if (bits === 64) builder.float64[builder.row] = value;
-    else builder.float32[builder.row] = value;
-  } else if (bits === 64) {
-    const value = parseFloat64(b, start, end);
-    if (Number.isNaN(value)) return Outcome.malformed;
-    builder.float64[builder.row] = value;
-  } else {
-    if (!isFloatText(b, start, end)) return Outcome.malformed;
-    const value = parseFloat32(text(b, start, end));
-    if (Number.isNaN(value)) return Outcome.malformed;
-    builder.float32[builder.row] = value;
-  }
+  if (bits === 64) builder.float64[builder.row] = value;
+  else builder.float32[builder.row] = value;
   builder.next();
   return Outcome.done;
+}
+
+/** NaN also where there is no number. */
+function floatValue(bits: 32 | 64, b: Uint8Array, start: number, end: number): number {
+  const last = b[end - 1]!;
+  if (end > start && last >= ZERO && last <= NINE) {
+    if (bits === 64) return parseFloat64(b, start, end);
+    return isFloatText(b, start, end) ? parseFloat32(text(b, start, end)) : NaN;
+  }
+  const negative = b[start] === MINUS;
+  if (!isWord(INFINITY, b, negative ? start + 1 : start, end)) return NaN;
+  return negative ? -Infinity : Infinity;
 }
 
 /** The nearest double: by arithmetic where that is exact (at most 15 digits, no exponent), else by the engine's parser. */
@@ -192,7 +194,7 @@ function isFloatText(b: Uint8Array, start: number, end: number): boolean {
     const c = b[at]!;
     if ((c < ZERO || c > NINE) && c !== POINT && c !== MINUS && c !== PLUS && c !== LETTER_E) return false;
   }
-  return end > start && end - start <= SCRATCH_BYTES;
+  return end - start <= SCRATCH_BYTES;
 }
 
 /** Longer than the server ever prints a float. */
