@@ -102,13 +102,14 @@ export function become(program, args) {
   });
 }
 
-/** Runs `steps` one after the other; a failed one ends the program with its exit code, without a stack trace. */
-export function orExit(steps) {
+/** Runs `steps`; where one of them fails the program ends with its exit code, without a stack trace. */
+export function orExit(steps, atFailure = () => undefined) {
   try {
     steps();
   } catch (error) {
     if (!(error instanceof StepError)) throw error;
     say(error.message);
+    atFailure();
     process.exit(error.exitCode);
   }
 }

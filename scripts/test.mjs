@@ -8,12 +8,15 @@ import { checkNode, ensureBuilt, ensureInstalled, ensureOldestPostgres, orExit, 
 const RESULTS = join(root, ".cache", "test-results.json");
 const vitestArgs = process.argv.slice(2);
 
-orExit(() => {
-  checkNode();
-  ensureInstalled();
-  ensureOldestPostgres();
-  ensureBuilt();
-});
+orExit(
+  () => {
+    checkNode();
+    ensureInstalled();
+    ensureOldestPostgres();
+    ensureBuilt();
+  },
+  () => console.log("0 passed, 1 failed"),
+);
 
 const bin = (name) => join(root, "node_modules", ".bin", name);
 rmSync(RESULTS, { force: true });
