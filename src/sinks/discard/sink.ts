@@ -10,6 +10,7 @@ export function discardTraits(): SinkTraits {
   return {
     kind: "table",
     nonFinite: { decimalNaN: true, dateInfinity: true, timestampInfinity: true },
+    remembers: false,
     guarantee: "none: rows are counted and thrown away, and no epoch is remembered over a restart",
     targetName: (schema) => schema.id,
   };
@@ -22,9 +23,8 @@ export function createDiscardSink(ambient: Ambient): DiscardSink {
 /**
  * Counts rows and throws them away: for measuring a source, and for trying a pipeline file without writing anything.
  *
- * It has no memory. While it is open it checks epochs and tokens as every sink does; opened again it reports that
- * nothing was ever committed, so with a checkpoint store that remembers epochs the engine will stop and say that the
- * sink has lost them. Run it with a store of its own that is new each time.
+ * It has no memory: while it is open it checks epochs and tokens as every sink does; opened again it reports that nothing
+ * was ever committed, and the engine goes on from the checkpoint store alone.
  */
 export class DiscardSink implements Sink {
   readonly kind = "table";

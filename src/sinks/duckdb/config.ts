@@ -16,7 +16,32 @@ export interface DuckdbOptions {
 const MIB = 1024 * 1024;
 
 export const DUCKDB_DEFAULTS: Omit<DuckdbOptions, "path"> = {
-  memoryLimitBytes: 224 * MIB,
+  memoryLimitBytes: 160 * MIB,
   threads: 2,
   primaryKey: false,
+};
+
+/** How rows get into DuckDB: by the fast table function, or by the plain appender (see `feed.ts`). */
+export type FeedKind = "table-function" | "appender";
+
+/** Bounds that nobody has to set; tests set them low. */
+export interface DuckdbTuning {
+  readonly feed: FeedKind;
+  /**
+   * Accepted rows are handed to DuckDB when they pass one of these; at most twice as much is held. Below a row group of
+   * DuckDB's (122,880): a statement's rows are then packed into full groups, and the file stays compact (measured).
+   */
+  readonly bufferRowsMax: number;
+  readonly bufferBytesMax: number;
+  /** The changes of a table are folded into its target, within the epoch, when they pass one of these. */
+  readonly changeRowsMax: number;
+  readonly changeBytesMax: number;
+}
+
+export const DUCKDB_TUNING: DuckdbTuning = {
+  feed: "table-function",
+  bufferRowsMax: 65_536,
+  bufferBytesMax: 16 * MIB,
+  changeRowsMax: 262_144,
+  changeBytesMax: 32 * MIB,
 };

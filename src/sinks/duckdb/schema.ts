@@ -60,22 +60,32 @@ export function createTableSql(table: string, schema: TableSchema, primaryKey: b
   return `CREATE TABLE ${table} (${lines.join(", ")})`;
 }
 
+/** A column that the target has, and the default it was added with, where that is still there. */
+export interface PresentColumn {
+  readonly name: string;
+  readonly hasDefault: boolean;
+}
+
 /**
- * ALTER TABLE for every column of `schema` that the target, whose columns are `present`, does not have yet. The default
- * only serves the rows that are there: the source sends every later value itself.
+ * ALTER TABLE for every column of `schema` that the target does not have yet. Each statement is a transaction of its own
+ * (DuckDB fails to commit two on one table that has rows), so this begins from what an earlier attempt has left. The
+ * default only serves the rows that are there, and goes: the source sends every later value itself.
  */
-export function addColumnsSql(table: string, schema: TableSchema, present: readonly string[]): readonly string[] {
-  const have = new Set(present);
+export function addColumnsSql(
+  table: string,
+  schema: TableSchema,
+  present: readonly PresentColumn[],
+): readonly string[] {
+  const have = new Map(present.map((column) => [column.name, column]));
   const statements: string[] = [];
   for (const column of schema.columns) {
-    if (have.has(column.name)) continue;
+    const there = have.get(column.name);
     const name = quoteIdentifier(column.name);
-    const type = duckdbType(column.type);
-    if (column.existingRowsDefault === null) statements.push(`ALTER TABLE ${table} ADD COLUMN ${name} ${type}`);
-    else {
-      statements.push(`ALTER TABLE ${table} ADD COLUMN ${name} ${type} DEFAULT ${existingRowsDefault(column)}`);
+    const value = column.existingRowsDefault === null ? "" : ` DEFAULT ${existingRowsDefault(column)}`;
+    if (there === undefined)
+      statements.push(`ALTER TABLE ${table} ADD COLUMN ${name} ${duckdbType(column.type)}${value}`);
+    if (there === undefined ? value !== "" : there.hasDefault)
       statements.push(`ALTER TABLE ${table} ALTER COLUMN ${name} DROP DEFAULT`);
-    }
   }
   return statements;
 }

@@ -6,7 +6,7 @@ import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
 import type { BeginMode, Sink, SinkTraits } from "../../core/sink.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import { AppenderFeed } from "./appender-feed.ts";
-import type { DuckdbOptions } from "./config.ts";
+import { DUCKDB_TUNING, type DuckdbOptions, type DuckdbTuning } from "./config.ts";
 import type { Feed } from "./feed.ts";
 import { addColumnsSql, createTableSql } from "./schema.ts";
 import { DuckdbSession } from "./session.ts";
@@ -16,17 +16,11 @@ import { checkColumnNames, nameClash, qualifiedName, sameName, targetName } from
 import { createTouchedSql, type Target } from "./target.ts";
 import { TableWriter } from "./writer.ts";
 
-/** Accepted rows are handed to DuckDB when they pass one of these. At most twice as much is held. */
-const BUFFER_ROWS_MAX = 122_880;
-const BUFFER_BYTES_MAX = 16 * 1024 * 1024;
-
-/** How rows get into DuckDB: by the fast table function, or by the plain appender (see `feed.ts`). */
-export type FeedKind = "table-function" | "appender";
-
 export function duckdbTraits(options: DuckdbOptions): SinkTraits {
   return {
     kind: "table",
     nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+    remembers: true,
     guarantee: `exactly once: each epoch's rows and its record are one transaction of ${options.path}`,
     targetName(schema) {
       const { schema: namespace, table } = targetName(schema);
@@ -35,8 +29,8 @@ export function duckdbTraits(options: DuckdbOptions): SinkTraits {
   };
 }
 
-export function createDuckdbSink(options: DuckdbOptions, ambient: Ambient, feed: FeedKind = "table-function"): Sink {
-  return new DuckdbSink(options, ambient, feed);
+export function createDuckdbSink(options: DuckdbOptions, ambient: Ambient, tuning: DuckdbTuning = DUCKDB_TUNING): Sink {
+  return new DuckdbSink(options, ambient, tuning);
 }
 
 /** What there is while the file is open. */
@@ -56,7 +50,7 @@ class DuckdbSink implements Sink {
   readonly kind = "table";
   readonly #options: DuckdbOptions;
   readonly #ambient: Ambient;
-  readonly #feedKind: FeedKind;
+  readonly #tuning: DuckdbTuning;
   readonly #writers = new Map<TableId, TableWriter>();
   #opened: Opened | null = null;
   #inTransaction = false;
@@ -66,10 +60,10 @@ class DuckdbSink implements Sink {
   /** What broke the epoch: a half-written one must never be committed, so every later call fails by it too. */
   #broken: { readonly error: unknown } | null = null;
 
-  constructor(options: DuckdbOptions, ambient: Ambient, feedKind: FeedKind) {
+  constructor(options: DuckdbOptions, ambient: Ambient, tuning: DuckdbTuning) {
     this.#options = options;
     this.#ambient = ambient;
-    this.#feedKind = feedKind;
+    this.#tuning = tuning;
   }
 
   async open(pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null> {
@@ -80,7 +74,7 @@ class DuckdbSink implements Sink {
       await state.prepare();
       const run = (sql: string): Promise<void> => session.run(sql);
       const feed =
-        this.#feedKind === "appender"
+        this.#tuning.feed === "appender"
           ? new AppenderFeed(session.connection, run)
           : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run);
       this.#opened = { session, feed, state, pipeline };
@@ -109,7 +103,7 @@ class DuckdbSink implements Sink {
       last: `temp.main.${stem}_last"`,
       laid: `temp.main.${stem}_laid"`,
     };
-    this.#writers.set(row.id, new TableWriter(session, feed, target, touchedRows > 0));
+    this.#writers.set(row.id, new TableWriter(session, feed, this.#tuning, target, touchedRows > 0));
   }
 
   async beginTable(schema: TableSchema, incarnation: number, _mode: BeginMode): Promise<void> {
@@ -171,13 +165,17 @@ class DuckdbSink implements Sink {
     checkColumnNames(schema);
     const row = await this.#row(schema.id);
     const { target } = this.#writer(schema.id);
-    const present = target.schema.columns.map((column) => column.name);
-    const statements = addColumnsSql(target.table, schema, present);
+    const found = await session.rows(
+      "SELECT column_name, column_default FROM duckdb_columns() WHERE database_name = $1 AND lower(schema_name) = lower($2) AND lower(table_name) = lower($3)",
+      [session.database, target.name.schema, target.name.table],
+    );
+    const present = found.map((it) => ({
+      name: String(it["column_name"]),
+      hasDefault: it["column_default"] !== null,
+    }));
+    for (const sql of addColumnsSql(target.table, schema, present)) await session.run(sql);
     const changed = { ...row, schema };
-    await this.#transaction(async () => {
-      for (const sql of statements) await session.run(sql);
-      await state.saveTable(changed);
-    });
+    await this.#transaction(() => state.saveTable(changed));
     await this.#serve(changed);
     this.#ambient.failpoint("sink.schema-applied");
   }
@@ -189,7 +187,8 @@ class DuckdbSink implements Sink {
         sum.rows += batch.length;
         sum.bytes += batch.bytes;
       }
-      if (this.#buffered.rows < BUFFER_ROWS_MAX && this.#buffered.bytes < BUFFER_BYTES_MAX) return;
+      const { bufferRowsMax, bufferBytesMax } = this.#tuning;
+      if (this.#buffered.rows < bufferRowsMax && this.#buffered.bytes < bufferBytesMax) return;
       await this.#loading;
       this.#startLoading();
     });

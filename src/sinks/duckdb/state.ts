@@ -33,14 +33,16 @@ export class StateTables {
     this.#pipeline = pipeline;
   }
 
-  /** Makes what is missing, in transactions of their own. */
+  /** Makes what is missing. */
   async prepare(): Promise<void> {
-    await this.#session.run(`CREATE SCHEMA IF NOT EXISTS ${this.table("")};
+    await this.#session.run(`BEGIN TRANSACTION;
+CREATE SCHEMA IF NOT EXISTS ${this.table("")};
 CREATE TABLE IF NOT EXISTS ${this.table("layout")} (version INTEGER);
 CREATE TABLE IF NOT EXISTS ${this.table("pipelines")} (pipeline VARCHAR, epoch BIGINT, token BIGINT);
 CREATE TABLE IF NOT EXISTS ${this.table("parts")} (pipeline VARCHAR, part VARCHAR, value VARCHAR);
 CREATE TABLE IF NOT EXISTS ${this.table("tables")} (pipeline VARCHAR, id VARCHAR, target_schema VARCHAR, target_table VARCHAR, incarnation BIGINT, touched VARCHAR, source_schema VARCHAR);
-INSERT INTO ${this.table("layout")} SELECT ${LAYOUT} WHERE NOT EXISTS (FROM ${this.table("layout")})`);
+INSERT INTO ${this.table("layout")} SELECT ${LAYOUT} WHERE NOT EXISTS (FROM ${this.table("layout")});
+COMMIT`);
     const [layout] = await this.#session.rows(`SELECT max(version) AS version FROM ${this.table("layout")}`);
     if (Number(layout!["version"]) > LAYOUT)
       throw new MillraceError("SINK_NEWER_FORMAT", "The DuckDB file was written by a newer Millrace.");

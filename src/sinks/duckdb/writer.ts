@@ -1,6 +1,7 @@
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
+import type { DuckdbTuning } from "./config.ts";
 import { feedColumns, feedPart } from "./change-rows.ts";
 import type { Feed, FeedPart } from "./feed.ts";
 import { keyedFoldSql, touchedJoin } from "./keyed-fold.ts";
@@ -9,9 +10,6 @@ import { columnMapping } from "./schema.ts";
 import type { DuckdbSession } from "./session.ts";
 import { createChangesSql, insertChangesSql, insertRowsSql, type Target } from "./target.ts";
 
-/** The changes of a table are folded into its target, within the epoch, when they pass one of these. */
-const CHANGE_ROWS_MAX = 262_144;
-const CHANGE_BYTES_MAX = 32 * 1024 * 1024;
 const SEQUENCE_MAX = 0x7fff_ffff;
 
 /** Neighbouring batches of a table that go in by one statement: of one origin and one schema version. */
@@ -42,6 +40,7 @@ export class TableWriter {
   target: Target;
   readonly #session: DuckdbSession;
   readonly #feed: Feed;
+  readonly #tuning: DuckdbTuning;
   #groups: Group[] = [];
   #waiting: Waiting | null = null;
   /** Rows of the epoch, numbered in their order. */
@@ -49,9 +48,10 @@ export class TableWriter {
   /** Whether the log has touched a key since the snapshot began, as far as it is in the side table. */
   #touched: boolean;
 
-  constructor(session: DuckdbSession, feed: Feed, target: Target, touched: boolean) {
+  constructor(session: DuckdbSession, feed: Feed, tuning: DuckdbTuning, target: Target, touched: boolean) {
     this.#session = session;
     this.#feed = feed;
+    this.#tuning = tuning;
     this.target = target;
     this.#touched = touched;
   }
@@ -93,8 +93,8 @@ export class TableWriter {
   async load(groups: readonly Group[]): Promise<void> {
     for (const group of groups) {
       await this.#loadGroup(group);
-      const waiting = this.#waiting;
-      if (waiting !== null && (waiting.rows >= CHANGE_ROWS_MAX || waiting.bytes >= CHANGE_BYTES_MAX)) await this.fold();
+      const { rows, bytes } = this.#waiting ?? { rows: 0, bytes: 0 };
+      if (rows >= this.#tuning.changeRowsMax || bytes >= this.#tuning.changeBytesMax) await this.fold();
     }
   }
 
