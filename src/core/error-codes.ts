@@ -42,6 +42,10 @@ export type ErrorCode =
   | "SLOT_WAIT"
   | "LOG_LOST"
   | "SOURCE_BEHIND"
+  // the snapshot
+  | "CHUNK_WORKER_LOST"
+  | "CHUNK_WORKERS_FAILING"
+  | "COMPLETE_TIMEOUT"
   // the checkpoint and recovery
   | "CHECKPOINT_LOCKED"
   | "CHECKPOINT_DAMAGED"
@@ -54,6 +58,9 @@ export type ErrorCode =
   | "RECOVERY_SINK_BEHIND"
   | "RECOVERY_STORE_EMPTY"
   | "TABLES_CHANGED"
+  | "TABLES_REFUSED"
+  | "ALL_TABLES_STOPPED"
+  | "SOURCE_CHANGED"
   // the sink
   | "SINK_LOCKED"
   | "SINK_UNOPENABLE"
@@ -253,6 +260,28 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
       "The source is at an earlier position than what was delivered from it: it was restored from a backup, or lost its last transactions in a failover.",
     action: "Check that it is the right server; then run `millrace drop FILE` and begin from a new snapshot.",
   },
+  CHUNK_WORKER_LOST: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "A worker that was reading a chunk of a snapshot ended in the middle of it, most often for want of memory. The chunk is read again by another one, a few times.",
+    action: "Nothing, where it happens once. Else give the process more memory, or read fewer chunks at a time.",
+  },
+  CHUNK_WORKERS_FAILING: {
+    exit: 1,
+    retry: "never",
+    meaning: "The workers that read chunks of the snapshot died again and again, so no more of them are started.",
+    action:
+      "Look in the log for what they died of. It is most often memory: give the process more, or read fewer chunks at a time, then run again; finished chunks are not read again.",
+  },
+  COMPLETE_TIMEOUT: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A row moved to another key and the log did not carry all of its values, so they are asked of the source once the transaction is visible there. It did not become visible in time: a commit that waits for a synchronous standby, for instance. The table was stopped; the others go on.",
+    action:
+      "See what the transaction named in the message waits for on the source. Then begin the table anew, or raise the timeout where such waits are normal.",
+  },
   CHECKPOINT_LOCKED: {
     exit: 1,
     retry: "manual",
@@ -325,6 +354,27 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
       "The sink holds epochs of this pipeline but the checkpoint store holds nothing: the store was deleted, `pipeline.checkpoint.store` points elsewhere, or another pipeline of this name writes to this sink.",
     action:
       "Set `pipeline.checkpoint.store` back; or, if no other pipeline of this name writes to the sink, run with `--recover-from sink`, which restores the checkpoint from the sink's own copy.",
+  },
+  TABLES_REFUSED: {
+    exit: 3,
+    retry: "manual",
+    meaning: "Several matched tables cannot be read as they are. Each is named, with what is missing.",
+    action: "Run the statements named, or leave the tables out with `tables.exclude`.",
+  },
+  ALL_TABLES_STOPPED: {
+    exit: 1,
+    retry: "manual",
+    meaning: "No table of the pipeline is left that could go on. The source is acknowledged up to the last epoch.",
+    action:
+      "`millrace status FILE` says why each has stopped. Mend the cause, then begin a table anew with `millrace run FILE --resnapshot TABLE`.",
+  },
+  SOURCE_CHANGED: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "The server is not the one that the pipeline's position belongs to: another system identifier, timeline, database or slot. Its log says nothing about what was delivered.",
+    action:
+      "Point the pipeline at the source it was begun on; or begin anew with `millrace drop FILE` and `millrace run FILE`.",
   },
   TABLES_CHANGED: {
     exit: 1,

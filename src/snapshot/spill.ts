@@ -1,4 +1,9 @@
-import type { ChangeBatch } from "../core/change-batch.ts";
+import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { deserialize, serialize } from "node:v8";
+import type { ChangeBatch, Run } from "../core/change-batch.ts";
+import { MillraceError } from "../core/errors.ts";
+import type { Transaction } from "../core/position.ts";
 import type { Spill } from "./keyless-snapshot.ts";
 
 /** Keeps everything in memory. */
@@ -16,4 +21,110 @@ export class MemorySpill implements Spill {
   clear(): void {
     this.#batches = [];
   }
+}
+
+/**
+ * Keeps the first `bytesMax` in memory and what comes after in a file, which is there only while it is needed. Writes and
+ * reads are synchronous, one batch at a time: the merge is, and a table without a key is a rare guest. Nothing in the file
+ * outlives the process, so it is never synced, and one that a killed process left is simply written over.
+ */
+export class FileSpill implements Spill {
+  readonly #folder: string;
+  readonly #path: string;
+  readonly #bytesMax: number;
+  #memory: ChangeBatch[] = [];
+  #memoryBytes = 0;
+  #file: number | null = null;
+  /** Bytes of each batch in the file, in order. */
+  #frames: number[] = [];
+  #fileEnd = 0;
+  /** The class of the source's transactions: their fields are written, and their methods given back to them. */
+  #transactionClass: object | null = null;
+
+  constructor(options: { readonly folder: string; readonly name: string; readonly bytesMax: number }) {
+    this.#folder = options.folder;
+    this.#path = join(options.folder, `${encodeURIComponent(options.name)}.spill`);
+    this.#bytesMax = options.bytesMax;
+  }
+
+  append(batch: ChangeBatch): void {
+    if (this.#frames.length === 0 && this.#memoryBytes + batch.bytes <= this.#bytesMax) {
+      this.#memory.push(batch);
+      this.#memoryBytes += batch.bytes;
+      return;
+    }
+    const frame = serialize({ ...batch, runs: batch.runs.map((run) => this.#plainRun(run)) });
+    this.#file ??= this.#create();
+    for (let at = 0; at < frame.length;) at += writeSync(this.#file, frame, at, frame.length - at, this.#fileEnd + at);
+    this.#frames.push(frame.length);
+    this.#fileEnd += frame.length;
+  }
+
+  *drain(): Iterable<ChangeBatch> {
+    yield* this.#memory.splice(0);
+    let at = 0;
+    for (const length of this.#frames) {
+      yield this.#read(at, length);
+      at += length;
+    }
+    this.clear();
+  }
+
+  clear(): void {
+    this.#memory = [];
+    this.#memoryBytes = 0;
+    this.#frames = [];
+    this.#fileEnd = 0;
+    if (this.#file === null) return;
+    closeSync(this.#file);
+    unlinkSync(this.#path);
+    this.#file = null;
+  }
+
+  #create(): number {
+    mkdirSync(this.#folder, { recursive: true });
+    const file = openSync(this.#path, "w+");
+    ftruncateSync(file, 0);
+    return file;
+  }
+
+  #read(at: number, length: number): ChangeBatch {
+    const frame = new Uint8Array(length);
+    for (let got = 0; got < length;) {
+      const bytes = readSync(this.#file!, frame, got, length - got, at + got);
+      if (bytes === 0)
+        throw new MillraceError("INTERNAL", `the spill file ${this.#path} is shorter than it was written`);
+      got += bytes;
+    }
+    const batch = deserialize(frame) as ChangeBatch;
+    return { ...batch, runs: batch.runs.map((run) => this.#wholeRun(run)), columns: batch.columns.map(aligned) };
+  }
+
+  #plainRun(run: Run): Run {
+    const prototype: object = Object.getPrototypeOf(run.transaction);
+    this.#transactionClass ??= prototype;
+    if (prototype !== this.#transactionClass)
+      throw new MillraceError("INTERNAL", "transactions of two sources in one spill");
+    return { firstRow: run.firstRow, transaction: { ...run.transaction } };
+  }
+
+  #wholeRun(run: Run): Run {
+    const transaction: Transaction = Object.assign(Object.create(this.#transactionClass), run.transaction);
+    return { firstRow: run.firstRow, transaction };
+  }
+}
+
+type Aligned = ChangeBatch["columns"][number];
+
+/** What was read is a view into one large buffer: each column's values get a start at a multiple of 8 bytes again. */
+function aligned(column: Aligned): Aligned {
+  const own = <View extends Uint8Array | Int32Array>(view: View | null): View | null =>
+    view === null || view.byteOffset % 8 === 0 ? view : (view.slice() as View);
+  return {
+    ...column,
+    values: own(column.values)!,
+    offsets: own(column.offsets),
+    validity: own(column.validity),
+    absent: own(column.absent),
+  };
 }

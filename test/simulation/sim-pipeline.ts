@@ -144,7 +144,7 @@ export class SimPipeline {
     this.#known = known;
     for (const item of items) {
       this.#line.push(...this.#merge.pass(item));
-      if (this.#mutation === "nosettle") this.#merge.settle(everythingVisible(this.#source.cut(true)));
+      if (this.#mutation === "nosettle") this.#merge.settle(everythingVisible(this.#source.cut("exact")));
     }
   }
 
@@ -156,7 +156,7 @@ export class SimPipeline {
   }
 
   poll(): void {
-    this.#merge.settle(this.#source.cut(this.#random.chance(0.5)));
+    this.#merge.settle(this.#source.cut());
   }
 
   #settled(): boolean {
@@ -193,7 +193,7 @@ export class SimPipeline {
     chunk.range = this.#progress.shortened(chunk.range, boundOf(end));
     chunk.schema = keyedSchema(this.#source.version);
     chunk.batches = this.#source.chunkRows(span(first, end), chunk.schema);
-    const cut = this.#source.cut(this.#random.chance(0.5));
+    const cut = this.#source.cut();
     chunk.cut = this.#mutation === "nobound" ? unbound(cut) : cut;
     this.#merge.settle(cut);
     chunk.step = "opened";
@@ -226,7 +226,7 @@ export class SimPipeline {
         this.#plainChunk = { id, rows: null, through: false };
     } else if (chunk.rows === null) {
       const rows = [...this.#source.plain];
-      const exact = this.#source.cut(true);
+      const exact = this.#source.cut("exact");
       const cut = this.#mutation === "twice" ? nothingIncluded(exact) : exact;
       this.#merge.settle(exact);
       if (this.#merge.keylessOpened(chunk.id, PLAIN_SCHEMA.id, cut)) chunk.rows = rows;

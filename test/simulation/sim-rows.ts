@@ -39,7 +39,13 @@ function column(name: string, kind: "int" | "text", existingRowsDefault: string 
 
 /** The key is (k1 text, k2 int), in another order than the columns. */
 export function keyedSchema(version: number): TableSchema {
-  const columns = [column("k2", "int"), column("v", "int"), column("a", "int"), column("k1", "text"), column("b", "text")];
+  const columns = [
+    column("k2", "int"),
+    column("v", "int"),
+    column("a", "int"),
+    column("k1", "text"),
+    column("b", "text"),
+  ];
   if (version === 2) columns.push(column("c", "int", String(ADDED_DEFAULT)));
   return { id: tableId("sim", "keyed"), namespace: "sim", name: "keyed", version, columns, key: [3, 0] };
 }

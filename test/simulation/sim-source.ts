@@ -3,9 +3,17 @@ import type { LogItem } from "../../src/core/line.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
 import type { Random } from "./random.ts";
 import { SimCut, SimPosition, SimTransaction } from "./sim-log.ts";
-import { ADDED_DEFAULT, keyedBatch, keyedSchema, plainBatch, type SimChange, type SimPlainChange, type SimRow } from "./sim-rows.ts";
+import {
+  ADDED_DEFAULT,
+  keyedBatch,
+  keyedSchema,
+  plainBatch,
+  type SimChange,
+  type SimPlainChange,
+  type SimRow,
+} from "./sim-rows.ts";
 
-export const KEYS = 8;
+export const KEYS = 6;
 
 /** What a transaction does besides its row changes; both lock the whole table, as databases do. */
 type TableChange = "truncate" | "alter" | null;
@@ -41,10 +49,18 @@ export class SimSource {
   /** Whether the log carries an alteration itself, as MySQL's does, or only shows it with the next row, as PostgreSQL's. */
   readonly #logsAlterations: boolean;
   readonly #withTruncate: boolean;
+  /** How often a cut is exact: always, as PostgreSQL's, or now and then, as MySQL's. */
+  readonly #exactness: number;
+  /** What a cut that is not exact is not sure of for as long as it is recent. */
+  readonly #doubted = new Set<number>();
+  /** Transactions change keys below this: few, so that they meet on them, or all. */
+  readonly #keysChanged: number;
   #ticks = 0;
 
   constructor(random: Random) {
     this.#random = random;
+    this.#exactness = random.chance(0.4) ? 1 : random.real() / 2;
+    this.#keysChanged = random.chance(0.3) ? 2 : KEYS;
     this.#logsAlterations = random.chance(0.5);
     this.#withTruncate = random.chance(0.5);
     for (let key = 0; key < KEYS; key++) if (random.chance(0.6)) this.rows.set(key, this.#newRow(key));
@@ -96,12 +112,13 @@ export class SimSource {
     for (const key of after.keys()) this.#locked.add(key);
     const transaction = new SimTransaction(this.#log.length);
     const commit = { transaction, table, changes, plain, after, version: this.#committedVersion };
+    if (this.#random.chance(0.3)) this.#doubted.add(transaction.sequence);
     this.#log.push(commit);
     this.#pending.push(commit);
   }
 
   #changeRow(changes: SimChange[], after: Map<number, SimRow | null>): void {
-    const key = this.#random.below(KEYS);
+    const key = this.#random.below(this.#keysChanged);
     if (this.#locked.has(key)) return;
     const now = (of: number): SimRow | null => (after.has(of) ? after.get(of)! : (this.rows.get(of) ?? null));
     const row = now(key);
@@ -164,10 +181,12 @@ export class SimSource {
   }
 
   /** What is visible now. Not exact: about some of the latest it is not sure. */
-  cut(exact: boolean): SimCut {
+  cut(certainly: "exact" | null = null): SimCut {
     const sure = new Set(this.visible);
-    const recent = [...sure].sort((a, b) => b - a).slice(0, this.#random.between(0, 4));
-    if (!exact) for (const sequence of recent) if (this.#random.chance(0.5)) sure.delete(sequence);
+    const recent = [...sure].sort((a, b) => b - a).slice(0, this.#random.between(0, 8));
+    const exact = certainly === "exact" || this.#random.chance(this.#exactness);
+    if (!exact)
+      for (const sequence of recent) if (this.#doubted.has(sequence) || this.#random.chance(0.2)) sure.delete(sequence);
     return new SimCut(sure, new SimPosition(this.#log.length));
   }
 
@@ -185,10 +204,18 @@ export class SimSource {
   read(from: number, count: number, known: number): { readonly items: readonly LogItem[]; readonly known: number } {
     const items: LogItem[] = [];
     let keyed: SimCommit[] = [];
+    let plain: SimCommit[] = [];
     const flush = (): void => {
       const batch = logBatch(keyed, keyedSchema(known));
       if (batch !== null) items.push({ kind: "rows", batch });
       keyed = [];
+    };
+    const flushAll = (position: number): void => {
+      flush();
+      const batch = plainLogBatch(plain);
+      if (batch !== null) items.push({ kind: "rows", batch });
+      plain = [];
+      items.push({ kind: "progress", position: new SimPosition(position), commitTimeMs: 0 });
     };
     const until = Math.min(from + count, this.#log.length);
     for (let i = from; i < until; i++) {
@@ -199,17 +226,14 @@ export class SimSource {
         items.push({ kind: "truncate", table: keyedSchema(1).id, transaction });
       }
       if (this.#shows(commit) && commit.version > known) {
-        flush();
-        items.push({ kind: "progress", position: new SimPosition(i), commitTimeMs: 0 });
+        flushAll(i);
         items.push({ kind: "schema", schema: keyedSchema(commit.version), transaction });
         known = commit.version;
       }
       keyed.push(commit);
+      plain.push(commit);
     }
-    flush();
-    const plain = plainLogBatch(this.#log.slice(from, until));
-    if (plain !== null) items.push({ kind: "rows", batch: plain });
-    items.push({ kind: "progress", position: new SimPosition(until), commitTimeMs: 0 });
+    flushAll(until);
     return { items, known };
   }
 

@@ -1,0 +1,29 @@
+/** How many rows the next chunk of a table is planned with: by the bytes it may have, as far as rows are known to be wide. */
+export class ChunkSize {
+  readonly #rowsMax: number;
+  readonly #bytesMax: number;
+  #bytesPerRow: number;
+  #share = 1;
+
+  constructor(limits: { readonly rowsMax: number; readonly bytesMax: number }, bytesPerRowEstimate: number) {
+    this.#rowsMax = limits.rowsMax;
+    this.#bytesMax = limits.bytesMax;
+    this.#bytesPerRow = Math.max(1, bytesPerRowEstimate);
+  }
+
+  get rows(): number {
+    const byBytes = this.#bytesMax / this.#bytesPerRow;
+    return Math.max(1, Math.floor(Math.min(this.#rowsMax, byBytes) * this.#share));
+  }
+
+  /** Half of the way to what was measured, so that one odd chunk does not make the next one odd. */
+  read(rows: number, bytes: number): void {
+    if (rows > 0) this.#bytesPerRow = Math.max(1, (this.#bytesPerRow + bytes / rows) / 2);
+    this.#share = Math.min(1, this.#share * 2);
+  }
+
+  /** The log changed more while it was read than the merge could note. */
+  abandoned(): void {
+    this.#share /= 2;
+  }
+}

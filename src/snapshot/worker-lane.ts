@@ -1,0 +1,114 @@
+import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
+import { assertNever, MillraceError } from "../core/errors.ts";
+import { receivedError, type FromWorker, type ToWorker } from "./chunk-message.ts";
+import type { ChunkListener } from "./executor.ts";
+
+/** A thread, or what stands for one, that runs `serveChunks`. */
+export interface WorkerHandle {
+  postMessage(message: ToWorker): void;
+  on(event: "message", listener: (message: FromWorker) => void): unknown;
+  on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "exit", listener: () => void): unknown;
+  terminate(): Promise<unknown>;
+}
+
+interface Reading {
+  readonly chunk: number;
+  readonly listener: ChunkListener;
+  /** The rows taken so far, in order: the outcome waits for all of them. */
+  taken: Promise<void>;
+  resolve(outcome: ChunkOutcome): void;
+  reject(error: unknown): void;
+}
+
+/** One worker and the chunk that it reads. It is of no more use once it is `dead`. */
+export class WorkerLane {
+  readonly #worker: WorkerHandle;
+  #reading: Reading | null = null;
+  #requests = 0;
+  #exited: () => void = () => undefined;
+  readonly exited: Promise<void>;
+  dead: boolean = false;
+
+  constructor(worker: WorkerHandle) {
+    this.#worker = worker;
+    this.exited = new Promise((resolve) => {
+      this.#exited = resolve;
+    });
+    worker.on("message", (message) => this.#message(message));
+    worker.on("error", (error) => this.#died(error));
+    worker.on("exit", () => {
+      this.#died(null);
+      this.#exited();
+    });
+  }
+
+  read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome> {
+    const chunk = ++this.#requests;
+    const cancel = (): void => this.#worker.postMessage({ kind: "cancel", chunk });
+    signal.addEventListener("abort", cancel, { once: true });
+    const outcome = new Promise<ChunkOutcome>((resolve, reject) => {
+      this.#reading = { chunk, listener, taken: Promise.resolve(), resolve, reject };
+      this.#worker.postMessage({ kind: "read", chunk, request });
+      if (signal.aborted) cancel();
+    });
+    return outcome.finally(() => {
+      signal.removeEventListener("abort", cancel);
+      this.#reading = null;
+    });
+  }
+
+  close(): void {
+    if (!this.dead) this.#worker.postMessage({ kind: "close" });
+  }
+
+  async terminate(): Promise<void> {
+    await this.#worker.terminate();
+  }
+
+  #message(message: FromWorker): void {
+    const reading = this.#reading;
+    if (reading === null || reading.chunk !== message.chunk) return;
+    switch (message.kind) {
+      case "opened":
+        try {
+          reading.listener.opened(message.cut);
+        } catch (error) {
+          this.#giveUp(reading, error);
+        }
+        return;
+      case "batch":
+        reading.taken = reading.taken.then(async () => {
+          await reading.listener.batch(message.batch);
+          this.#worker.postMessage({ kind: "credit", chunk: reading.chunk });
+        });
+        reading.taken.catch((error: unknown) => this.#giveUp(reading, error));
+        return;
+      case "outcome":
+        reading.taken.then(
+          () => reading.resolve(message.outcome),
+          (error: unknown) => reading.reject(error),
+        );
+        return;
+      case "failed":
+        reading.reject(receivedError(message.error));
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  /** What it is read for has failed here. The worker answers the cancel before it can be asked for another chunk. */
+  #giveUp(reading: Reading, error: unknown): void {
+    const { reject } = reading;
+    reading.resolve = () => reject(error);
+    reading.reject = () => reject(error);
+    this.#worker.postMessage({ kind: "cancel", chunk: reading.chunk });
+  }
+
+  #died(error: Error | null): void {
+    this.dead = true;
+    const why = error === null ? "it exited" : error.message;
+    this.#reading?.reject(new MillraceError("CHUNK_WORKER_LOST", `the worker that read a chunk has died: ${why}`));
+  }
+}
