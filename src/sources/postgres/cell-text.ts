@@ -1,6 +1,6 @@
 import { bit, cellBytes, type Column } from "../../core/column.ts";
 import { assertNever } from "../../core/errors.ts";
-import { shortestFloat32 } from "./float32-text.ts";
+import { floatText } from "./float-text.ts";
 
 const DAY_MICROS = 86_400_000_000n;
 const INT32_MAX = 0x7fff_ffff;
@@ -22,7 +22,7 @@ export function cellText(column: Column, row: number): string {
       if (type.bits === 64) return cell.getBigInt64(0, true).toString();
       return String(type.bits === 32 ? cell.getInt32(0, true) : cell.getInt16(0, true));
     case "float":
-      return type.bits === 64 ? float64Text(cell.getFloat64(0, true)) : float32Text(cell.getFloat32(0, true));
+      return floatText(type.bits === 64 ? cell.getFloat64(0, true) : cell.getFloat32(0, true), type.bits);
     case "decimal":
       return decimalText((cell.getBigInt64(8, true) << 64n) | cell.getBigUint64(0, true), type.scale);
     case "text":
@@ -50,33 +50,6 @@ function decimalText(unscaled: bigint, scale: number): string {
   const whole = digits.slice(0, digits.length - scale);
   const text = scale === 0 ? whole : `${whole}.${digits.slice(-scale)}`;
   return unscaled < 0n ? `-${text}` : text;
-}
-
-/** Digits that a type surely keeps: from there on the server writes an exponent. */
-const FLOAT64_DIGITS = 15;
-const FLOAT32_DIGITS = 6;
-
-function float64Text(value: number): string {
-  return floatText(value, String(Math.abs(value)), FLOAT64_DIGITS);
-}
-
-function float32Text(value: number): string {
-  const shortest = Number.isFinite(value) ? shortestFloat32(Math.abs(value)) : String(Math.abs(value));
-  return floatText(value, shortest, FLOAT32_DIGITS);
-}
-
-function floatText(value: number, shortest: string, digitsMax: number): string {
-  if (Number.isNaN(value)) return "NaN";
-  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
-  if (!Number.isFinite(value)) return `${sign}Infinity`;
-  const [mantissa, power] = Number(shortest).toExponential().split("e") as [string, string];
-  const exponent = Number(power);
-  if (exponent < -4 || exponent >= digitsMax)
-    return `${sign}${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
-  const digits = mantissa.replace(".", "");
-  if (exponent < 0) return `${sign}0.${"0".repeat(-exponent - 1)}${digits}`;
-  if (digits.length <= exponent + 1) return sign + digits.padEnd(exponent + 1, "0");
-  return `${sign}${digits.slice(0, exponent + 1)}.${digits.slice(exponent + 1)}`;
 }
 
 /** The parts of a date around what a timestamp puts between them; years before 1 count backwards, with an era. */

@@ -1,7 +1,7 @@
 import type { ColumnBuilder } from "../../core/column-builder.ts";
 import { Outcome, type CellType } from "./cell-type.ts";
 import { appendSmallDecimal, Magnitude, POWERS_OF_TEN } from "./decimal128.ts";
-import { parseFloat32 } from "./float32-text.ts";
+import { parseFloat32 } from "./float-text.ts";
 
 const TWO_32 = 4_294_967_296;
 const MINUS = 0x2d;
