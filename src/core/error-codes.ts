@@ -205,7 +205,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
     meaning:
       "A column holds a value that its type in the sink cannot: NaN in a decimal, an infinite date or timestamp, a timestamp beyond the year 294,246. The table has stopped; the others go on.",
     action:
-      "Correct the value at the source, or choose what such values become: `unrepresentable: null` or `unrepresentable: text` in the source. Then begin the table anew.",
+      "Correct the value at the source, or choose what such values become: `unrepresentable-values: null` or `text` in the source. Then begin the table anew.",
   },
   DECODE_FAILED: {
     exit: 1,
