@@ -16,7 +16,9 @@ const INDEX_ONLY = ["enable_seqscan", "enable_bitmapscan", "enable_sort", "enabl
   .join(" ");
 
 /** How often the width of a chunk is corrected by the server's estimate of its rows. */
-const CORRECTIONS_MAX = 6;
+const CORRECTIONS_MAX = 16;
+/** An estimate further off than this says nothing of how much smaller the width must be. */
+const NEAR = 8;
 
 interface PlannedTable {
   readonly catalog: CatalogTable;
@@ -102,7 +104,7 @@ export class PgChunkPlanner implements ChunkPlanner {
     const keys = keyList(schema);
     const from = `${fromClause(schema, catalog)}${rangeCondition(schema, gap)}`;
     const walked = `SELECT ${keys} ${from} ORDER BY ${keys} LIMIT ${rows}`;
-    const sql = `SELECT ${printedKey(schema)} FROM (${walked}) walked ORDER BY ${keyList(schema, " DESC")} LIMIT 1`;
+    const sql = `SELECT ${printedKey(schema)} FROM (${walked}) AS t ORDER BY ${keyList(schema, " DESC")} LIMIT 1`;
     return keyOf(schema, (await this.#onIndex(catalog, sql, signal))[0]);
   }
 
@@ -125,11 +127,11 @@ export class PgChunkPlanner implements ChunkPlanner {
     let width = table.width ?? evenWidth(table, start, rows);
     for (let i = 0; table.hasHistogram && i < CORRECTIONS_MAX; i++) {
       const upper = start + width - 1n;
-      if (upper >= end && i > 0) break;
       const range = { lower: gap.lower, upper: [String(upper < end ? upper : end)] };
       const estimate = await this.#estimate(schema, table.catalog, range, signal);
-      if (estimate > rows * 1.5) width = scaled(width, rows / estimate);
-      else if (estimate < rows / 2 && upper < end) width = scaled(width, Math.min(rows / Math.max(estimate, 1), 1_000));
+      if (estimate > rows * NEAR) width = BigInt(Math.ceil(Math.sqrt(Number(width))));
+      else if (estimate > rows * 1.5) width = scaled(width, rows / estimate);
+      else if (estimate < rows / 2 && upper < end) width = scaled(width, Math.min(rows / Math.max(estimate, 1), NEAR));
       else break;
     }
     table.width = width;
@@ -157,7 +159,7 @@ export class PgChunkPlanner implements ChunkPlanner {
 /** `format` prints a value with its type's output function, as COPY and the log do; a cast need not. */
 function printedKey(schema: TableSchema): string {
   return keyColumns(schema)
-    .map((column, i) => `format('%s', ${quoteIdentifier(column.name)}) AS k${i}`)
+    .map((column, i) => `format('%s', t.${quoteIdentifier(column.name)}) AS k${i}`)
     .join(", ");
 }
 
@@ -178,7 +180,7 @@ function evenWidth(table: PlannedTable, start: bigint, rows: number): bigint {
   return width > 0n ? width : 1n;
 }
 
-/** By a factor between a billionth and a thousand; at least one key wide. */
+/** At least one key wide. */
 function scaled(width: bigint, factor: number): bigint {
   const scale = 1_000_000_000;
   const result = (width * BigInt(Math.max(1, Math.round(factor * scale)))) / BigInt(scale);

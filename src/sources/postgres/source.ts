@@ -145,6 +145,6 @@ export function createPostgresSource(options: PostgresOptions, rules: ValueRules
 }
 
 /** For one worker, in whatever thread: the options are plain data. */
-export function createPostgresChunkReader(options: PostgresOptions, rules: ValueRules, _ambient: Ambient): ChunkReader {
+export function createPostgresChunkReader(options: PostgresOptions, rules: ValueRules): ChunkReader {
   return new PgChunkReader(options, rules);
 }

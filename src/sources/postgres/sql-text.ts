@@ -13,10 +13,13 @@ export function tableName(schema: { readonly namespace: string; readonly name: s
   return `${quoteIdentifier(schema.namespace)}.${quoteIdentifier(schema.name)}`;
 }
 
-/** The key's columns, `"a", "b"`, each followed by `suffix`. */
+/**
+ * The key's columns of table `t`, each followed by `suffix`. Qualified, since a bare name in ORDER BY would mean the
+ * select list's `"a"::text` before the column, and sort by that.
+ */
 export function keyList(schema: TableSchema, suffix = ""): string {
   return keyColumns(schema)
-    .map((column) => quoteIdentifier(column.name) + suffix)
+    .map((column) => `t.${quoteIdentifier(column.name)}${suffix}`)
     .join(", ");
 }
 

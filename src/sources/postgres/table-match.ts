@@ -26,7 +26,7 @@ export interface MatchedTable extends CatalogTable {
 
 const ALL = `
   SELECT c.oid, n.nspname AS namespace, c.relname AS name,
-    to_json(ARRAY(SELECT relid::oid FROM pg_partition_ancestors(c.oid) WHERE relid <> c.oid)) AS ancestors
+    to_json(ARRAY(SELECT relid::oid::int8 FROM pg_partition_ancestors(c.oid) WHERE relid <> c.oid)) AS ancestors
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'`;
 

@@ -58,9 +58,9 @@ export async function openTable(
   return { cut: new PgCut(place.snapshot, insertPosition(place)), catalog, schema };
 }
 
-/** `FROM ONLY`: rows of an inheriting table are not this one's; those of a partition are. */
+/** The table as `t`. `ONLY`: rows of an inheriting table are not this one's; those of a partition are. */
 export function fromClause(schema: TableSchema, catalog: Pick<CatalogTable, "kind">): string {
-  return `FROM ${catalog.kind === "partitioned" ? "" : "ONLY "}${tableName(schema)}`;
+  return `FROM ${catalog.kind === "partitioned" ? "" : "ONLY "}${tableName(schema)} AS t`;
 }
 
 /** The statement before those that compare keys whose operators live outside pg_catalog; empty: not needed. */
@@ -87,7 +87,7 @@ export function keysCopy(schema: TableSchema, catalog: CatalogTable, texts: read
   const names = columns.map((_, i) => `k${i}`).join(", ");
   const wanted = `SELECT DISTINCT ${names} FROM unnest(${arrays}) given(${names})`;
   const equal = columns.map((column, i) => `t.${quoteIdentifier(column.name)} = ${typed(column, `wanted.k${i}`)}`);
-  const rows = `SELECT t.* ${fromClause(schema, catalog)} t JOIN (${wanted}) wanted ON ${equal.join(" AND ")}`;
+  const rows = `SELECT t.* ${fromClause(schema, catalog)} JOIN (${wanted}) wanted ON ${equal.join(" AND ")}`;
   const select = `SELECT ${selectList(schema, catalog)} FROM (${rows}) found`;
   return `${operatorPath(catalog)}COPY (${select}) TO STDOUT (FORMAT binary); COMMIT`;
 }
