@@ -57,6 +57,8 @@ export interface Sink {
 export interface SinkTraits {
   readonly kind: "table" | "log";
   readonly nonFinite: NonFiniteSupport;
+  /** False: it keeps no record over a restart, so the checkpoint store alone says where a run goes on. */
+  readonly remembers: boolean;
   /** The guarantee, in a sentence, for `plan` and the docs. */
   readonly guarantee: string;
   /** The target's name of a source table, by the sink's documented rule. */

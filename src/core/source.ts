@@ -64,9 +64,11 @@ export interface LogReader extends AsyncDisposable {
   items(signal: AbortSignal): AsyncIterable<LogItem>;
   /** Tells the source that it may forget the log up to there. Never moves backwards. */
   acknowledge(position: DurablePosition): void;
-  /** Makes a quiet log pass a bound that no transaction will: asks for a keepalive, or takes an xid and rolls it back. */
+  /** Asks the source how far it has sent the log, so that a quiet one moves the position too. Cheap; may be repeated. */
+  ping(): void;
+  /** Makes a quiet log pass a bound that pings do not reach: takes an xid and rolls it back, for one. */
   nudge(signal: AbortSignal): Promise<void>;
-  /** Begins or ends the delivery of a table while it runs. Ended ones cost nothing further. */
+  /** Ends the delivery of a table: from here on it costs nothing further. */
   dropTable(table: TableId): void;
 }
 

@@ -14,8 +14,8 @@ export interface RecoveryFacts {
 }
 
 /**
- * How the store relates to the truth. Unless it is `in-step` the run begins with `store.reset(from)`: the sink has gone
- * further than the store remembers, or an epoch that was stored never reached the sink.
+ * How the store relates to the truth: it agrees, or the sink has gone further than the store remembers, or an epoch that
+ * was stored never reached the sink. For people; every run begins with `store.reset(from)`, whichever it is.
  */
 type StoreRepair = "in-step" | "bring-forward" | "go-back";
 

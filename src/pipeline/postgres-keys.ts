@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import type { PostgresOptions } from "../sources/postgres/config.ts";
 import { section, type Section } from "./section.ts";
 import type { PostgresSpec } from "./spec.ts";
 import { tableList, tablesOfOneDatabase } from "./table-list.ts";
@@ -137,4 +138,25 @@ export function postgresName(pipeline: string): string {
   const hash = createHash("sha256").update(pipeline).digest("hex").slice(0, 8);
   const plain = whole.toLowerCase().replaceAll(/[^a-z0-9_]+/g, "_");
   return `${plain.slice(0, NAME_LENGTH_MAX - 9)}_${hash}`;
+}
+
+/** The connector's options, the password among them. */
+export function postgresOptions(spec: PostgresSpec, pipeline: string): PostgresOptions {
+  const { hostname, port, username, database, ssl, tables, tablesExclude } = spec;
+  const { slotName, publicationName, connectTimeoutMs, lockTimeoutMs } = spec;
+  return {
+    pipeline,
+    hostname,
+    port,
+    username,
+    password: spec.password.reveal(),
+    database,
+    ssl,
+    tables,
+    tablesExclude,
+    slotName,
+    publicationName,
+    connectTimeoutMs,
+    lockTimeoutMs,
+  };
 }

@@ -4,13 +4,14 @@ import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
 import { MillraceError } from "../core/errors.ts";
 import type { LineItem } from "../core/line.ts";
 import type { Cut } from "../core/position.ts";
-import type { Source } from "../core/source.ts";
+import type { LogReader, Source } from "../core/source.ts";
 import type { ChunkBook, LiveChunk } from "./chunk-book.ts";
 import type { ChunkExecutor } from "./executor.ts";
 import type { Merge } from "./merge.ts";
 
 export interface ChunkRunOptions {
   readonly source: Pick<Source, "parseCut" | "visible">;
+  readonly log: Pick<LogReader, "ping">;
   readonly merge: Merge;
   readonly book: ChunkBook;
   readonly executor: ChunkExecutor;
@@ -49,6 +50,7 @@ export async function runChunk(chunk: LiveChunk, attempt: number, options: Chunk
   const outcome = await read(chunk, request, options, signal);
   if (outcome === null || !book.isLive(chunk)) return;
   table.size.read(outcome.rows, outcome.bytes);
+  options.log.ping();
   ambient.failpoint("snapshot.chunk-read");
 }
 

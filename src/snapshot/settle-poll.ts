@@ -12,7 +12,7 @@ const FAILURES_MAX = 10;
 
 export interface SettlePollOptions {
   readonly source: Pick<Source, "visible">;
-  readonly log: Pick<LogReader, "nudge">;
+  readonly log: Pick<LogReader, "ping" | "nudge">;
   readonly merge: Merge;
   readonly ambient: Ambient;
   /** How many chunks wait for something to become visible. */

@@ -33,7 +33,7 @@ export interface SnapshotOptions {
   /** Of this run: what an earlier one granted is void. */
   readonly token: number;
   readonly source: Pick<Source, "planner" | "settled" | "visible" | "parseCut">;
-  readonly log: Pick<LogReader, "nudge">;
+  readonly log: Pick<LogReader, "ping" | "nudge">;
   readonly executor: ChunkExecutor;
   readonly settings: SnapshotSettings;
   readonly spillFolder: string;
@@ -139,6 +139,7 @@ export class Snapshot implements AsyncDisposable {
     this.#merge.inheritedVisible();
     const chunkOptions: ChunkRunOptions = {
       source,
+      log,
       merge: this.#merge,
       book: this.#book,
       executor,
@@ -190,6 +191,7 @@ export class Snapshot implements AsyncDisposable {
       const range = schema === undefined ? null : await table.take(schema, signal);
       // There may be more, which could not be seen before this one was planned.
       this.#changed.notify();
+      signal.throwIfAborted();
       if (range === null) return;
       chunk = this.#book.grant(table, range);
       this.#options.events({ kind: "chunk-started", table: table.id });

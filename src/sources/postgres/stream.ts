@@ -206,6 +206,10 @@ export class PgLogReader implements LogReader {
     if (this.#decoder !== null) this.#sendStatus(false);
   }
 
+  ping(): void {
+    if (this.#decoder !== null) this.#sendStatus(true);
+  }
+
   /**
    * The rollback of an xid is a record behind everything before it; the server's answer to the ping, when that is
    * flushed, tells a position behind it.
@@ -227,7 +231,7 @@ export class PgLogReader implements LogReader {
       if (parseLsn(flushed!.lsn) >= parseLsn(behind!.lsn)) break;
       await this.#parts.ambient.clock.sleep(FLUSH_POLL_MS, signal);
     }
-    if (this.#decoder !== null) this.#sendStatus(true);
+    this.ping();
   }
 
   dropTable(table: TableId): void {

@@ -1,0 +1,139 @@
+import type { Ambient } from "../core/ambient.ts";
+import type { CheckpointStore } from "../core/checkpoint-store.ts";
+import { asMillraceError, MillraceError } from "../core/errors.ts";
+import type { PipelineEvent } from "../core/pipeline-event.ts";
+import { DurablePosition, type Position } from "../core/position.ts";
+import type { CommittedRecord, TablePart } from "../core/record.ts";
+import type { Sink } from "../core/sink.ts";
+import type { TableId } from "../core/table-schema.ts";
+import {
+  dueReason,
+  firstEpoch,
+  hasContent,
+  reduceEpoch,
+  type CloseReason,
+  type EpochEvent,
+  type EpochLimits,
+  type EpochState,
+} from "./epoch-state.ts";
+import { encodePart, tableKey } from "./record-parts.ts";
+
+export interface EpochsOptions {
+  readonly pipeline: string;
+  readonly from: CommittedRecord;
+  readonly tables: ReadonlyMap<TableId, TablePart>;
+  readonly limits: EpochLimits;
+  readonly sink: Sink;
+  readonly store: CheckpointStore;
+  readonly ambient: Ambient;
+  readonly events: (event: PipelineEvent) => void;
+}
+
+/** The run's book: the tables as they are, the open epoch, and the one place where an epoch is committed (design §4). */
+export class Epochs {
+  readonly #options: EpochsOptions;
+  readonly #tables: Map<TableId, TablePart>;
+  #state: EpochState;
+  #position: Position | null = null;
+  #commitTimeMs: number | null = null;
+
+  constructor(options: EpochsOptions) {
+    this.#options = options;
+    this.#tables = new Map(options.tables);
+    this.#state = firstEpoch(options.pipeline, options.from, options.ambient.clock.monotonicMs());
+  }
+
+  get tables(): ReadonlyMap<TableId, TablePart> {
+    return this.#tables;
+  }
+
+  setTable(part: TablePart): void {
+    const { id } = part.schema;
+    this.#tables.set(id, part);
+    this.setPart(tableKey(id), part);
+    this.#options.events({ kind: "table", table: id, incarnation: part.incarnation, state: part.state });
+  }
+
+  /** The table is no longer in the pipeline file: the record forgets it. */
+  removeTable(table: TableId): void {
+    this.#tables.delete(table);
+    this.setPart(tableKey(table), null);
+  }
+
+  setPart(key: string, part: Parameters<typeof encodePart>[0]): void {
+    this.#reduce({ kind: "part", key, value: encodePart(part) });
+  }
+
+  written(rows: number): void {
+    this.#reduce({ kind: "written", rows });
+  }
+
+  /** A transaction boundary: the only place from which `commit` may be called. */
+  progress(position: Position, unsettled: readonly string[], commitTimeMs: number | null): void {
+    this.#position = position;
+    this.#commitTimeMs = commitTimeMs ?? this.#commitTimeMs;
+    this.#reduce({ kind: "progress", position: encodePart({ position: position.serialize(), unsettled }) });
+  }
+
+  /** Why the open epoch should end here; null: go on. */
+  due(): CloseReason | null {
+    if (this.#state.kind !== "open") return null;
+    const nowMs = this.#options.ambient.clock.monotonicMs();
+    return dueReason(this.#state, this.#options.limits, this.#options.sink.pending(), nowMs);
+  }
+
+  /** Committing it would change something. */
+  get hasContent(): boolean {
+    return this.#state.kind === "open" && hasContent(this.#state);
+  }
+
+  /** Nothing was written since the last `progress`, so `commit` is allowed. */
+  get atBoundary(): boolean {
+    return this.#state.kind === "open" && this.#state.atBoundary;
+  }
+
+  /**
+   * Ends the epoch: the record into the store, then rows and record into the sink, then the store told. Returns what the
+   * source may be acknowledged. After a failure the epoch is lost, and only recovery knows what became of it.
+   */
+  async commit(reason: CloseReason): Promise<DurablePosition> {
+    const { ambient, events, store, sink } = this.#options;
+    const position = this.#position;
+    if (position === null) throw new MillraceError("INTERNAL", "an epoch cannot end before the first position");
+    const startedMs = ambient.clock.monotonicMs();
+    try {
+      ambient.failpoint("engine.epoch-closing");
+      this.#reduce({ kind: "close", reason });
+      if (this.#state.kind !== "closing") throw new MillraceError("INTERNAL", "the epoch did not close");
+      const { record, rows } = this.#state;
+      await store.put(record);
+      this.#reduce({ kind: "stored" });
+      ambient.failpoint("engine.record-stored");
+      await sink.commit(record);
+      this.#reduce({ kind: "committed" });
+      ambient.failpoint("engine.sink-committed");
+      await store.confirm(record.epoch);
+      const nowMs = ambient.clock.monotonicMs();
+      this.#reduce({ kind: "acknowledged", atMs: nowMs });
+      const tookMs = nowMs - startedMs;
+      const { epoch } = record;
+      events({
+        kind: "committed",
+        epoch,
+        position: position.toString(),
+        commitTimeMs: this.#commitTimeMs,
+        rows,
+        tookMs,
+      });
+      return DurablePosition.committed(position);
+    } catch (cause) {
+      const error = asMillraceError(cause);
+      this.#reduce({ kind: "failed", error });
+      throw error;
+    }
+  }
+
+  #reduce(event: EpochEvent): void {
+    this.#state = reduceEpoch(this.#state, event);
+  }
+}

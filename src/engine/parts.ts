@@ -1,0 +1,73 @@
+import type { Ambient } from "../core/ambient.ts";
+import type { CheckpointStore } from "../core/checkpoint-store.ts";
+import type { PipelineEvent } from "../core/pipeline-event.ts";
+import type { Sink } from "../core/sink.ts";
+import type { Source, TableOffer } from "../core/source.ts";
+import type { TableId } from "../core/table-schema.ts";
+import type { ChunkExecutor } from "../snapshot/executor.ts";
+import type { TableTerms } from "./fingerprint.ts";
+
+/** When a run ends by itself: at the source's position as it was when the snapshot was done, or never. */
+export type Until = "caught-up" | null;
+
+/** The connectors of one attempt. The engine closes each, in reverse, when the attempt ends. */
+export interface Connectors {
+  readonly source: Source;
+  readonly sink: Sink;
+  readonly store: CheckpointStore;
+  readonly executor: ChunkExecutor;
+}
+
+/** All bounds and intervals of a run; none has a default here. */
+export interface EngineSettings {
+  readonly checkpointIntervalMs: number;
+  /** An epoch ends at the first transaction boundary behind this many rows. */
+  readonly checkpointRowsMax: number;
+  /** And behind this many bytes that the sink has accepted. */
+  readonly checkpointBytesMax: number;
+  /** The log reader passes on what it has this often: a fraction of the checkpoint interval. */
+  readonly flushIntervalMs: number;
+  readonly batchBytesMax: number;
+  /** Chunks read at a time. */
+  readonly parallelism: number;
+  readonly chunkRows: number;
+  readonly chunkBytesMax: number;
+  /** Chunks that were read and wait for their bound: beyond this no further chunk starts. */
+  readonly waitingBytesMax: number;
+  readonly windowBytesMax: number;
+  readonly unsettledBytesMax: number;
+  /** Changes of a table without a key that wait in memory while it is read; beyond it they wait in a file. */
+  readonly heldBytesMax: number;
+  readonly completeTimeoutMs: number;
+  /** How long a stop waits for the end of a transaction before it gives the open epoch up. */
+  readonly stopTimeoutMs: number;
+  /** Attempts without a committed epoch between them before a passing failure becomes the run's. */
+  readonly attemptsMax: number;
+  readonly retryPauseMs: number;
+}
+
+/** One pipeline, ready to run. */
+export interface Pipeline {
+  readonly name: string;
+  readonly settings: EngineSettings;
+  /** New connectors for an attempt; nothing is connected yet. */
+  connect(this: void): Connectors;
+  /** False for a sink that keeps no record of its own: then the store is the truth. */
+  readonly sinkRemembers: boolean;
+  /** What the pipeline file and the source resolve to for a table; different terms at start are a changed pipeline. */
+  terms(this: void, offer: TableOffer): TableTerms;
+  /** A folder of this pipeline's own for what is spilled to disk. */
+  readonly spillFolder: string;
+}
+
+export interface RunRequest {
+  readonly ambient: Ambient;
+  readonly events: (event: PipelineEvent) => void;
+  /** Aborted by the first signal: the epoch is finished, then the run ends as `stopped`. */
+  readonly stop: AbortSignal;
+  readonly until: Until;
+  /** Where the store and the sink disagree in a way that only the operator can decide. */
+  readonly recoverFrom: "sink" | null;
+  /** Tables to begin anew, by a new incarnation. */
+  readonly resnapshot: readonly TableId[];
+}

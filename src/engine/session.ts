@@ -1,0 +1,149 @@
+import { MillraceError } from "../core/errors.ts";
+import type { Position } from "../core/position.ts";
+import type { LogReader } from "../core/source.ts";
+import type { TableId, TableSchema } from "../core/table-schema.ts";
+import { Snapshot } from "../snapshot/snapshot.ts";
+import { beginTables } from "./begin-tables.ts";
+import { Delivery } from "./delivery.ts";
+import { Epochs } from "./epochs.ts";
+import type { Connectors, Pipeline, RunRequest } from "./parts.ts";
+import { decodeParts, type RecordContent } from "./record-parts.ts";
+import { recover, type Recovery } from "./recovery.ts";
+import { planTables } from "./table-plan.ts";
+
+/** Everything an attempt has open, from recovery to the first item of the line. */
+export interface Session extends AsyncDisposable {
+  readonly connectors: Connectors;
+  readonly log: LogReader;
+  readonly snapshot: Snapshot;
+  readonly epochs: Epochs;
+  readonly delivery: Delivery;
+}
+
+/**
+ * Recovers, makes the source ready, begins the tables that are new, and opens the log at the last committed position.
+ * `failed` are tables that the attempt before could not go on with: they begin this one as stopped.
+ */
+export async function openSession(
+  pipeline: Pipeline,
+  request: RunRequest,
+  failed: ReadonlyMap<TableId, MillraceError>,
+  signal: AbortSignal,
+): Promise<Session> {
+  const connectors = pipeline.connect();
+  try {
+    return await begin(pipeline, request, connectors, failed, signal);
+  } catch (error) {
+    await closeConnectors(connectors);
+    throw error;
+  }
+}
+
+async function begin(
+  pipeline: Pipeline,
+  request: RunRequest,
+  connectors: Connectors,
+  failed: ReadonlyMap<TableId, MillraceError>,
+  signal: AbortSignal,
+): Promise<Session> {
+  const { source, sink } = connectors;
+  const { ambient, events } = request;
+  const { settings } = pipeline;
+  events({ kind: "starting", step: "opening the checkpoint store and the sink" });
+  const { from } = await recoverRecord(pipeline, request, connectors, signal);
+  const content = decodeParts(from.parts);
+  events({ kind: "starting", step: "inspecting the source" });
+  const inspection = await source.inspect(signal);
+  const plan = planTables({ content, inspection, terms: pipeline.terms, resnapshot: request.resnapshot, failed });
+  const position = await prepare(request, connectors, content, plan.live, signal);
+  const epochs = new Epochs({
+    pipeline: pipeline.name,
+    from,
+    tables: content.tables,
+    limits: {
+      intervalMs: settings.checkpointIntervalMs,
+      rowsMax: settings.checkpointRowsMax,
+      bytesMax: settings.checkpointBytesMax,
+    },
+    sink,
+    store: connectors.store,
+    ambient,
+    events,
+  });
+  epochs.progress(position, content.position?.unsettled ?? [], null);
+  await beginTables({ plan, epochs, sink, ambient, content, identity: inspection.identity, position });
+  const log = source.log({
+    from: position,
+    tables: plan.live,
+    batchBytesMax: settings.batchBytesMax,
+    flushIntervalMs: settings.flushIntervalMs,
+  });
+  const snapshot = new Snapshot({
+    tables: epochs.tables,
+    unsettled: content.position?.unsettled ?? [],
+    token: from.token,
+    source,
+    log,
+    executor: connectors.executor,
+    settings,
+    spillFolder: pipeline.spillFolder,
+    ambient,
+    events,
+  });
+  const delivery = new Delivery({ sink, log, epochs, snapshot, ambient, events });
+  return {
+    connectors,
+    log,
+    snapshot,
+    epochs,
+    delivery,
+    async [Symbol.asyncDispose](): Promise<void> {
+      await snapshot[Symbol.asyncDispose]();
+      await log[Symbol.asyncDispose]();
+      await closeConnectors(connectors);
+    },
+  };
+}
+
+type Resumed = Exclude<Recovery, { kind: "refuse" }>;
+
+async function recoverRecord(
+  pipeline: Pipeline,
+  request: RunRequest,
+  { store, sink }: Connectors,
+  signal: AbortSignal,
+): Promise<Resumed> {
+  const stored = await store.open();
+  const committed = await sink.open(pipeline.name, signal);
+  const operator = request.recoverFrom ?? "none";
+  const recovery = recover({ sink: committed, store: stored, sinkRemembers: pipeline.sinkRemembers, operator });
+  if (recovery.kind === "refuse") throw recovery.error;
+  if (recovery.store !== "in-step") await store.reset(recovery.from);
+  const { epoch, token } = recovery.from;
+  request.ambient.logger.info("recovered", { kind: recovery.kind, store: recovery.store, epoch, token });
+  if (recovery.kind === "resume") request.events({ kind: "notice", text: `resuming after epoch ${epoch}` });
+  return recovery;
+}
+
+async function prepare(
+  request: RunRequest,
+  { source }: Connectors,
+  content: RecordContent,
+  tables: readonly TableSchema[],
+  signal: AbortSignal,
+): Promise<Position> {
+  request.events({ kind: "starting", step: "preparing the source" });
+  const resume = content.position === null ? null : source.parsePosition(content.position.position);
+  const created = (what: string): void => {
+    request.ambient.logger.info("source prepared", { what });
+    request.events({ kind: "notice", text: what });
+  };
+  return await source.prepare({ resume, tables }, created, signal);
+}
+
+async function closeConnectors({ source, sink, store, executor }: Connectors): Promise<void> {
+  await executor[Symbol.asyncDispose]();
+  await source[Symbol.asyncDispose]();
+  await sink.close();
+  await store[Symbol.asyncDispose]();
+}

@@ -1,0 +1,101 @@
+import type { Clock } from "../core/ambient.ts";
+import { asMillraceError, type MillraceError } from "../core/errors.ts";
+import type { TableId } from "../core/table-schema.ts";
+import type { Pipeline, RunRequest } from "./parts.ts";
+import type { RunOutcome } from "./run-end.ts";
+import { runLine } from "./run.ts";
+
+const PAUSE_MS_MAX = 30_000;
+
+/**
+ * Runs a pipeline until it ends, over as many attempts as passing failures ask for. Each attempt begins with recovery,
+ * exactly as after a crash. A table that the sink could not take stops alone: the next attempt begins without it.
+ */
+export async function run(pipeline: Pipeline, request: RunRequest): Promise<RunOutcome> {
+  const failed = new Map<TableId, MillraceError>();
+  let resnapshot = request.resnapshot;
+  let attempts = 0;
+  const events: RunRequest["events"] = (event) => {
+    if (event.kind === "committed") {
+      // The first epoch of a run holds what was begun anew: it is not begun again by an attempt that follows.
+      resnapshot = [];
+      if (event.rows > 0) attempts = 0;
+    }
+    request.events(event);
+  };
+  for (;;) {
+    const stop = new StopWatch(request.stop, request.ambient.clock, pipeline.settings.stopTimeoutMs);
+    try {
+      return await runLine(pipeline, { ...request, events: stop.watch(events), resnapshot }, failed, stop.signal);
+    } catch (cause) {
+      if (stop.gaveUp) return { kind: "stopped", stoppedTables: [] };
+      const error = asMillraceError(cause);
+      attempts++;
+      if (!takeOut(error, failed)) await pauseBeforeRetry(pipeline, request, error, attempts);
+    } finally {
+      stop.end();
+    }
+  }
+}
+
+/** Remembers a table that the sink cannot take, so that the next attempt begins with it stopped. */
+function takeOut(error: MillraceError, failed: Map<TableId, MillraceError>): boolean {
+  const table = error.place.table as TableId | undefined;
+  if (error.retry !== "manual" || table === undefined || failed.has(table)) return false;
+  failed.set(table, error);
+  return true;
+}
+
+async function pauseBeforeRetry(
+  pipeline: Pipeline,
+  { ambient, events, stop }: RunRequest,
+  error: MillraceError,
+  attempts: number,
+): Promise<void> {
+  const { attemptsMax, retryPauseMs } = pipeline.settings;
+  if (error.retry !== "timed" || stop.aborted || attempts >= attemptsMax) throw error;
+  const pauseMs = Math.min(retryPauseMs * 2 ** (attempts - 1), PAUSE_MS_MAX);
+  ambient.logger.warn("trying again", { code: error.code, reason: error.message, attempts, pauseMs });
+  events({ kind: "waiting", on: `${error.code}: ${error.message}` });
+  await ambient.clock.sleep(pauseMs, stop).catch(() => undefined);
+  events({ kind: "waiting", on: null });
+}
+
+/**
+ * Turns a stop into an abort of the attempt: at once while nothing is delivered yet, else only when the line has not come
+ * to a transaction boundary in time. The open epoch is then given up, and read again by the next run.
+ */
+class StopWatch {
+  readonly #attempt = new AbortController();
+  readonly #ended = new AbortController();
+  #delivering = false;
+
+  constructor(stop: AbortSignal, clock: Clock, timeoutMs: number) {
+    const giveUp = (): void => this.#attempt.abort(new Error("stopped"));
+    const stopped = (): void => {
+      if (!this.#delivering) return giveUp();
+      clock.sleep(timeoutMs, this.#ended.signal).then(giveUp, () => undefined);
+    };
+    if (stop.aborted) stopped();
+    else stop.addEventListener("abort", stopped, { once: true, signal: this.#ended.signal });
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get gaveUp(): boolean {
+    return this.#attempt.signal.aborted;
+  }
+
+  watch(events: RunRequest["events"]): RunRequest["events"] {
+    return (event) => {
+      this.#delivering ||= event.kind === "running";
+      events(event);
+    };
+  }
+
+  end(): void {
+    this.#ended.abort();
+  }
+}

@@ -1,0 +1,107 @@
+import { MillraceError } from "../core/errors.ts";
+import { sameJson } from "../core/json.ts";
+import type { TablePart } from "../core/record.ts";
+import type { BeginMode } from "../core/sink.ts";
+import type { Inspection, TableOffer } from "../core/source.ts";
+import type { TableId, TableSchema } from "../core/table-schema.ts";
+import { compareTables, fingerprintOf, tablesChanged, type TableTerms } from "./fingerprint.ts";
+import type { RecordContent } from "./record-parts.ts";
+
+/** A table that begins an incarnation in this run. */
+export interface TableBegin {
+  readonly part: TablePart;
+  readonly mode: BeginMode;
+}
+
+/** What this run does with each table, decided before anything is written. */
+export interface TablePlan {
+  readonly begin: readonly TableBegin[];
+  readonly remove: readonly TableId[];
+  /** Tables of the record that stop here, because the source refuses them now or the attempt before failed on them. */
+  readonly stop: ReadonlyMap<TableId, MillraceError>;
+  /** The shapes that the log goes on with: of every table that is not stopped. */
+  readonly live: readonly TableSchema[];
+}
+
+export interface TablePlanFacts {
+  readonly content: RecordContent;
+  readonly inspection: Inspection;
+  readonly terms: (offer: TableOffer) => TableTerms;
+  readonly resnapshot: readonly TableId[];
+  readonly failed: ReadonlyMap<TableId, MillraceError>;
+}
+
+/** Compares the record with what the pipeline file matches now (design §4: added, removed, changed, kept). Pure. */
+export function planTables(facts: TablePlanFacts): TablePlan {
+  const { content, inspection, failed } = facts;
+  checkIdentity(content, inspection);
+  const refused = new Map(inspection.refusals.map((refusal) => [refusal.table, refusal.error]));
+  checkRefusals([...refused].filter(([table]) => !content.tables.has(table)));
+  const offers = new Map(inspection.offers.map((offer) => [offer.schema.id, offer]));
+  const again = checkResnapshot(facts.resnapshot, offers);
+  const terms = new Map(inspection.offers.map((offer) => [offer.schema.id, facts.terms(offer)]));
+  const comparison = compareTables(content.tables, terms);
+  const changed = comparison.changed.filter(({ table }) => !again.has(table));
+  if (changed.length > 0) throw tablesChanged(changed);
+
+  const begin: TableBegin[] = [];
+  const stop = new Map<TableId, MillraceError>();
+  const live: TableSchema[] = [];
+  for (const [id, tableTerms] of terms) {
+    const part = content.tables.get(id);
+    if (part === undefined || again.has(id) || beginsAgain(part)) {
+      begin.push(newIncarnation(part, tableTerms));
+      live.push(tableTerms.schema);
+    } else if (part.state.kind !== "stopped") {
+      const error = failed.get(id);
+      if (error === undefined) live.push(part.schema);
+      else stop.set(id, error);
+    }
+  }
+  for (const [id, error] of refused) if (content.tables.get(id)?.state.kind !== "stopped") stop.set(id, error);
+  const remove = comparison.removed.filter((id) => !refused.has(id));
+  return { begin, remove, stop, live };
+}
+
+function checkIdentity(content: RecordContent, inspection: Inspection): void {
+  if (content.source === null || sameJson(content.source.identity, inspection.identity)) return;
+  const before = JSON.stringify(content.source.identity);
+  const now = JSON.stringify(inspection.identity);
+  throw new MillraceError("SOURCE_CHANGED", `this pipeline was begun on another source: ${before}, and this one is ${now}`);
+}
+
+function checkRefusals(refusals: readonly (readonly [TableId, MillraceError])[]): void {
+  const first = refusals[0];
+  if (first === undefined) return;
+  if (refusals.length === 1) throw first[1];
+  const list = refusals.map(([, error]) => error.message).join("; ");
+  const hint = refusals.map(([, error]) => error.hint).join("\n");
+  throw new MillraceError("TABLES_REFUSED", `${refusals.length} tables cannot be read: ${list}`, { hint });
+}
+
+function checkResnapshot(tables: readonly TableId[], offers: ReadonlyMap<TableId, TableOffer>): ReadonlySet<TableId> {
+  const unknown = tables.find((table) => !offers.has(table));
+  if (unknown === undefined) return new Set(tables);
+  const known = [...offers.keys()].join(", ");
+  throw new MillraceError("USAGE", `--resnapshot names ${unknown}, which is none of this pipeline's tables`, {
+    hint: `The pipeline's tables are ${known}.`,
+  });
+}
+
+/** A table without a key is read in one go: what an earlier process had of it cannot be continued (design §5). */
+function beginsAgain(part: TablePart): boolean {
+  const { kind } = part.state;
+  return part.schema.key.length === 0 && (kind === "planned" || kind === "snapshotting");
+}
+
+function newIncarnation(part: TablePart | undefined, terms: TableTerms): TableBegin {
+  return {
+    mode: part === undefined ? "create" : "truncate",
+    part: {
+      state: { kind: "planned" },
+      incarnation: (part?.incarnation ?? 0) + 1,
+      fingerprint: fingerprintOf(terms),
+      schema: terms.schema,
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import { dirname, join } from "node:path";
+import { createFileStore, readStore, removeStore } from "../checkpoint/file-store.ts";
+import type { Ambient } from "../core/ambient.ts";
+import type { CommittedRecord } from "../core/record.ts";
+import type { Inspection, SourceStatus } from "../core/source.ts";
+import type { TableId } from "../core/table-schema.ts";
+import type { Pipeline, RunRequest } from "../engine/parts.ts";
+import type { RunOutcome } from "../engine/run-end.ts";
+import { run } from "../engine/supervise.ts";
+import { createLocalExecutor } from "../snapshot/executor.ts";
+import { chunkWorkerData, openSink, openSource, sinkTraits, valueRules } from "./catalog.ts";
+import { engineSettings } from "./engine-settings.ts";
+import type { PipelineSpec } from "./spec.ts";
+
+/** What `millrace plan` shows: nothing was written for it. */
+export interface PipelinePlan {
+  readonly inspection: Inspection;
+  /** Source table → its name in the sink. */
+  readonly targets: ReadonlyMap<TableId, string>;
+  readonly guarantee: string;
+  /** About how many rows a chunk has. */
+  readonly chunkRows: number;
+}
+
+/** Runs a pipeline in this process until it ends. The composition root: nothing else knows all the rooms. */
+export async function runPipeline(spec: PipelineSpec, request: RunRequest): Promise<RunOutcome> {
+  return await run(composePipeline(spec, request.ambient), request);
+}
+
+function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
+  const traits = sinkTraits(spec);
+  const rules = valueRules(spec);
+  return {
+    name: spec.name,
+    settings: engineSettings(spec),
+    sinkRemembers: traits.remembers,
+    spillFolder: join(spec.checkpointFolder, "spill"),
+    terms: ({ schema }) => ({ schema, target: traits.targetName(schema), ...rules }),
+    connect: () => ({
+      source: openSource(spec, ambient),
+      sink: openSink(spec, ambient),
+      store: createFileStore(dirname(spec.checkpointFolder), spec.name, process.pid, ambient),
+      executor: createLocalExecutor({
+        workerUrl: new URL("./chunk-worker.js", import.meta.url),
+        workerData: chunkWorkerData(spec),
+        workers: spec.parallelism,
+        ambient,
+      }),
+    }),
+  };
+}
+
+/** What the source says to the pipeline: the tables, how each would be read, and what cannot be right. Writes nothing. */
+export async function inspectPipeline(
+  spec: PipelineSpec,
+  ambient: Ambient,
+  signal: AbortSignal,
+): Promise<PipelinePlan> {
+  const traits = sinkTraits(spec);
+  await using source = openSource(spec, ambient);
+  const inspection = await source.inspect(signal);
+  const targets = new Map(inspection.offers.map(({ schema }) => [schema.id, traits.targetName(schema)]));
+  return { inspection, targets, guarantee: traits.guarantee, chunkRows: spec.source.chunkRows };
+}
+
+/** What the source keeps for the pipeline. */
+export async function sourceStatus(spec: PipelineSpec, ambient: Ambient, signal: AbortSignal): Promise<SourceStatus> {
+  await using source = openSource(spec, ambient);
+  return await source.status(signal);
+}
+
+/** The newest record in the checkpoint store, read beside a running pipeline. Null: there is none. */
+export async function storedRecord(spec: PipelineSpec): Promise<CommittedRecord | null> {
+  const stored = await readStore(dirname(spec.checkpointFolder), spec.name);
+  return stored?.newest ?? null;
+}
+
+/** Takes away what the pipeline made on the source, and its checkpoint. What was delivered stays in the sink. */
+export async function dropPipeline(
+  spec: PipelineSpec,
+  said: (what: string) => void,
+  ambient: Ambient,
+  signal: AbortSignal,
+): Promise<void> {
+  await using source = openSource(spec, ambient);
+  await source.drop(said, signal);
+  await removeStore(dirname(spec.checkpointFolder), spec.name, process.pid);
+  said(`removed the checkpoint in ${spec.checkpointFolder}`);
+}

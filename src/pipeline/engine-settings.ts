@@ -1,0 +1,31 @@
+import type { EngineSettings } from "../engine/parts.ts";
+import type { PipelineSpec } from "./spec.ts";
+
+const MIB = 1024 * 1024;
+
+/**
+ * The engine's bounds, from the pipeline file and from one budget: 512 MB for the process, of which DuckDB has 224 and
+ * Node.js, with a worker thread for each chunk that is read at a time, about 150.
+ */
+export function engineSettings(spec: PipelineSpec): EngineSettings {
+  const chunkBytesMax = 12 * MIB;
+  return {
+    checkpointIntervalMs: spec.checkpointIntervalMs,
+    checkpointRowsMax: spec.checkpointRowsMax,
+    checkpointBytesMax: 64 * MIB,
+    // An epoch ends where the reader has flushed: a tenth keeps the interval to within a tenth.
+    flushIntervalMs: Math.min(100, Math.max(5, spec.checkpointIntervalMs / 10)),
+    batchBytesMax: 2 * MIB,
+    parallelism: spec.parallelism,
+    chunkRows: spec.source.chunkRows,
+    chunkBytesMax,
+    waitingBytesMax: 2 * chunkBytesMax,
+    windowBytesMax: 16 * MIB,
+    unsettledBytesMax: 16 * MIB,
+    heldBytesMax: 16 * MIB,
+    completeTimeoutMs: spec.source.completeTimeoutMs,
+    stopTimeoutMs: 5000,
+    attemptsMax: spec.source.connectRetriesMax + 1,
+    retryPauseMs: 1000,
+  };
+}
