@@ -6,7 +6,7 @@ import { MillraceError } from "../core/errors.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord } from "../core/record.ts";
 import { makeFolder, syncFolder, UNFINISHED, writeDurably } from "./durable-file.ts";
 import { encodeFile, type FileKind } from "./epoch-file.ts";
-import { fileName, listFolder, loadFolder, type LoadedFile, type LoadedFolder } from "./epoch-folder.ts";
+import { fileName, listFolder, loadFolder, type FileName, type LoadedFile, type LoadedFolder } from "./epoch-folder.ts";
 import { fileFailure, systemCode } from "./file-failure.ts";
 import { takeLock, type ProcessLock } from "./process-lock.ts";
 
@@ -31,8 +31,11 @@ export function folderName(pipeline: string): string {
 /** What is in memory of a store that was opened. */
 interface OpenState {
   readonly lock: ProcessLock;
-  /** 0: nothing was ever stored. */
+  /** Where the next epoch goes; `reset` begins another. */
   readonly generation: number;
+  readonly highestGeneration: number;
+  /** Files of earlier generations, which go when this one has an epoch. */
+  readonly older: readonly string[];
   readonly base: LoadedFile | null;
   /** The epochs behind the base, oldest first. */
   readonly epochs: readonly LoadedFile[];
@@ -60,15 +63,15 @@ class FileStore implements CheckpointStore {
     await makeFolder(this.#folder);
     const lock = await takeLock(this.#folder, this.#pid);
     try {
-      const loaded = await loadFolder(this.#folder, this.#pipeline, await listFolder(this.#folder));
+      const names = await listFolder(this.#folder);
+      const loaded = await loadFolder(this.#folder, this.#pipeline, names);
       await this.#removeLeftovers(loaded);
       if (loaded?.torn)
         this.#ambient.logger.warn("newest checkpoint file is damaged, using the one before", {
-          file: loaded.torn.path,
-          why: loaded.torn.why,
+          damage: loaded.torn.message,
           epoch: loaded.stored.newest.epoch,
         });
-      this.#state = openState(lock, loaded);
+      this.#state = openState(lock, loaded, names);
       return loaded?.stored ?? null;
     } catch (error) {
       await lock.release();
@@ -84,10 +87,18 @@ class FileStore implements CheckpointStore {
       throw new MillraceError("INTERNAL", `a record of pipeline ${record.pipeline} in the store of ${this.#pipeline}`);
     if (newest !== null && newest.token > record.token) throw fenced(`its token is ${newest.token}`, record);
     if (record.epoch !== next) throw fenced(`its next epoch is ${next}`, record);
-    const generation = Math.max(state.generation, 1);
-    const bytes = await this.#write(generation, "epoch", record);
+    const bytes = await this.#write(state.generation, "epoch", record);
     const epochs = [...state.epochs, { epoch: record.epoch, bytes }];
-    this.#state = { ...state, generation, epochs, before: newest, newest: applyEpoch(newest, record) };
+    const highestGeneration = Math.max(state.highestGeneration, state.generation);
+    this.#state = {
+      ...state,
+      highestGeneration,
+      older: [],
+      epochs,
+      before: newest,
+      newest: applyEpoch(newest, record),
+    };
+    await this.#remove(state.older);
   }
 
   async confirm(epoch: number): Promise<void> {
@@ -99,15 +110,21 @@ class FileStore implements CheckpointStore {
 
   async reset(record: CommittedRecord): Promise<void> {
     const state = this.#opened();
-    if (state.newest !== null && state.newest.token > record.token)
+    if (state.newest !== null && state.newest.token >= record.token)
       throw fenced(`its token is ${state.newest.token}`, record);
-    const generation = state.generation + 1;
+    const generation = state.highestGeneration + 1;
     const bytes = await this.#write(generation, "base", record);
-    const base = { epoch: record.epoch, bytes };
-    this.#state = { ...state, generation, base, epochs: [], before: record, newest: record };
+    this.#state = {
+      ...state,
+      generation,
+      highestGeneration: generation,
+      older: (await listFolder(this.#folder)).filter((name) => name.generation < generation).map(fileName),
+      base: { epoch: record.epoch, bytes },
+      epochs: [],
+      before: record,
+      newest: record,
+    };
     this.#ambient.failpoint("checkpoint.base-written");
-    const old = await listFolder(this.#folder);
-    await this.#remove(old.filter((name) => name.generation < generation).map(fileName));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,10 +178,30 @@ class FileStore implements CheckpointStore {
   }
 }
 
-function openState(lock: ProcessLock, loaded: LoadedFolder | null): OpenState {
-  if (loaded === null) return { lock, generation: 0, base: null, epochs: [], before: null, newest: null };
-  const { generation, base, epochs, stored } = loaded;
-  return { lock, generation, base, epochs, before: stored.confirmed, newest: stored.newest };
+function openState(lock: ProcessLock, loaded: LoadedFolder | null, names: readonly FileName[]): OpenState {
+  if (loaded === null)
+    return {
+      lock,
+      generation: 1,
+      highestGeneration: 0,
+      older: [],
+      base: null,
+      epochs: [],
+      before: null,
+      newest: null,
+    };
+  const { generation, highestGeneration, base, epochs, stored } = loaded;
+  const older = names.filter((name) => name.generation < generation).map(fileName);
+  return {
+    lock,
+    generation,
+    highestGeneration,
+    older,
+    base,
+    epochs,
+    before: stored.confirmed,
+    newest: stored.newest,
+  };
 }
 
 function fenced(what: string, record: CommittedRecord): MillraceError {

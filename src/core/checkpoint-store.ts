@@ -18,7 +18,11 @@ export interface CheckpointStore extends AsyncDisposable {
   put(record: EpochRecord): Promise<void>;
   /** The sink has committed this epoch: what was kept to go back behind it may go. */
   confirm(epoch: number): Promise<void>;
-  /** Makes this the store's whole content: used where the sink, which is the truth, knows better. Durable when it resolves. */
+  /**
+   * Makes this the store's whole content, durable when it resolves. Every run begins with it: it takes over what the
+   * sink, which is the truth, knows better, and claims the store under the run's token, so that no two runs share one.
+   * Rejects with `FENCED` where the store's token is not below the record's.
+   */
   reset(record: CommittedRecord): Promise<void>;
 }
 

@@ -6,11 +6,11 @@ import type { Mutation } from "./epoch-mutation.ts";
 /** A promise of the design that a history broke. */
 export class Violation extends Error {}
 
-/** The store's contract, at once and in memory. Each write can be undone, as a replicated store loses its last second. */
+/** The store's contract, at once and in memory. It can lose writes, as a replicated store loses its last second. */
 export class ModelStore implements Readonly<{ [Call in keyof Omit<CheckpointStore, symbol>]: unknown }> {
   hasLost = false;
-  #stored: StoredEpochs | null = null;
-  #before: StoredEpochs | null = null;
+  #states: (StoredEpochs | null)[] = [null];
+  readonly #everStored = new Set<EpochRecord>();
   readonly #checksToken: boolean;
 
   constructor(mutation: Mutation) {
@@ -18,39 +18,40 @@ export class ModelStore implements Readonly<{ [Call in keyof Omit<CheckpointStor
   }
 
   open(): StoredEpochs | null {
-    return this.#stored;
+    return this.#states.at(-1) ?? null;
   }
 
   put(record: EpochRecord): void {
-    const newest = this.#stored?.newest ?? null;
+    const newest = this.open()?.newest ?? null;
     if (record.epoch !== (newest?.epoch ?? 0) + 1) throw new MillraceError("FENCED", "by the store");
-    this.#compareToken(record);
+    if (this.#checksToken && record.token < (newest?.token ?? 0)) throw new MillraceError("FENCED", "by the store");
+    this.#everStored.add(record);
     this.#become({ confirmed: newest, newest: applyEpoch(newest, record) });
   }
 
   confirm(epoch: number): void {
-    const newest = this.#stored?.newest ?? null;
+    const newest = this.open()?.newest ?? null;
     if (newest?.epoch === epoch) this.#become({ confirmed: newest, newest });
   }
 
   reset(record: CommittedRecord): void {
-    this.#compareToken(record);
+    const token = this.open()?.newest.token ?? 0;
+    if (this.#checksToken && record.token <= token) throw new MillraceError("FENCED", "by the store");
     this.#become({ confirmed: record, newest: record });
   }
 
-  loseLastWrite(): void {
+  loseWrites(count: number): void {
     this.hasLost = true;
-    this.#stored = this.#before;
+    this.#states = this.#states.slice(0, Math.max(1, this.#states.length - count));
   }
 
-  #compareToken(record: CommittedRecord): void {
-    if (this.#checksToken && record.token < (this.#stored?.newest.token ?? 0))
-      throw new MillraceError("FENCED", "by the store");
+  /** Whether it ever had this record. */
+  hadStored(record: EpochRecord): boolean {
+    return this.#everStored.has(record);
   }
 
   #become(stored: StoredEpochs): void {
-    this.#before = this.#stored;
-    this.#stored = stored;
+    this.#states.push(stored);
   }
 }
 

@@ -7,8 +7,7 @@ export const MUTATIONS = [
   "epochs are not compared",
   "forward instead of back",
   "the store is the truth",
-  "recovers empty",
-  "the store is not put right",
+  "does not claim the store",
   "ends inside a transaction",
   "acknowledges nothing when it starts",
 ] as const;

@@ -56,7 +56,7 @@ export function* engineRun(
   const recovery = recoverBy(world.mutation, { sink, store, sinkRemembers: true, operator });
   if (recovery.kind === "refuse") return { kind: "refused", error: recovery.error, overtaken: sink !== sinkThen };
   const { from } = recovery;
-  if (recovery.store !== "in-step" && world.mutation !== "the store is not put right") {
+  if (world.mutation !== "does not claim the store") {
     world.store.reset(from);
     yield "start";
   }
@@ -124,6 +124,8 @@ function* deliver(
   state = reduceEpoch(state, { kind: "stored" });
   if (world.mutation === "acknowledged before the sink commits") acknowledge();
   yield "commit";
+  if (!world.store.hadStored(record))
+    throw new Violation(`epoch ${record.epoch} goes to the sink and was never stored`);
   send(world, random, () => world.sink.commit(record, rows));
   state = reduceEpoch(state, { kind: "committed" });
   yield "acknowledge";
@@ -149,7 +151,6 @@ export class BrokenConnection extends Error {}
 
 function recoverBy(mutation: Mutation, facts: RecoveryFacts): Recovery {
   const { sink, store } = facts;
-  if (mutation === "recovers empty" && store === null) return recover({ ...facts, sink: null });
   if (mutation === "the store is the truth") return recover({ ...facts, sinkRemembers: false });
   const recovery = recover(facts);
   if (recovery.kind === "refuse") return recovery;

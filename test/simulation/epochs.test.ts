@@ -61,7 +61,7 @@ class History {
     else if (fate < 70 && this.#engines.length > 0) this.#crash(this.#random.of(this.#engines));
     else if (fate < 110 && inFlight.length > 0) this.#arrive();
     else if (fate < 120 && this.#loses === "store")
-      this.#say("the store loses its last write", () => store.loseLastWrite());
+      this.#say("the store loses writes", () => store.loseWrites(this.#random.between(1, 9)));
     else if (fate < 140 && this.#loses === "sink")
       this.#say("the sink is restored from a backup", () => this.#restore(sink));
     else if (this.#engines.length === 0) this.#start();
