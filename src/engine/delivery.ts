@@ -75,14 +75,14 @@ export class Delivery {
     const table = batch.schema.id;
     if (this.#live(table) === null) return;
     await this.#options.sink.write(batch);
-    this.#options.epochs.written(batch.length);
+    this.#options.epochs.written(batch.length, batch.origin);
     this.#options.events({ kind: "delivered", table, origin: batch.origin, rows: batch.length });
   }
 
   async #truncate(table: TableId): Promise<void> {
     if (this.#live(table) === null) return;
     await this.#options.sink.truncate(table);
-    this.#options.epochs.written(0);
+    this.#options.epochs.written(0, "log");
   }
 
   async #schema(schema: TableSchema): Promise<void> {
@@ -102,8 +102,6 @@ export class Delivery {
     const { progress, rows, complete } = snapshot.entered(table, chunk);
     if (complete) await sink.endSnapshot(table);
     epochs.setTable({ ...part, state: complete ? { kind: "streaming", rows } : { kind: "snapshotting", progress } });
-    // The chunk's rows and its progress belong to one epoch, which ends at the next `progress`.
-    epochs.written(0);
     ambient.failpoint("snapshot.chunk-entered");
   }
 

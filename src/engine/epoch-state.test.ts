@@ -24,7 +24,7 @@ const STATES = {
 } as const satisfies { readonly [Kind in EpochState["kind"]]: EpochState };
 
 const EVENTS = {
-  written: { kind: "written", rows: 2 },
+  written: { kind: "written", rows: 2, inTransaction: true },
   part: { kind: "part", key: "table/a", value: { rows: 1 } },
   progress: { kind: "progress", position: "p8" },
   close: { kind: "close", reason: "stop" },

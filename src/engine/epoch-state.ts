@@ -36,8 +36,8 @@ export interface OpenEpoch {
 }
 
 export type EpochEvent =
-  /** Rows (or a truncate, with 0) went to the sink. */
-  | { readonly kind: "written"; readonly rows: number }
+  /** Rows (or a truncate, with 0) went to the sink. Those of a snapshot belong to no transaction of the log. */
+  | { readonly kind: "written"; readonly rows: number; readonly inTransaction: boolean }
   /** A part of the record other than the position changed. */
   | { readonly kind: "part"; readonly key: string; readonly value: Json }
   /** A transaction boundary, with the part `position` there. */
@@ -128,7 +128,7 @@ export function reduceEpoch(state: EpochState, event: EpochEvent): EpochState {
 function reduceOpen(state: OpenEpoch, event: EpochEvent): EpochState {
   switch (event.kind) {
     case "written":
-      return { ...state, rows: state.rows + event.rows, atBoundary: false };
+      return { ...state, rows: state.rows + event.rows, atBoundary: state.atBoundary && !event.inTransaction };
     case "part":
       return { ...state, parts: new Map(state.parts).set(event.key, event.value) };
     case "progress":

@@ -1,4 +1,5 @@
 import type { Ambient } from "../core/ambient.ts";
+import type { ChangeBatch } from "../core/change-batch.ts";
 import type { CheckpointStore } from "../core/checkpoint-store.ts";
 import { asMillraceError, MillraceError } from "../core/errors.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
@@ -64,8 +65,8 @@ export class Epochs {
     this.#reduce({ kind: "part", key, value: encodePart(part) });
   }
 
-  written(rows: number): void {
-    this.#reduce({ kind: "written", rows });
+  written(rows: number, origin: ChangeBatch["origin"]): void {
+    this.#reduce({ kind: "written", rows, inTransaction: origin === "log" });
   }
 
   /** A transaction boundary: the only place from which `commit` may be called. */
@@ -87,7 +88,7 @@ export class Epochs {
     return this.#state.kind === "open" && hasContent(this.#state);
   }
 
-  /** Nothing was written since the last `progress`, so `commit` is allowed. */
+  /** Nothing of the log was written since the last `progress`, so `commit` is allowed. */
   get atBoundary(): boolean {
     return this.#state.kind === "open" && this.#state.atBoundary;
   }

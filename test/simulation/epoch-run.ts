@@ -101,7 +101,7 @@ function* fill(
     const row = reader.next();
     if (row !== null) {
       rows.push(row);
-      step({ kind: "written", rows: 1 });
+      step({ kind: "written", rows: 1, inTransaction: true });
       step({ kind: "part", key: "table/t", value: row });
       if (cutsTransactions || transactionEnd(row) === row) step({ kind: "progress", position: row });
       if (random.chance(0.3)) yield "write";
