@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { isatty } from "node:tty";
 import { EXIT_INTERRUPTED } from "./exit-code.ts";
 import { COLOURS, NO_COLOURS } from "./paint.ts";
 import { millrace } from "./program.ts";
@@ -9,8 +10,8 @@ import type { Screen, StopSignal, Surroundings } from "./surroundings.ts";
 
 /** The process itself, as the commands see it. */
 const surroundings: Surroundings = {
-  out: screenOf(process.stdout),
-  err: screenOf(process.stderr),
+  out: screenOf(process.stdout, isatty(1)),
+  err: screenOf(process.stderr, isatty(2)),
   environment: process.env,
   pid: process.pid,
   version: ownVersion(import.meta.dirname),
@@ -29,8 +30,7 @@ const surroundings: Surroundings = {
   ask,
 };
 
-function screenOf(stream: NodeJS.WriteStream): Screen {
-  const isTerminal = stream.isTTY === true;
+function screenOf(stream: NodeJS.WriteStream, isTerminal: boolean): Screen {
   const { NO_COLOR = "", TERM } = process.env;
   // Who reads a pipe may leave before we are done (`millrace plan … | head`): that is no failure of ours.
   stream.on("error", (error: NodeJS.ErrnoException) => {
@@ -54,7 +54,7 @@ function isAlive(pid: number): boolean {
 }
 
 async function ask(question: string): Promise<string | null> {
-  if (process.stdin.isTTY !== true) return null;
+  if (!isatty(0)) return null;
   const lines = createInterface({ input: process.stdin, output: process.stdout });
   // Ctrl-C and the end of the input are an answer too, and not yes.
   const closed = new Promise<string>((resolve) => lines.once("close", () => resolve("")));

@@ -126,7 +126,7 @@ function addRun(
     .option(
       "--resnapshot <tables...>",
       "read these tables (schema.table) anew",
-      (text: string, before: readonly TableId[] = []) => [...before, tableArgument(text)],
+      (text: string, before: readonly TableId[] | undefined) => [...(before ?? []), tableArgument(text)],
     )
     .action(async (file: string, flags: RunFlags) => {
       const options = {

@@ -17,18 +17,18 @@ export interface FrameInput {
 
 /** Lines of the frame that are no table. */
 const OTHER_LINES = 4;
-const BAR_WIDTH = 20;
+const BAR_WIDTH = 12;
 
 const RULES: readonly ColumnRule[] = [
   { align: "left", keep: 9, widthMax: 40, widthMin: 20 }, // name
   { align: "left", keep: 8 }, // life
-  { align: "left", keep: 1 }, // bar
+  { align: "left", keep: 2 }, // bar
   { align: "right", keep: 7 }, // percent
   { align: "right", keep: 6 }, // rows
-  { align: "right", keep: 2 }, // chunks
+  { align: "right", keep: 3 }, // chunks
   { align: "right", keep: 5 }, // rows/s
   { align: "right", keep: 4 }, // time left
-  { align: "right", keep: 3 }, // changes
+  { align: "right", keep: 1 }, // changes
 ];
 
 /** The progress view as it should stand now: a line per table, then the pipeline's own. None is wider than the terminal. */
@@ -75,7 +75,7 @@ function tableCells(id: string, table: TableProgress, { pace, palette }: FrameIn
     { text: share === null ? "" : `${Math.floor(share * 100)}%` },
     { text: rowsText(table) },
     { text: snapshotting ? chunksText(table) : "", paint: palette.dim },
-    { text: rate >= 1 ? `${compact(rate)} rows/s` : "" },
+    { text: rate >= 1 ? `${compact(rate)}/s` : "" },
     { text: eta === undefined ? "" : `${remaining(eta)} left` },
     { text: table.changes > 0 ? `${compact(table.changes)} changes` : "", paint: palette.dim },
   ];

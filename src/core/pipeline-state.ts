@@ -81,7 +81,11 @@ export function reduce(state: PipelineState, event: PipelineEvent, nowMs: number
   switch (event.kind) {
     case "starting":
       if (state.kind === "stopping") return state;
-      return { kind: "starting", step: event.step, facts: state.kind === "running" ? anew(state.facts) : state.facts };
+      return {
+        kind: "starting",
+        step: event.step,
+        facts: state.kind === "running" ? anew(state.facts) : idle(state.facts),
+      };
     case "running":
       return state.kind === "stopping" ? state : { kind: "running", facts: state.facts };
     case "stopping":
@@ -212,11 +216,15 @@ function lifeOf(state: TableState): TableLife {
 /** Another attempt of the same run goes back to the last committed epoch, and tells of every table again. */
 function anew(facts: PipelineFacts): PipelineFacts {
   const tables = Object.entries(facts.tables).map(([id, { changes }]) => [id, { ...NEW_TABLE, changes }] as const);
-  return { ...facts, waitingOn: null, tables: Object.fromEntries(tables) };
+  return idle({ ...facts, tables: Object.fromEntries(tables) });
+}
+
+function idle(facts: PipelineFacts): PipelineFacts {
+  return { ...facts, waitingOn: null };
 }
 
 /** When a run ends, no chunk is being read and nothing is waited for. */
 function atRest(facts: PipelineFacts): PipelineFacts {
   const tables = Object.entries(facts.tables).map(([id, table]) => [id, { ...table, chunksInFlight: 0 }] as const);
-  return { ...facts, waitingOn: null, tables: Object.fromEntries(tables) };
+  return idle({ ...facts, tables: Object.fromEntries(tables) });
 }

@@ -1,0 +1,128 @@
+import { describe, expect, test } from "vitest";
+import type { PipelineEvent } from "../core/pipeline-event.ts";
+import { initialState, reduce, type PipelineState } from "../core/pipeline-state.ts";
+import type { CommittedRecord, TablePart } from "../core/record.ts";
+import { tableId } from "../core/table-schema.ts";
+import { MillraceError } from "../core/errors.ts";
+import type { Json } from "../core/json.ts";
+import { NO_COLOURS } from "./paint.ts";
+import { statusLines } from "./status-lines.ts";
+import { statusReport, type StatusInput, type StatusReport } from "./status-report.ts";
+
+const ORDERS = tableId("public", "orders");
+const OLD = tableId("public", "old");
+const NOW_MS = 100_000;
+
+const part = (state: TablePart["state"]): Json =>
+  ({ state, incarnation: 2, fingerprint: "f", schema: { id: ORDERS } }) as unknown as Json;
+const RECORD: CommittedRecord = {
+  epoch: 42,
+  token: 3,
+  parts: new Map([
+    ["position", { position: "0/16B3748", unsettled: [] }],
+    [`table/${ORDERS}`, part({ kind: "snapshotting", progress: { max: ["secret-key"], done: [], rows: 400 } })],
+    [`table/${OLD}`, part({ kind: "stopped", code: "INTERNAL", message: "its key changed", at: "0/5" })],
+  ]),
+};
+
+const play = (...events: readonly PipelineEvent[]): PipelineState =>
+  events.reduce((state, event) => reduce(state, event, 99_000), initialState(40_000));
+const RUNNING = play(
+  { kind: "running" },
+  { kind: "table", table: ORDERS, incarnation: 2, state: { kind: "snapshotting", progress: null } },
+  { kind: "planned", table: ORDERS, rowsEstimate: 1000, chunksEstimate: 2 },
+  { kind: "delivered", table: ORDERS, origin: "snapshot", rows: 500 },
+  { kind: "delivered", table: ORDERS, origin: "log", rows: 7 },
+  { kind: "log", position: "0/20" },
+  { kind: "committed", epoch: 43, position: "0/10", commitTimeMs: 98_000, rows: 12, tookMs: 8 },
+);
+
+function report(state: PipelineState | null, more: Partial<StatusInput> & { updatedAtMs?: number } = {}): StatusReport {
+  const { updatedAtMs = 99_500, ...input } = more;
+  return statusReport({
+    pipeline: "shop",
+    document: state === null ? null : { version: 1, pipeline: "shop", pid: 7, updatedAtMs, state },
+    isAlive: () => true,
+    record: RECORD,
+    checkpointProblem: null,
+    source: { kind: "unreachable", code: "INTERNAL", message: "connection refused" },
+    nowMs: NOW_MS,
+    ...input,
+  });
+}
+const lines = (of: StatusReport): readonly string[] => statusLines(of, NOW_MS, 100, NO_COLOURS);
+
+describe("the run", () => {
+  test.each([
+    ["never", report(null)],
+    ["running", report(RUNNING)],
+    ["silent", report(RUNNING, { updatedAtMs: 80_000 })],
+    ["gone", report(RUNNING, { isAlive: () => false })],
+    ["ended", report(reduce(RUNNING, { kind: "stopped" }, NOW_MS))],
+    ["ended", report(reduce(RUNNING, { kind: "failed", error: new MillraceError("INTERNAL", "x") }, NOW_MS))],
+  ])("is %s", (kind, { run }) => {
+    expect(run.kind).toBe(kind);
+  });
+});
+
+test("of a live run its own counts are shown, of one that is over the record's", () => {
+  expect(report(RUNNING).tables).toMatchObject([
+    { table: OLD, life: { kind: "stopped", code: "INTERNAL" }, rowsDone: 0, changes: null },
+    { table: ORDERS, life: { kind: "snapshotting" }, rowsDone: 500, rowsEstimate: 1000, changes: 7 },
+  ]);
+  expect(report(RUNNING, { isAlive: () => false }).tables[1]).toMatchObject({
+    rowsDone: 400,
+    rowsEstimate: 1000,
+    changes: 7,
+  });
+});
+
+test("no key value of the record is in the report", () => {
+  expect(JSON.stringify(report(RUNNING))).not.toContain("secret-key");
+});
+
+test("for people, while it runs", () => {
+  const source: StatusInput["source"] = {
+    kind: "reachable",
+    status: {
+      identity: null,
+      head: "0/30",
+      retainedBytes: 16_200_000,
+      facts: [{ name: "wal_status", value: "reserved" }],
+    },
+  };
+  expect(lines(report(RUNNING, { source }))).toEqual([
+    "pipeline   shop",
+    "run        running (process 7, for 1 min)",
+    "committed  epoch 42, up to 0/16B3748; the last one 1.0 s ago, 12 rows in 8 ms",
+    "lag        2.0 s",
+    "source     at 0/30",
+    "kept back  16.2 MB of log",
+    "wal_status reserved",
+    "",
+    "public.old     stopped                              0 rows",
+    "public.orders  snapshotting  500 of about 1,000 rows (50%)  7 changes",
+    "public.old at 0/5: INTERNAL: its key changed",
+  ]);
+});
+
+test("for people, after it failed and while the source cannot be reached", () => {
+  const error = new MillraceError("INTERNAL", "the log connection broke", { hint: "Run again." });
+  expect(lines(report(reduce(RUNNING, { kind: "failed", error }, 99_500))).slice(0, 6)).toEqual([
+    "pipeline   shop",
+    "run        failed: INTERNAL 500 ms ago",
+    "           the log connection broke",
+    "           hint: Run again.",
+    "committed  epoch 42, up to 0/16B3748; the last one 1.0 s ago, 12 rows in 8 ms",
+    "source     not reached: INTERNAL: connection refused",
+  ]);
+});
+
+test("for people, where there is nothing yet", () => {
+  expect(lines(report(null, { record: null }))).toEqual([
+    "pipeline   shop",
+    "run        has not run yet",
+    "committed  nothing yet",
+    "source     not reached: INTERNAL: connection refused",
+  ]);
+});
