@@ -88,9 +88,8 @@ export async function decodeLog(decoder: LogDecoder, messages: readonly Buffer[]
   return decoder.take();
 }
 
-export type CellText = string | null | "absent";
-
-export function cellTexts(column: Column): CellText[] {
+/** Null for null, `absent` for what is not known. */
+export function cellTexts(column: Column): (string | null)[] {
   return Array.from({ length: column.length }, (_, row) =>
     isAbsent(column, row) ? "absent" : isNull(column, row) ? null : cellText(column, row),
   );

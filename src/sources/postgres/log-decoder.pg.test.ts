@@ -1,114 +1,18 @@
-import type pg from "pg";
 import { describe, expect, it } from "vitest";
-import {
-  cellTexts,
-  decodeLog,
-  logDecoder,
-  logMessages,
-  publicSchema,
-  sourceClient,
-  STRICT_RULES,
-} from "../../../test/support/postgres-decoding.ts";
-import { createDatabase } from "../../../test/support/postgres.ts";
-import { Op, type ChangeBatch } from "../../core/change-batch.ts";
+import { decodeLog, logDecoder } from "../../../test/support/postgres-decoding.ts";
+import { changes, LogFixture, story } from "../../../test/support/postgres-log.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { LogItem } from "../../core/line.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
 import type { LogDecoderOptions } from "./log-decoder.ts";
 import type { RelationMessage } from "./pgoutput.ts";
-import { formatLsn, parseLsn, PgPosition, PgTransaction, pgLsn, xid64 } from "./position.ts";
-
-const OP_NAMES = Object.fromEntries(Object.entries(Op).map(([name, value]) => [value, name]));
-
-/** A batch as lines of text: operation, then each cell. */
-function changes(batch: ChangeBatch): string[] {
-  const columns = batch.columns.map(cellTexts);
-  return Array.from({ length: batch.length }, (_, row) =>
-    [OP_NAMES[batch.ops![row]!], ...columns.map((cells) => shortened(cells[row]))].join(" "),
-  );
-}
-
-function shortened(text: string | null | undefined): string {
-  const shown = String(text);
-  return shown.length > 20 ? `${shown.slice(0, 3)}…${shown.length}` : shown;
-}
-
-/** What happened, in order, but for the progress. */
-function story(items: readonly LogItem[]): unknown[] {
-  return items.flatMap((item): readonly (string | readonly string[])[] => {
-    switch (item.kind) {
-      case "rows":
-        return [[`${item.batch.schema.name} v${item.batch.schema.version}`, ...changes(item.batch)]];
-      case "truncate":
-        return [`truncate ${item.table}`];
-      case "schema":
-        return [`schema ${item.schema.name} v${item.schema.version}`];
-      case "stop":
-        return [`stop ${item.table} ${item.error.code}`];
-      case "progress":
-        return [];
-    }
-  });
-}
-
-class Fixture implements AsyncDisposable {
-  readonly db: Awaited<ReturnType<typeof createDatabase>>;
-  readonly client: pg.Client;
-  readonly tables: TableSchema[] = [];
-
-  constructor(db: Fixture["db"], client: pg.Client) {
-    this.db = db;
-    this.client = client;
-  }
-
-  static async open(...ddl: string[]): Promise<Fixture> {
-    const db = await createDatabase();
-    const fixture = new Fixture(db, await sourceClient(db));
-    for (const statement of ["SET search_path = public", ...ddl]) await fixture.client.query(statement);
-    const names = await db.query<{ name: string }>(
-      "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace ORDER BY 1",
-    );
-    await fixture.client.query(`CREATE PUBLICATION p FOR TABLE ${names.map(({ name }) => name).join(", ")}`);
-    await fixture.client.query("SELECT pg_create_logical_replication_slot($1, 'pgoutput')", [db.database]);
-    for (const { name } of names) fixture.tables.push(await publicSchema(fixture.client, name, STRICT_RULES));
-    return fixture;
-  }
-
-  /** Each in a transaction of its own (statements of one string share one). */
-  async run(...transactions: string[]): Promise<void> {
-    for (const transaction of transactions) await this.client.query(transaction);
-  }
-
-  messages(): Promise<Buffer[]> {
-    return logMessages(this.client, this.db.database, "p");
-  }
-
-  async items(options: Partial<LogDecoderOptions> = {}): Promise<LogItem[]> {
-    return decodeLog(logDecoder(this.tables, options), await this.messages());
-  }
-
-  /** Answers with one more column each time a relation has more than the known schema. */
-  get followingLookup(): LogDecoderOptions["lookup"] {
-    return async (relation, known) => {
-      if (known === null) return { kind: "ignore" };
-      if (relation.columns.length === known.columns.length) return { kind: "same" };
-      const now = await publicSchema(this.client, known.name, STRICT_RULES);
-      const columns = now.columns.slice(0, relation.columns.length);
-      return { kind: "schema", schema: { ...known, version: known.version + 1, columns } };
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.db[Symbol.asyncDispose]();
-  }
-}
+import { formatLsn, parseLsn, PgPosition, type PgTransaction, pgLsn, xid64 } from "./position.ts";
 
 const LARGE = (letter: string): string =>
   `(SELECT string_agg(md5('${letter}' || i), '') FROM generate_series(1, 300) i)`;
 
-describe("the log of a table", () => {
+describe.each(["newest", "oldest"] as const)("the log of a table (%s)", (version) => {
   it("is one batch over many transactions, with a run for each and the commit of each", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY, v text)");
+    await using log = await LogFixture.on(version, "CREATE TABLE a (id int PRIMARY KEY, v text)");
     await log.run(
       "INSERT INTO a VALUES (1, 'x'), (2, NULL)",
       "UPDATE a SET v = 'y' WHERE id = 2",
@@ -132,7 +36,8 @@ describe("the log of a table", () => {
   });
 
   it("leaves unchanged TOAST values absent, also where the key moves", async () => {
-    await using log = await Fixture.open(
+    await using log = await LogFixture.on(
+      version,
       "CREATE TABLE a (id int PRIMARY KEY, big text, n int)",
       "ALTER TABLE a ALTER big SET STORAGE EXTERNAL",
       `INSERT INTO a VALUES (1, ${LARGE("a")}, 1)`,
@@ -157,7 +62,8 @@ describe("the log of a table", () => {
   });
 
   it("fills unchanged TOAST values from the old row under REPLICA IDENTITY FULL", async () => {
-    await using log = await Fixture.open(
+    await using log = await LogFixture.on(
+      version,
       "CREATE TABLE a (id int PRIMARY KEY, big text, n int)",
       "ALTER TABLE a ALTER big SET STORAGE EXTERNAL",
       "ALTER TABLE a REPLICA IDENTITY FULL",
@@ -170,7 +76,8 @@ describe("the log of a table", () => {
   });
 
   it("takes a key value that was stored out of line from the old row", async () => {
-    await using log = await Fixture.open(
+    await using log = await LogFixture.on(
+      version,
       "CREATE TABLE a (id text PRIMARY KEY, pad text, n int)",
       "ALTER TABLE a ALTER id SET STORAGE EXTERNAL",
       "ALTER TABLE a ALTER pad SET STORAGE PLAIN",
@@ -181,7 +88,7 @@ describe("the log of a table", () => {
   });
 
   it("moves rows by any column of a composite key, and only by those", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (b text, v int, a int, PRIMARY KEY (a, b))");
+    await using log = await LogFixture.on(version, "CREATE TABLE a (b text, v int, a int, PRIMARY KEY (a, b))");
     await log.run(
       "INSERT INTO a VALUES ('x', 1, 1)",
       "UPDATE a SET v = 2, a = 1",
@@ -202,7 +109,8 @@ describe("the log of a table", () => {
   });
 
   it("carries whole rows where there is no key", async () => {
-    await using log = await Fixture.open(
+    await using log = await LogFixture.on(
+      version,
       "CREATE TABLE a (v text, big text)",
       "ALTER TABLE a ALTER big SET STORAGE EXTERNAL",
       "ALTER TABLE a REPLICA IDENTITY FULL",
@@ -226,7 +134,11 @@ describe("the log of a table", () => {
   });
 
   it("puts a truncate between the rows before and behind it, for each table of the statement", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)");
+    await using log = await LogFixture.on(
+      version,
+      "CREATE TABLE a (id int PRIMARY KEY)",
+      "CREATE TABLE b (id int PRIMARY KEY)",
+    );
     await log.run(
       "INSERT INTO a VALUES (1)",
       "INSERT INTO a VALUES (2); INSERT INTO b VALUES (1); TRUNCATE a, b; INSERT INTO a VALUES (3)",
@@ -244,7 +156,10 @@ describe("the log of a table", () => {
 
 describe("added columns", () => {
   it("are known before their transaction, and after all rows of the ones before it", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)");
+    await using log = await LogFixture.open(
+      "CREATE TABLE a (id int PRIMARY KEY)",
+      "CREATE TABLE b (id int PRIMARY KEY)",
+    );
     await log.run(
       "INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)",
       `INSERT INTO a VALUES (2); INSERT INTO b VALUES (2);
@@ -277,7 +192,10 @@ describe("added columns", () => {
   });
 
   it("stop their table where the transaction is too large to be held back", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)");
+    await using log = await LogFixture.open(
+      "CREATE TABLE a (id int PRIMARY KEY)",
+      "CREATE TABLE b (id int PRIMARY KEY)",
+    );
     await log.run(
       `INSERT INTO a SELECT generate_series(1, 1000); INSERT INTO b VALUES (1);
        ALTER TABLE a ADD v text; INSERT INTO a VALUES (-1, 'x')`,
@@ -291,7 +209,10 @@ describe("added columns", () => {
 
 describe("the catalog", () => {
   it("is asked once a relation and shape, however often the log repeats it", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)");
+    await using log = await LogFixture.open(
+      "CREATE TABLE a (id int PRIMARY KEY)",
+      "CREATE TABLE b (id int PRIMARY KEY)",
+    );
     await log.run("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1)");
     const asked: string[] = [];
     const decoder = logDecoder(log.tables.slice(0, 1), {
@@ -309,7 +230,7 @@ describe("the catalog", () => {
   });
 
   it("sees the schema that a renamed table had", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)");
+    await using log = await LogFixture.open("CREATE TABLE a (id int PRIMARY KEY)");
     await log.run("INSERT INTO a VALUES (1)", "ALTER TABLE a RENAME TO z; INSERT INTO z VALUES (2)");
     const asked: unknown[] = [];
     await log.items({
@@ -325,7 +246,10 @@ describe("the catalog", () => {
   });
 
   it("can stop a table, and the others go on", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)");
+    await using log = await LogFixture.open(
+      "CREATE TABLE a (id int PRIMARY KEY)",
+      "CREATE TABLE b (id int PRIMARY KEY)",
+    );
     await log.run("INSERT INTO b VALUES (1); INSERT INTO a VALUES (1); INSERT INTO b VALUES (2)");
     const error = new MillraceError("SCHEMA_CHANGED", "because");
     const items = await log.items({
@@ -336,7 +260,7 @@ describe("the catalog", () => {
   });
 
   it("is not asked for transactions that are passed over, but their relations are remembered", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)");
+    await using log = await LogFixture.open("CREATE TABLE a (id int PRIMARY KEY)");
     await log.run("INSERT INTO a VALUES (1)");
     const { rows } = await log.client.query<{ lsn: string }>("SELECT pg_current_wal_insert_lsn()::text AS lsn");
     const from = new PgPosition(parseLsn(rows[0]!.lsn));
@@ -356,7 +280,7 @@ describe("the catalog", () => {
 
 describe("a value that does not fit", () => {
   it("stops its table at that row, and names column and position but not the value", async () => {
-    await using log = await Fixture.open(
+    await using log = await LogFixture.open(
       "CREATE TABLE a (id int PRIMARY KEY, amount numeric(5,2))",
       "CREATE TABLE b (id int PRIMARY KEY)",
     );
@@ -382,7 +306,7 @@ describe("a value that does not fit", () => {
 
 describe("memory", () => {
   it("stays within its bound in a large transaction, which has no progress inside", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY, v text)");
+    await using log = await LogFixture.open("CREATE TABLE a (id int PRIMARY KEY, v text)");
     await log.run("INSERT INTO a SELECT i, repeat('x', 100) FROM generate_series(1, 20000) i", "DELETE FROM a");
     const batchBytesMax = 64 << 10;
     const decoder = logDecoder(log.tables, { batchBytesMax });
@@ -406,7 +330,7 @@ describe("memory", () => {
 
 describe("the position", () => {
   it("follows commits and, between transactions alone, keepalives", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)");
+    await using log = await LogFixture.open("CREATE TABLE a (id int PRIMARY KEY)");
     await log.run("INSERT INTO a VALUES (1)");
     const messages = await log.messages();
     const decoder = logDecoder(log.tables);
@@ -431,7 +355,7 @@ describe("the position", () => {
   });
 
   it("widens xids next to the last one, over the turn of the 32 bits too", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)");
+    await using log = await LogFixture.open("CREATE TABLE a (id int PRIMARY KEY)");
     await log.run("INSERT INTO a VALUES (1)");
     const messages = await log.messages();
     messages[0]!.writeUInt32BE(3, 17);
@@ -443,7 +367,10 @@ describe("the position", () => {
 
 describe("dropTable", () => {
   it("delivers no more of that table", async () => {
-    await using log = await Fixture.open("CREATE TABLE a (id int PRIMARY KEY)", "CREATE TABLE b (id int PRIMARY KEY)");
+    await using log = await LogFixture.open(
+      "CREATE TABLE a (id int PRIMARY KEY)",
+      "CREATE TABLE b (id int PRIMARY KEY)",
+    );
     await log.run("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1); TRUNCATE a");
     const decoder = logDecoder(log.tables);
     decoder.dropTable(log.tables[0]!.id);

@@ -194,10 +194,12 @@ export class LogDecoder {
       return null;
     }
     if (relation.kind === "ignored") return null;
-    const message = Uint8Array.from(b.subarray(start, end));
-    return this.#resolve(relation, transaction).then(() => {
-      this.#change(message, 0, message.length);
-    });
+    return this.#changeResolved(relation, transaction, Uint8Array.from(b.subarray(start, end)));
+  }
+
+  async #changeResolved(first: Told, transaction: OpenTransaction, message: Uint8Array): Promise<void> {
+    await this.#resolve(first, transaction);
+    await this.#change(message, 0, message.length);
   }
 
   #find(oid: number): LogRelation {

@@ -37,7 +37,7 @@ const MALFORMED: readonly (readonly [LogicalType, readonly string[]])[] = [
     ],
   ],
   [{ kind: "float", bits: 32 }, ["", "nan", "inf", "-", "1e", "0x10", "1 ", "1-2"]],
-  [{ kind: "float", bits: 64 }, ["", "nan", "inf", ".", "-", "1.", "1e", "0x10", " 1", "1.2.3", `${"1".repeat(70)}`]],
+  [{ kind: "float", bits: 64 }, ["", "nan", "inf", ".", "-", "1.", "1e", "0x10", " 1", "1.2.3", "1".repeat(70)]],
   [
     { kind: "decimal", precision: 5, scale: 2 },
     ["", "-", "1", "1.0", "1.000", ".00", "1000.00", "1,00", "x.00", "1.0x", "nan", "1e2", "-.00"],
