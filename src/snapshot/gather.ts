@@ -45,6 +45,16 @@ function gatherBits(sources: readonly Column[], pick: Pick, which: "validity" | 
   return says ? bits : null;
 }
 
+/** How many cells from `i` on are neighbours in one source: they are copied at one go. */
+function stretch({ from, rows }: Pick, i: number): number {
+  let end = i + 1;
+  while (end < rows.length && rows[end] === rows[end - 1]! + 1 && (from === null || from[end] === from[i])) end++;
+  return end - i;
+}
+
+/** Below this a loop is faster than `set`. */
+const STRETCH_MIN = 16;
+
 function gatherFixed(sources: readonly Column[], pick: Pick, width: number): Uint8Array {
   const { from, rows } = pick;
   const values = new Uint8Array((rows.length * width + 7) & ~7);
@@ -56,36 +66,51 @@ function gatherFixed(sources: readonly Column[], pick: Pick, width: number): Uin
       : new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength >> 2);
   const target = view(values);
   const views = sources.map((column) => view(column.values));
-  for (let i = 0, at = 0; i < rows.length; i++) {
+  for (let i = 0; i < rows.length;) {
     const taken = views[from === null ? 0 : from[i]!]!;
+    const count = stretch(pick, i);
     const start = rows[i]! * units;
-    for (let unit = 0; unit < units; unit++) target[at++] = taken[start + unit]!;
+    const at = i * units;
+    const length = count * units;
+    if (length >= STRETCH_MIN) target.set(taken.subarray(start, start + length), at);
+    else for (let unit = 0; unit < length; unit++) target[at + unit] = taken[start + unit]!;
+    i += count;
   }
   return values;
-}
-
-function gatherVariable(sources: readonly Column[], pick: Pick): VariableBuffers {
-  const length = pick.rows.length;
-  const offsets = new Int32Array(length + 1);
-  for (let i = 0; i < length; i++) {
-    const starts = source(sources, pick, i).offsets!;
-    const row = pick.rows[i]!;
-    offsets[i + 1] = offsets[i]! + starts[row + 1]! - starts[row]!;
-  }
-  const values = new Uint8Array((offsets[length]! + 7) & ~7);
-  for (let i = 0; i < length; i++) {
-    const column = source(sources, pick, i);
-    const row = pick.rows[i]!;
-    const start = column.offsets![row]!;
-    const bytes = column.offsets![row + 1]! - start;
-    const at = offsets[i]!;
-    if (bytes < 48) for (let b = 0; b < bytes; b++) values[at + b] = column.values[start + b]!;
-    else values.set(column.values.subarray(start, start + bytes), at);
-  }
-  return { values, offsets };
 }
 
 interface VariableBuffers {
   readonly values: Uint8Array;
   readonly offsets: Int32Array;
+}
+
+function gatherVariable(sources: readonly Column[], pick: Pick): VariableBuffers {
+  const { rows } = pick;
+  const offsets = gatherOffsets(sources, pick);
+  const values = new Uint8Array((offsets[rows.length]! + 7) & ~7);
+  for (let i = 0; i < rows.length;) {
+    const column = source(sources, pick, i);
+    const count = stretch(pick, i);
+    const start = column.offsets![rows[i]!]!;
+    const end = column.offsets![rows[i]! + count]!;
+    const at = offsets[i]!;
+    if (end - start >= STRETCH_MIN) values.set(column.values.subarray(start, end), at);
+    else for (let b = start; b < end; b++) values[at + b - start] = column.values[b]!;
+    i += count;
+  }
+  return { values, offsets };
+}
+
+function gatherOffsets(sources: readonly Column[], pick: Pick): Int32Array {
+  const { rows } = pick;
+  const offsets = new Int32Array(rows.length + 1);
+  for (let i = 0; i < rows.length;) {
+    const starts = source(sources, pick, i).offsets!;
+    const first = rows[i]!;
+    const count = stretch(pick, i);
+    const shift = offsets[i]! - starts[first]!;
+    for (let n = 1; n <= count; n++) offsets[i + n] = starts[first + n]! + shift;
+    i += count;
+  }
+  return offsets;
 }

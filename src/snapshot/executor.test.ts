@@ -1,0 +1,213 @@
+import { MessageChannel } from "node:worker_threads";
+import { describe, expect, test } from "vitest";
+import { noFailpoints, type Ambient } from "../core/ambient.ts";
+import { batchBytes, type ChangeBatch } from "../core/change-batch.ts";
+import type { ChunkOutcome, ChunkReader, ChunkRequest } from "../core/chunk.ts";
+import { ColumnBuilder } from "../core/column-builder.ts";
+import { MillraceError } from "../core/errors.ts";
+import { tableId, type TableSchema } from "../core/table-schema.ts";
+import type { FromWorker, ToWorker } from "./chunk-message.ts";
+import { BATCH_CREDITS } from "./chunk-message.ts";
+import { serveChunks } from "./chunk-server.ts";
+import { createLocalExecutor, ThreadExecutor, type ChunkListener } from "./executor.ts";
+import type { WorkerHandle } from "./worker-lane.ts";
+
+const never: AbortSignal = new AbortController().signal;
+const silent = (): void => undefined;
+const ambient: Ambient = {
+  clock: {
+    nowMs: () => 0,
+    monotonicMs: () => 0,
+    sleep: (_ms, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  },
+  logger: { debug: silent, info: silent, warn: silent, error: silent },
+  failpoint: noFailpoints,
+};
+
+const schema: TableSchema = { id: tableId("s", "t"), namespace: "s", name: "t", version: 1, columns: [], key: [0] };
+
+function request(chunk: number): ChunkRequest {
+  const range = { lower: null, upper: ["9"] };
+  return { grant: { chunk, attempt: 1, token: 1 }, schema, range, rowsMax: 100, bytesMax: 1e6 };
+}
+
+function outcome({ grant }: ChunkRequest, rows: number): ChunkOutcome {
+  return { grant, schema, rows, bytes: rows * 4, rest: null };
+}
+
+function rows(...values: number[]): ChangeBatch {
+  const builder = new ColumnBuilder({ kind: "int", bits: 32 });
+  for (const value of values) {
+    builder.reserve();
+    builder.int32[builder.row] = value;
+    builder.next();
+  }
+  const columns = [builder.finish()];
+  return {
+    schema,
+    origin: "snapshot",
+    length: values.length,
+    columns,
+    ops: null,
+    runs: [],
+    bytes: batchBytes(columns, null),
+  };
+}
+
+const valuesOf = (batch: ChangeBatch): number[] => [
+  ...new Int32Array(batch.columns[0]!.values.buffer, batch.columns[0]!.values.byteOffset, batch.length),
+];
+
+/** A worker that serves chunks at the other end of a message channel, in this very thread. */
+function served(read: ChunkReader["read"], disposed: () => void = silent): WorkerHandle {
+  const { port1, port2 } = new MessageChannel();
+  const exits: (() => void)[] = [];
+  const reader: ChunkReader = { read, [Symbol.asyncDispose]: async () => disposed() };
+  void serveChunks(port2, reader).then(() => exits.forEach((exit) => exit()));
+  return {
+    postMessage: (message: ToWorker) => port1.postMessage(message),
+    on(event: "message" | "error" | "exit", listener: (value: never) => void) {
+      if (event === "message") port1.on("message", listener as (message: FromWorker) => void);
+      if (event === "exit") exits.push(listener as () => void);
+    },
+    terminate: async () => {
+      port1.close();
+      exits.forEach((exit) => exit());
+    },
+  };
+}
+
+function collecting(): ChunkListener & { readonly cuts: unknown[]; readonly batches: ChangeBatch[] } {
+  const cuts: unknown[] = [];
+  const batches: ChangeBatch[] = [];
+  return { cuts, batches, opened: (cut) => void cuts.push(cut), batch: async (batch) => void batches.push(batch) };
+}
+
+describe("ThreadExecutor over serveChunks", () => {
+  test("hands over cut, rows and outcome, and moves the buffers", async () => {
+    let sent: ChangeBatch | null = null;
+    const read: ChunkReader["read"] = async (asked, on) => {
+      on.opened({ snapshot: "1:2:" });
+      await on.batch((sent = rows(1, 2)));
+      await on.batch(rows(3));
+      return outcome(asked, 3);
+    };
+    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    const listener = collecting();
+    expect(await executor.read(request(1), listener, never)).toEqual(outcome(request(1), 3));
+    expect(listener.cuts).toEqual([{ snapshot: "1:2:" }]);
+    expect(listener.batches.map(valuesOf)).toEqual([[1, 2], [3]]);
+    expect(listener.batches[0]!.schema).toBe(listener.batches[1]!.schema);
+    expect(sent!.columns[0]!.values.byteLength).toBe(0);
+  });
+
+  test("no more batches are under way than there are credits", async () => {
+    let read = 0;
+    const reader: ChunkReader["read"] = async (asked, on) => {
+      on.opened(null);
+      for (; read < 10; read++) await on.batch(rows(read));
+      return outcome(asked, 10);
+    };
+    await using executor = new ThreadExecutor(1, () => served(reader), ambient);
+    let open = (): void => undefined;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let firstTaken = (): void => undefined;
+    const first = new Promise<void>((resolve) => (firstTaken = resolve));
+    const listener: ChunkListener = {
+      opened: silent,
+      batch: () => {
+        firstTaken();
+        return gate;
+      },
+    };
+    const reading = executor.read(request(1), listener, never);
+    await first;
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(read).toBeLessThanOrEqual(BATCH_CREDITS);
+    open();
+    expect((await reading).rows).toBe(10);
+  });
+
+  test("an error crosses with code, hint and place, and the worker goes on", async () => {
+    const place = { table: "s.t" };
+    const read: ChunkReader["read"] = async (asked) => {
+      if (asked.grant.chunk === 1) throw new MillraceError("SCHEMA_CHANGED", "gone", { hint: "look", place });
+      return outcome(asked, 0);
+    };
+    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    await expect(executor.read(request(1), collecting(), never)).rejects.toMatchObject({
+      code: "SCHEMA_CHANGED",
+      message: "gone",
+      hint: "look",
+      place,
+    });
+    expect((await executor.read(request(2), collecting(), never)).grant.chunk).toBe(2);
+  });
+
+  test("an abort reaches the reader", async () => {
+    const read: ChunkReader["read"] = (_asked, on, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener("abort", () => reject(new MillraceError("INTERNAL", "reading was aborted")));
+        on.opened(null);
+      });
+    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    const abort = new AbortController();
+    const listener = { ...collecting(), opened: () => abort.abort() };
+    await expect(executor.read(request(1), listener, abort.signal)).rejects.toThrow("reading was aborted");
+  });
+
+  test("a listener that fails ends the chunk with its own error", async () => {
+    const read: ChunkReader["read"] = async (asked, on, signal) => {
+      on.opened(null);
+      for (let i = 0; i < 100 && !signal.aborted; i++) await on.batch(rows(i));
+      return outcome(asked, 100);
+    };
+    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    const failing: ChunkListener = {
+      opened: silent,
+      batch: () => Promise.reject(new MillraceError("INTERNAL", "full")),
+    };
+    await expect(executor.read(request(1), failing, never)).rejects.toThrow("full");
+    await expect(executor.read(request(2), collecting(), never)).resolves.toBeDefined();
+  });
+
+  test("reads as many at once as there are workers, and closes them", async () => {
+    let reading = 0;
+    let most = 0;
+    let disposed = 0;
+    const read: ChunkReader["read"] = async (asked, on) => {
+      most = Math.max(most, ++reading);
+      on.opened(null);
+      await on.batch(rows(1));
+      await on.batch(rows(1));
+      await on.batch(rows(1));
+      reading--;
+      return outcome(asked, 3);
+    };
+    const executor = new ThreadExecutor(2, () => served(read, () => void disposed++), ambient);
+    await Promise.all([1, 2, 3, 4, 5].map((chunk) => executor.read(request(chunk), collecting(), never)));
+    await executor[Symbol.asyncDispose]();
+    expect([most, disposed]).toEqual([2, 2]);
+  });
+});
+
+describe("createLocalExecutor", () => {
+  test("a thread that dies fails its chunk with an error to try again, and is replaced", async () => {
+    const dies = `
+      import { parentPort } from "node:worker_threads";
+      parentPort.on("message", (message) => {
+        if (message.kind === "close") process.exit(0);
+        if (message.request.grant.chunk === 1) process.exit(1);
+        const { grant, schema } = message.request;
+        parentPort.postMessage({ kind: "outcome", chunk: message.chunk, outcome: { grant, schema, rows: 0, bytes: 0, rest: null } });
+      });`;
+    const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(dies)}`);
+    await using executor = createLocalExecutor({ workerUrl, workerData: null, workers: 1, ambient });
+    await expect(executor.read(request(1), collecting(), never)).rejects.toMatchObject({
+      code: "CHUNK_WORKER_LOST",
+      retry: "timed",
+    });
+    expect((await executor.read(request(2), collecting(), never)).grant.chunk).toBe(2);
+  });
+});
