@@ -77,7 +77,7 @@ export function relationMessage(oid: number, table: string, columns: readonly st
   ]);
 }
 
-export const UNCHANGED = Symbol("unchanged");
+export const UNCHANGED: unique symbol = Symbol("unchanged");
 
 export function tuple(kind: "N" | "K" | "O", cells: readonly (string | null | typeof UNCHANGED)[]): Buffer {
   const parts = cells.map((cell) => {
