@@ -114,17 +114,20 @@ class FileStore implements CheckpointStore {
       throw fenced(`its token is ${state.newest.token}`, record);
     const generation = state.highestGeneration + 1;
     const bytes = await this.#write(generation, "base", record);
+    const replaced = (await listFolder(this.#folder)).filter((name) => name.generation < generation);
     this.#state = {
       ...state,
       generation,
       highestGeneration: generation,
-      older: (await listFolder(this.#folder)).filter((name) => name.generation < generation).map(fileName),
+      older: replaced.filter((name) => name.generation === state.generation).map(fileName),
       base: { epoch: record.epoch, bytes },
       epochs: [],
       before: record,
       newest: record,
     };
     this.#ambient.failpoint("checkpoint.base-written");
+    // Runs that end before their first epoch leave one generation behind, not one each.
+    await this.#remove(replaced.filter((name) => name.generation !== state.generation).map(fileName));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

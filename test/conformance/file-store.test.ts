@@ -69,6 +69,17 @@ describe("files of the checkpoint store", () => {
     expect((await reopen())?.newest.parts.size).toBe(201);
   });
 
+  test("stay few when run after run claims the store and ends before its first epoch", async () => {
+    await putEpochs(1, 2);
+    for (let token = 2; token < 12; token++) {
+      await using store = fileStore();
+      const stored = await store.open();
+      await store.reset({ ...stored!.newest, token });
+    }
+    expect(await files()).toEqual(["10-base-0000000002.json", "11-base-0000000002.json"]);
+    expect((await reopen())?.newest).toMatchObject({ epoch: 2, token: 11 });
+  });
+
   test("a newest epoch cut off anywhere is passed over for the one before, with a warning", async () => {
     await putEpochs(1, 3);
     const path = join(folder, "1-epoch-0000000003.json");
