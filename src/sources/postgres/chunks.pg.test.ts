@@ -74,12 +74,18 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
       "SELECT (ARRAY['sad','ok','glad']::mood[])[1 + g % 3], g FROM generate_series(1, 500) g",
     ],
     ["int[]", "id int[] PRIMARY KEY", "SELECT ARRAY[g % 5, g] FROM generate_series(1, 500) g"],
+    [
+      "citext, whose operators are not in pg_catalog",
+      "id public.citext PRIMARY KEY",
+      "SELECT CASE g % 4 WHEN 0 THEN 'a' WHEN 1 THEN 'B' WHEN 2 THEN 'c' ELSE 'D' END || g FROM generate_series(1, 500) g",
+    ],
     ["a domain", "id code PRIMARY KEY", "SELECT 'c' || g FROM generate_series(1, 500) g"],
     ["a composite type", "id pair PRIMARY KEY", "SELECT (g % 5, 'x,' || g)::pair FROM generate_series(1, 500) g"],
   ] as const;
 
   it.each(KEYS)("cover a table with a key of %s exactly once", async (_, columns, rows) => {
     await using db = await createDatabase(version);
+    await db.query("CREATE EXTENSION citext");
     await db.query("CREATE TYPE mood AS ENUM ('glad', 'ok', 'sad')");
     await db.query("CREATE TYPE pair AS (a int, b text)");
     await db.query(`CREATE DOMAIN code AS text COLLATE "C" CHECK (value <> '')`);

@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import pg from "pg";
 import { MillraceError } from "../../core/errors.ts";
 import type { PostgresOptions } from "./config.ts";
@@ -134,8 +135,8 @@ export class Session implements AsyncDisposable {
 }
 
 /** `pg` keeps its socket out of its types, although its own copy streams live from it. */
-export function socketOf(client: pg.Client): import("node:net").Socket {
-  return (client as unknown as { connection: { stream: import("node:net").Socket } }).connection.stream;
+export function socketOf(client: pg.Client): Socket {
+  return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
 /** `work`, or the signal's reason as soon as it is aborted; `cut` then ends what would go on. */

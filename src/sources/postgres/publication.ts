@@ -63,7 +63,7 @@ function onlyTables(tables: readonly NamedTable[]): string {
 }
 
 /** Exactly these tables, never ALL TABLES: one without a usable identity would reject the application's UPDATEs (law 5). */
-export function createStatement(options: PostgresOptions, tables: readonly NamedTable[]): string {
+function createStatement(options: PostgresOptions, tables: readonly NamedTable[]): string {
   const name = quoteIdentifier(options.publicationName);
   return `CREATE PUBLICATION ${name} FOR TABLE ${onlyTables(tables)} WITH (publish_via_partition_root = true)`;
 }

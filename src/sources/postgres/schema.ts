@@ -5,7 +5,7 @@ import { sameType } from "../../core/logical-type.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
 import { columnType, selectExpression, type PgType } from "./pg-type.ts";
 
-export function pgType(column: CatalogColumn): PgType {
+function pgType(column: CatalogColumn): PgType {
   return { oid: column.typeOid, baseOid: column.baseOid, typmod: column.baseTypmod };
 }
 

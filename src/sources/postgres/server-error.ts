@@ -75,7 +75,7 @@ function databaseError(error: pg.DatabaseError): MillraceError {
 }
 
 /** The SQLSTATE of a server's error, kept as the cause of ours for those who decide by it. */
-export class SqlState extends Error {
+class SqlState extends Error {
   readonly state: string;
 
   constructor(state: string) {

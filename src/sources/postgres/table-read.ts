@@ -53,7 +53,7 @@ export async function openTable(
   const schema = followCatalog(known, catalog ?? null, rules);
   if (schema instanceof MillraceError || catalog === undefined) {
     await session.script("ROLLBACK", signal);
-    throw schema;
+    throw schema instanceof MillraceError ? schema : changedError(known.id, "it was dropped or renamed");
   }
   return { cut: new PgCut(place.snapshot, insertPosition(place)), catalog, schema };
 }
