@@ -31,11 +31,7 @@ export async function settlePoll(options: SettlePollOptions, signal: AbortSignal
     await clock.sleep(urgent ? POLL_URGENT_MS : POLL_MS, signal);
     try {
       await settle(options, signal);
-      const awaitedMs = Math.max(options.boundAwaitedSinceMs() ?? Infinity, nudgedMs);
-      if (clock.monotonicMs() - awaitedMs >= NUDGE_AFTER_MS) {
-        nudgedMs = clock.monotonicMs();
-        await options.log.nudge(signal);
-      }
+      nudgedMs = await helpLog(options, nudgedMs, signal);
       failures = 0;
     } catch (error) {
       const { code, retry } = asMillraceError(error);
@@ -49,4 +45,17 @@ async function settle({ source, merge, settled }: SettlePollOptions, signal: Abo
   if (!merge.settling) return;
   merge.settle(await source.visible(signal));
   settled();
+}
+
+/** When the log was nudged last. */
+async function helpLog(options: SettlePollOptions, nudgedMs: number, signal: AbortSignal): Promise<number> {
+  const sinceMs = options.boundAwaitedSinceMs();
+  if (sinceMs === null) return nudgedMs;
+  const nowMs = options.ambient.clock.monotonicMs();
+  if (nowMs - Math.max(sinceMs, nudgedMs) < NUDGE_AFTER_MS) {
+    options.log.ping();
+    return nudgedMs;
+  }
+  await options.log.nudge(signal);
+  return nowMs;
 }
