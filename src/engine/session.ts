@@ -118,7 +118,8 @@ async function recoverRecord(
   const operator = request.recoverFrom ?? "none";
   const recovery = recover({ sink: committed, store: stored, sinkRemembers: pipeline.sinkRemembers, operator });
   if (recovery.kind === "refuse") throw recovery.error;
-  if (recovery.store !== "in-step") await store.reset(recovery.from);
+  // In step too: the new token must be in the store before anything else, or a frozen run could still commit under its own.
+  await store.reset(recovery.from);
   const { epoch, token } = recovery.from;
   request.ambient.logger.info("recovered", { kind: recovery.kind, store: recovery.store, epoch, token });
   if (recovery.kind === "resume") request.events({ kind: "notice", text: `resuming after epoch ${epoch}` });
