@@ -15,13 +15,15 @@ const ONE_TRANSACTION = `INSERT INTO orders2
   SELECT g, g % 100000, 'paid', 'order note number ' || g, (g % 100000) / 7.0, g % 50, g / 3.0, g % 2 = 0, now(), localtimestamp
   FROM generate_series(1, ${TRANSACTION_ROWS}) g`;
 
-/** Rows of one megabyte that do not compress: each is a rotation of the same random text. */
+/** Rows of one megabyte, each its number and the same random text, which the server is told not to compress. */
 const WIDE_TABLE = `
-  CREATE TABLE megabyte AS SELECT string_agg(md5(random()::text), '') AS body FROM generate_series(1, 31250);
+  CREATE TABLE megabyte (body text);
+  ALTER TABLE megabyte ALTER COLUMN body SET STORAGE EXTERNAL;
+  INSERT INTO megabyte SELECT left(string_agg(md5(random()::text), ''), 999992) FROM generate_series(1, 31250);
   CREATE TABLE wide (id bigint PRIMARY KEY, body text NOT NULL);
   ALTER TABLE wide ALTER COLUMN body SET STORAGE EXTERNAL`;
 const WIDE_INSERT = `INSERT INTO wide
-  SELECT g, substr(body, g * 100) || left(body, g * 100 - 1) FROM megabyte, generate_series($1::int, $2::int) g`;
+  SELECT g, lpad(g::text, 8, '0') || body FROM megabyte, generate_series($1::int, $2::int) g`;
 
 type Part = (server: PrivatePostgres) => Promise<EngineReport>;
 
