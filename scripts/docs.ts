@@ -2,6 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { pipelineSchemaFile } from "../src/pipeline/json-schema.ts";
 import { errorsPage } from "./errors-page.ts";
+import { optionsPage } from "./options-page.ts";
 
 writeFileSync("docs/errors.md", errorsPage());
 writeFileSync("config/pipeline.schema.json", pipelineSchemaFile());
+writeFileSync("docs/pipeline-options.md", optionsPage());

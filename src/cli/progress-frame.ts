@@ -77,7 +77,10 @@ function tableCells(id: string, table: TableProgress, { pace, palette }: FrameIn
     { text: snapshotting ? chunksText(table) : "", paint: palette.dim },
     { text: rate >= 1 ? `${compact(rate)}/s` : "" },
     { text: eta === undefined ? "" : `${remaining(eta)} left` },
-    { text: table.changes > 0 ? `${compact(table.changes)} changes` : "", paint: palette.dim },
+    {
+      text: table.changes > 0 ? `${compact(table.changes)} ${table.changes === 1 ? "change" : "changes"}` : "",
+      paint: palette.dim,
+    },
   ];
 }
 
@@ -109,7 +112,8 @@ function bar(share: number): string {
 
 function rowsText({ life, rowsDone, rowsEstimate }: TableProgress): string {
   if (life.kind === "planned") return "";
-  if (life.kind !== "snapshotting" || rowsEstimate === null) return `${compact(rowsDone)} rows`;
+  if (life.kind !== "snapshotting" || rowsEstimate === null)
+    return `${compact(rowsDone)} ${rowsDone === 1 ? "row" : "rows"}`;
   return `${compact(rowsDone)}/${compact(rowsEstimate)} rows`;
 }
 

@@ -14,10 +14,11 @@ export function runSummary(
   const { facts } = state;
   const tables = Object.entries(facts.tables);
   const rows = tables.reduce((sum, [, table]) => sum + table.rowsDone, 0);
-  const lines = [
-    `${pipeline} ${ending} after ${duration(nowMs - facts.startedAtMs)}: ${plural(tables.length, "table")}, ` +
-      `${count(rows)} snapshot rows, ${plural(changesOf(facts), "change")}`,
-  ];
+  const done =
+    tables.length === 0
+      ? ""
+      : `: ${plural(tables.length, "table")}, ${plural(rows, "snapshot row")}, ${plural(changesOf(facts), "change")}`;
+  const lines = [`${pipeline} ${ending} after ${duration(nowMs - facts.startedAtMs)}${done}`];
   for (const [id, { life }] of tables)
     if (life.kind === "stopped") lines.push(printable(`table ${id} has stopped: ${life.code}: ${life.message}`));
   const { committed } = facts;

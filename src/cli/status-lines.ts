@@ -4,9 +4,9 @@ import type { Paint, Palette } from "./paint.ts";
 import { stateWord } from "./progress-frame.ts";
 import { bytes, count, duration, plural } from "./quantity.ts";
 import type { SourceReport, StatusReport, TableReport } from "./status-report.ts";
-import { cut, printable } from "./text-width.ts";
+import { fit, printable, textWidth } from "./text-width.ts";
 
-const LABEL_WIDTH = 11;
+const LABEL_WIDTH_MIN = 11;
 const RULES: readonly ColumnRule[] = [
   { align: "left", keep: 9, widthMin: 20 },
   { align: "left", keep: 8 },
@@ -16,17 +16,19 @@ const RULES: readonly ColumnRule[] = [
 
 /** The report for people. No line is wider than the terminal but for messages, which may wrap. */
 export function statusLines(report: StatusReport, nowMs: number, columns: number, palette: Palette): readonly string[] {
-  const label = (name: string, text: string): string => `${palette.dim(name.padEnd(LABEL_WIDTH))}${printable(text)}`;
-  const lines = [label("pipeline", report.pipeline), label("run", runText(report, nowMs))];
   const { run } = report;
-  if (run.kind !== "never" && run.state.kind === "failed") {
-    lines.push(label("", run.state.error.message), label("", `hint: ${run.state.error.hint}`));
-  }
-  if (run.kind !== "never" && run.state.facts.waitingOn !== null)
-    lines.push(label("waiting", run.state.facts.waitingOn));
-  lines.push(label("committed", committedText(report, nowMs)));
-  if (report.lagMs !== null) lines.push(label("lag", duration(report.lagMs)));
-  lines.push(...sourceLines(report.source, label));
+  const facts: (readonly [string, string])[] = [
+    ["pipeline", report.pipeline],
+    ["run", runText(report, nowMs)],
+  ];
+  if (run.kind !== "never" && run.state.kind === "failed")
+    facts.push(["", run.state.error.message], ["", `hint: ${run.state.error.hint}`]);
+  if (run.kind !== "never" && run.state.facts.waitingOn !== null) facts.push(["waiting", run.state.facts.waitingOn]);
+  facts.push(["committed", committedText(report, nowMs)]);
+  if (report.lagMs !== null) facts.push(["lag", duration(report.lagMs)]);
+  facts.push(...sourceFacts(report.source));
+  const labelWidth = Math.max(LABEL_WIDTH_MIN, ...facts.map(([name]) => textWidth(name) + 1));
+  const lines = facts.map(([name, text]) => palette.dim(fit(printable(name), labelWidth, "left")) + printable(text));
   if (report.tables.length > 0) lines.push("", ...tableLines(report.tables, columns, palette));
   return lines;
 }
@@ -62,13 +64,13 @@ function positionText(position: Json): string {
   return typeof position === "string" ? position : JSON.stringify(position);
 }
 
-function sourceLines(source: SourceReport, label: (name: string, text: string) => string): readonly string[] {
-  if (source.kind === "unreachable") return [label("source", `not reached: ${source.code}: ${source.message}`)];
+function sourceFacts(source: SourceReport): readonly (readonly [string, string])[] {
+  if (source.kind === "unreachable") return [["source", `not reached: ${source.code}: ${source.message}`]];
   const { head, retainedBytes, facts } = source.status;
-  const lines: string[] = [];
-  if (head !== null) lines.push(label("source", `at ${head}`));
-  if (retainedBytes !== null) lines.push(label("kept back", `${bytes(retainedBytes)} of log`));
-  return [...lines, ...facts.map(({ name, value }) => label(printable(cut(name, LABEL_WIDTH - 1)), value))];
+  const found: (readonly [string, string])[] = [];
+  if (head !== null) found.push(["source", `at ${head}`]);
+  if (retainedBytes !== null) found.push(["kept back", `${bytes(retainedBytes)} of log`]);
+  return [...found, ...facts.map(({ name, value }) => [name, value] as const)];
 }
 
 function tableLines(tables: readonly TableReport[], columns: number, palette: Palette): readonly string[] {

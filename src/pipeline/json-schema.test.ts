@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
+import { optionsPage } from "../../scripts/options-page.ts";
 import { pipelineJsonSchema, pipelineSchemaFile } from "./json-schema.ts";
 import { parsePipeline } from "./parse.ts";
 
@@ -8,6 +9,10 @@ const config = (name: string): Promise<string> => readFile(new URL(`../../config
 
 test("config/pipeline.schema.json is the schema of the code (`npm run docs` writes it)", async () => {
   expect(await config("pipeline.schema.json")).toBe(pipelineSchemaFile());
+});
+
+test("docs/pipeline-options.md is the page of that schema (`npm run docs` writes it)", async () => {
+  expect(await readFile(new URL("../../docs/pipeline-options.md", import.meta.url), "utf8")).toBe(optionsPage());
 });
 
 test("every option in the schema has a description", () => {
