@@ -1,4 +1,5 @@
-import { ERROR_CODES, type Retry } from "../src/core/error-codes.ts";
+import type { Retry } from "../src/core/error-code-info.ts";
+import { ERROR_CODES } from "../src/core/error-codes.ts";
 
 const RETRY: Readonly<Record<Retry, string>> = {
   timed: "by itself, after a pause",

@@ -1,4 +1,5 @@
-import { ERROR_CODES, type ErrorCode, type Retry } from "./error-codes.ts";
+import type { Retry } from "./error-code-info.ts";
+import { ERROR_CODES, type ErrorCode } from "./error-codes.ts";
 
 /** Where bad input stands: `file:line:column`, a table, a log position; whatever is known. */
 export interface ErrorPlace {

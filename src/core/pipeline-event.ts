@@ -12,7 +12,12 @@ export type PipelineEvent =
   | { readonly kind: "running" }
   | { readonly kind: "table"; readonly table: TableId; readonly incarnation: number; readonly state: TableState }
   /** The table's size as the planner sees it, once, before its chunks. */
-  | { readonly kind: "planned"; readonly table: TableId; readonly rowsEstimate: number; readonly chunksEstimate: number }
+  | {
+      readonly kind: "planned";
+      readonly table: TableId;
+      readonly rowsEstimate: number;
+      readonly chunksEstimate: number;
+    }
   | { readonly kind: "chunk-started"; readonly table: TableId }
   /** A chunk's rows are in the line. `abandoned`: they were thrown away, and the range is planned again. */
   | { readonly kind: "chunk-ended"; readonly table: TableId; readonly rows: number; readonly abandoned: boolean }

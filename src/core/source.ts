@@ -117,4 +117,3 @@ export interface ValueRules {
   readonly unrepresentable: UnrepresentablePolicy;
   readonly nonFinite: NonFiniteSupport;
 }
-

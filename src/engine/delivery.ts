@@ -89,7 +89,8 @@ export class Delivery {
     const part = this.#live(schema.id);
     if (part === null) return;
     const { epochs, sink } = this.#options;
-    if (!epochs.atBoundary) throw new MillraceError("INTERNAL", "a schema change inside a transaction", { place: { table: schema.id } });
+    if (!epochs.atBoundary)
+      throw new MillraceError("INTERNAL", "a schema change inside a transaction", { place: { table: schema.id } });
     if (sink.pending().rows > 0) await this.commit("schema");
     await sink.applySchema(schema);
     epochs.setTable({ ...part, schema });

@@ -31,7 +31,7 @@ export async function run(pipeline: Pipeline, request: RunRequest): Promise<RunO
       if (stop.gaveUp) return { kind: "stopped", stoppedTables: [] };
       const error = asMillraceError(cause);
       attempts++;
-      if (!takeOut(error, failed)) await pauseBeforeRetry(pipeline, request, error, attempts);
+      if (!(stop.delivering && takeOut(error, failed))) await pauseBeforeRetry(pipeline, request, error, attempts);
     } finally {
       stop.end();
     }
@@ -68,12 +68,13 @@ async function pauseBeforeRetry(
 class StopWatch {
   readonly #attempt = new AbortController();
   readonly #ended = new AbortController();
-  #delivering = false;
+  /** The line has begun. */
+  delivering: boolean = false;
 
   constructor(stop: AbortSignal, clock: Clock, timeoutMs: number) {
     const giveUp = (): void => this.#attempt.abort(new Error("stopped"));
     const stopped = (): void => {
-      if (!this.#delivering) return giveUp();
+      if (!this.delivering) return giveUp();
       clock.sleep(timeoutMs, this.#ended.signal).then(giveUp, () => undefined);
     };
     if (stop.aborted) stopped();
@@ -90,7 +91,7 @@ class StopWatch {
 
   watch(events: RunRequest["events"]): RunRequest["events"] {
     return (event) => {
-      this.#delivering ||= event.kind === "running";
+      this.delivering ||= event.kind === "running";
       events(event);
     };
   }

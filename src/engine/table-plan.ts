@@ -67,7 +67,10 @@ function checkIdentity(content: RecordContent, inspection: Inspection): void {
   if (content.source === null || sameJson(content.source.identity, inspection.identity)) return;
   const before = JSON.stringify(content.source.identity);
   const now = JSON.stringify(inspection.identity);
-  throw new MillraceError("SOURCE_CHANGED", `this pipeline was begun on another source: ${before}, and this one is ${now}`);
+  throw new MillraceError(
+    "SOURCE_CHANGED",
+    `this pipeline was begun on another source: ${before}, and this one is ${now}`,
+  );
 }
 
 function checkRefusals(refusals: readonly (readonly [TableId, MillraceError])[]): void {

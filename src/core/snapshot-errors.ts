@@ -1,0 +1,29 @@
+import type { ErrorCodeInfo } from "./error-code-info.ts";
+
+export type SnapshotErrorCode = "CHUNK_WORKER_LOST" | "CHUNK_WORKERS_FAILING" | "COMPLETE_TIMEOUT";
+
+/** Errors of the snapshot: a part of the table in error-codes.ts. */
+export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>> = {
+  CHUNK_WORKER_LOST: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "A worker that was reading a chunk of a snapshot ended in the middle of it, most often for want of memory. The chunk is read again by another one, a few times.",
+    action: "Nothing, where it happens once. Else give the process more memory, or read fewer chunks at a time.",
+  },
+  CHUNK_WORKERS_FAILING: {
+    exit: 1,
+    retry: "never",
+    meaning: "The workers that read chunks of the snapshot died again and again, so no more of them are started.",
+    action:
+      "Look in the log for what they died of. It is most often memory: give the process more, or read fewer chunks at a time, then run again; finished chunks are not read again.",
+  },
+  COMPLETE_TIMEOUT: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A row moved to another key and the log did not carry all of its values, so they are asked of the source once the transaction is visible there. It did not become visible in time: a commit that waits for a synchronous standby, for instance. The table was stopped; the others go on.",
+    action:
+      "See what the transaction named in the message waits for on the source. Then begin the table anew, or raise the timeout where such waits are normal.",
+  },
+};

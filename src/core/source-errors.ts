@@ -1,0 +1,201 @@
+import type { ErrorCodeInfo } from "./error-code-info.ts";
+
+export type SourceErrorCode =
+  | "SOURCE_UNREACHABLE"
+  | "SOURCE_AUTH"
+  | "SOURCE_NO_DATABASE"
+  | "SOURCE_BUSY"
+  | "SOURCE_CONNECTION_LOST"
+  | "SOURCE_LOCK_TIMEOUT"
+  | "SOURCE_STATEMENT_FAILED"
+  | "SOURCE_VERSION"
+  | "SOURCE_STANDBY"
+  | "SOURCE_SETTING"
+  | "SOURCE_PRIVILEGE"
+  | "SOURCE_NO_TABLES"
+  | "TABLE_NO_IDENTITY"
+  | "TABLE_NOT_LOGGED"
+  | "SCHEMA_CHANGED"
+  | "DDL_UNCLEAR"
+  | "DDL_IN_LARGE_TRANSACTION"
+  | "VALUE_UNREPRESENTABLE"
+  | "DECODE_FAILED"
+  | "LOG_NOT_UNDERSTOOD"
+  | "PUBLICATION_MISMATCH"
+  | "SLOT_IN_USE"
+  | "SLOT_MISMATCH"
+  | "SLOT_WAIT"
+  | "LOG_LOST"
+  | "SOURCE_BEHIND";
+
+/** Errors of the source: a part of the table in error-codes.ts. */
+export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
+  SOURCE_UNREACHABLE: {
+    exit: 3,
+    retry: "timed",
+    meaning: "The source database did not answer: no such host, nothing listening there, or it is just starting.",
+    action: "Check `hostname`, `port` and the network; a server that is starting is tried again.",
+  },
+  SOURCE_AUTH: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The source database refused the user name or the password, or allows no connection from here.",
+    action: "Check `username` and `password`, and the server's `pg_hba.conf`.",
+  },
+  SOURCE_NO_DATABASE: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The server has no database of that name.",
+    action: "Check the database part of `tables`.",
+  },
+  SOURCE_BUSY: {
+    exit: 1,
+    retry: "timed",
+    meaning: "The source database has no connection, replication slot or WAL sender free for us at the moment.",
+    action: "Raise the limit that the message names, or end what uses it up.",
+  },
+  SOURCE_CONNECTION_LOST: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "The connection to the source broke, or fell silent. It is normal when the server restarts; what was not committed is read again.",
+    action: "Nothing, when it happens rarely: it connects again by itself.",
+  },
+  SOURCE_LOCK_TIMEOUT: {
+    exit: 1,
+    retry: "timed",
+    meaning: "A table of the source was locked by somebody else for longer than we wait (`lock.timeout`).",
+    action:
+      "Nothing, when the lock goes away; else end the session that holds it (`SELECT * FROM pg_locks WHERE NOT granted`).",
+  },
+  SOURCE_STATEMENT_FAILED: {
+    exit: 1,
+    retry: "never",
+    meaning: "The source refused a statement of ours for a reason that nothing here classifies.",
+    action: "Read the server's own message and its log.",
+  },
+  SOURCE_VERSION: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The server is older than what Millrace supports.",
+    action: "Use PostgreSQL 14 or newer.",
+  },
+  SOURCE_STANDBY: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The server is a standby. What its snapshots contain cannot be told exactly, so rows could be lost.",
+    action: "Connect to the primary.",
+  },
+  SOURCE_SETTING: {
+    exit: 3,
+    retry: "manual",
+    meaning: "A setting of the source does not allow change data capture.",
+    action: "Change the setting with the statement in the hint.",
+  },
+  SOURCE_PRIVILEGE: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The user of the pipeline lacks a privilege on the source.",
+    action: "Have an administrator run the statement in the hint.",
+  },
+  SOURCE_NO_TABLES: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The patterns of `tables` match no table that exists.",
+    action: "Check them: `database.schema.table`, where `\\.` is the dot of a regular expression.",
+  },
+  TABLE_NO_IDENTITY: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "The log does not say which row of this table an UPDATE or DELETE means, and publishing it would make those statements fail in the application.",
+    action: "Give it a primary key or REPLICA IDENTITY FULL, or leave it out with `tables.exclude`.",
+  },
+  TABLE_NOT_LOGGED: {
+    exit: 3,
+    retry: "manual",
+    meaning: "Changes of this table are not in the log at all: it is unlogged, temporary or foreign.",
+    action: "Leave it out with `tables.exclude`, or make it a logged table.",
+  },
+  SCHEMA_CHANGED: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A table changed its shape in a way that its target cannot follow (a column dropped, renamed or of another type, another key).",
+    action: "Begin the table anew.",
+  },
+  DDL_UNCLEAR: {
+    exit: 1,
+    retry: "manual",
+    meaning: "A column was added to a table, and the source no longer tells which value the rows before it got.",
+    action: "Begin the table anew.",
+  },
+  DDL_IN_LARGE_TRANSACTION: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A transaction altered a table after more rows of it had been passed on than are held back, so the new columns cannot be put before the transaction as they must be. The table has stopped; the others go on.",
+    action: "Begin the table anew. Run large updates and ALTER TABLE in transactions of their own.",
+  },
+  VALUE_UNREPRESENTABLE: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A column holds a value that its type in the sink cannot: NaN in a decimal, an infinite date or timestamp, a timestamp beyond the year 294,246. The table has stopped; the others go on.",
+    action:
+      "Correct the value at the source, or choose what such values become: `unrepresentable-values: null` or `text` in the source. Then begin the table anew.",
+  },
+  DECODE_FAILED: {
+    exit: 1,
+    retry: "never",
+    meaning:
+      "A value or row did not have the form that its type has on every server version Millrace was tested with. Nothing was guessed: the table has stopped instead.",
+    action: "Report it with the server's version and the column's type.",
+  },
+  LOG_NOT_UNDERSTOOD: {
+    exit: 1,
+    retry: "never",
+    meaning:
+      "The log has a message that this version of Millrace does not know. Nothing is skipped: the pipeline has stopped with its position kept.",
+    action: "Use a version of Millrace that supports this server's version, or report the message type.",
+  },
+  PUBLICATION_MISMATCH: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The publication exists, was not made by this pipeline, and does not deliver what is needed.",
+    action: "Run the statement in the hint, or set another `publication.name`.",
+  },
+  SLOT_IN_USE: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "Another process reads from the replication slot: another pipeline with the same `slot.name`, or an earlier run that still stops.",
+    action: "End the other process, or set another `slot.name`.",
+  },
+  SLOT_MISMATCH: {
+    exit: 3,
+    retry: "manual",
+    meaning: "The replication slot exists, but is not a pgoutput slot of this database.",
+    action: "Set another `slot.name`.",
+  },
+  SLOT_WAIT: {
+    exit: 1,
+    retry: "timed",
+    meaning: "The replication slot could not be made because transactions that were open before it did not end.",
+    action: "End the transactions that the message names.",
+  },
+  LOG_LOST: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The source no longer has the log from the position where this pipeline stands: changes in between cannot be had any more.",
+    action: "Run `millrace drop FILE`, then run the pipeline again from a new snapshot.",
+  },
+  SOURCE_BEHIND: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The source is at an earlier position than what was delivered from it: it was restored from a backup, or lost its last transactions in a failover.",
+    action: "Check that it is the right server; then run `millrace drop FILE` and begin from a new snapshot.",
+  },
+};
