@@ -128,20 +128,19 @@ describe("CopyDecoder", () => {
     expect(nulling.take().map(cellTexts)).toEqual([["1"], [null]]);
   });
 
-  it("ends in a MillraceError, if at all, whatever the bytes", () => {
-    const valid = Buffer.concat(
-      encoded([
-        { id: 1, text: "abc", amount: "12345.67" },
-        { id: 2, text: "", amount: "0.01" },
-      ]),
-    );
+  it.each(["push", "pushFrames"] as const)("ends in a MillraceError, if at all, whatever the bytes (%s)", (method) => {
+    const parts = encoded([
+      { id: 1, text: "abc", amount: "12345.67" },
+      { id: 2, text: "", amount: "0.01" },
+    ]);
+    const valid = Buffer.concat(method === "push" ? parts : parts.map(copyFrame));
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(valid.length - 1), fc.nat(255)), { maxLength: 6 }), (edits) => {
         const bytes = Buffer.from(valid);
         for (const [at, value] of edits) bytes[at] = value;
         const decoder = new CopyDecoder(TABLE, STRICT_RULES);
         try {
-          decoder.push(bytes, 0, bytes.length);
+          decoder[method](bytes, 0, bytes.length);
         } catch (error) {
           expect(error).toBeInstanceOf(MillraceError);
         }

@@ -88,9 +88,13 @@ export class CopyDecoder {
       if (this.#frameLeft === 0) {
         if (this.#frameHeaderBytes === 0 && bytes[at] !== COPY_DATA) return at;
         at = this.#beginFrame(bytes, at, end);
+        if (this.#frameLeft === 0) continue;
       }
       const contentsEnd = Math.min(at + this.#frameLeft, end);
-      this.push(bytes, at, contentsEnd);
+      // The protocol says one row a message: in one that is whole, lengths need not be added up before they are read.
+      if (this.#headerSeen && this.#carryBytes === 0 && contentsEnd - at === this.#frameLeft)
+        for (let row = at; row < contentsEnd;) row = this.#row(bytes, row, contentsEnd);
+      else this.push(bytes, at, contentsEnd);
       this.#frameLeft -= contentsEnd - at;
       at = contentsEnd;
     }
@@ -146,22 +150,25 @@ export class CopyDecoder {
   }
 
   #unit(b: Uint8Array, start: number, end: number): void {
-    if (!this.#headerSeen) {
-      this.#header(b, start);
-      return;
-    }
-    const count = int16(b, start);
+    if (this.#headerSeen) this.#row(b, start, end);
+    else this.#header(b, start);
+  }
+
+  /** The row at `start`, which must end at or before `end`; returns where. */
+  #row(b: Uint8Array, start: number, end: number): number {
+    const count = end - start < 2 ? 0 : int16(b, start);
     const builders = this.#builders;
+    let at = start + 2;
     if (count !== builders.length || this.finished) {
       if (count !== TRAILER || this.finished) throw this.#broken(`a row of ${count} columns`);
       this.finished = true;
-      return;
+      return at;
     }
     const types = this.#types;
-    let at = start + 2;
     for (let i = 0; i < count; i++) {
-      const length = int32(b, at);
+      const length = end - at < 4 ? 0 : int32(b, at);
       at += 4;
+      if (length > end - at) throw this.#broken("a row beyond its message");
       if (length < 0) builders[i]!.appendNull();
       else {
         const outcome = appendBinary(builders[i]!, types[i]!, b, at, at + length);
@@ -169,8 +176,8 @@ export class CopyDecoder {
         at += length;
       }
     }
-    if (at !== end) throw this.#broken("a row of another length");
     this.rows++;
+    return at;
   }
 
   #header(b: Uint8Array, start: number): void {
