@@ -1,5 +1,5 @@
 /** Edits (insert, delete, replace, swap neighbours) that lead from one word to the other. */
-export function editDistance(a: string, b: string): number {
+function editDistance(a: string, b: string): number {
   const rows: number[][] = [Array.from({ length: b.length + 1 }, (_, j) => j)];
   for (let i = 1; i <= a.length; i++) {
     const above = rows[i - 1]!;
