@@ -72,7 +72,7 @@ describe("LogDecoder", () => {
   });
 
   it.each<[string, Buffer[], string]>([
-    ["a streamed transaction", [Buffer.from("S\0\0\0\0\0")], "the log has a message of type 0x53"],
+    ["a streamed transaction", [Buffer.from("S\0\0\0\0\0")], "the log has a message of type 0x53 at 0/0"],
     ["a binary value", [BEGIN, RELATION, changeMessage("I", OID, Buffer.from("N\0\x01b\0\0\0\x01x"))], "at 0/1000"],
     ["a change without a relation", [BEGIN, changeMessage("I", OID, ROW)], "that it has not described at 0/1000"],
     ["a change outside a transaction", [RELATION, changeMessage("I", OID, ROW)], "outside a transaction"],

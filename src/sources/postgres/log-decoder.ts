@@ -6,7 +6,6 @@ import { LogOutput } from "./log-output.ts";
 import { type LogRelation, sameBytes } from "./log-relation.ts";
 import {
   MessageCode,
-  notUnderstood,
   readInt32,
   readInt64,
   readRelation,
@@ -143,7 +142,7 @@ export class LogDecoder {
         this.#relation(bytes, start + 1, end);
         return null;
       case MessageCode.truncate:
-        return this.#truncate(readTruncate(bytes, start + 1, end));
+        return this.#truncate(readTruncate(bytes, start + 1, end, this.#broken));
       case MessageCode.origin: // where a replicated transaction came from
       case MessageCode.type: // the name of a type: the catalog says more
       case MessageCode.message: // pg_logical_emit_message, of an application for its own readers
@@ -173,7 +172,7 @@ export class LogDecoder {
   }
 
   #relation(b: Uint8Array, start: number, end: number): void {
-    const message = readRelation(b, start, end);
+    const message = readRelation(b, start, end, this.#broken);
     const known = this.#relations.get(message.oid);
     if (known !== undefined && sameBytes(known.bytes, b, start, end)) return;
     const before = known === undefined || known.kind === "ignored" ? null : known.table;
@@ -298,9 +297,11 @@ export class LogDecoder {
     this.#relations.set(message.oid, { kind: "delivered", message, bytes, table, writer });
   }
 
-  #broken(what: string): MillraceError {
-    return notUnderstood(what, this.#transaction === null ? undefined : formatLsn(this.#transaction.commitLsn));
-  }
+  /** Law 2: what is not understood stops the pipeline. */
+  readonly #broken = (what: string): MillraceError => {
+    const position = formatLsn(this.#transaction?.commitLsn ?? this.#output.position.lsn);
+    return new MillraceError("LOG_NOT_UNDERSTOOD", `the log has ${what} at ${position}`, { place: { position } });
+  };
 }
 
 function largeTransaction({ schema }: TableLog, position: string): MillraceError {

@@ -32,6 +32,11 @@ export class LogOutput {
     this.#batchBytesMax = batchBytesMax;
   }
 
+  /** How far the log is, whether said yet or not. */
+  get position(): PgPosition {
+    return this.#position;
+  }
+
   get heldBytes(): number {
     return this.#openBytes + this.#queue.bytes;
   }

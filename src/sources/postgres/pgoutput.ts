@@ -1,4 +1,4 @@
-import { MillraceError } from "../../core/errors.ts";
+import type { MillraceError } from "../../core/errors.ts";
 
 /**
  * The messages of PostgreSQL's logical replication (protocol version 1), one payload of XLogData at a time:
@@ -92,21 +92,26 @@ export class TupleCells {
   }
 }
 
+/** The error for what is not understood, which knows where the log is. */
+export type Broken = (what: string) => MillraceError;
+
 /** Reads a message that comes seldom, field by field and within its bounds. */
 class Fields {
   readonly #bytes: Uint8Array;
   readonly #end: number;
+  readonly #broken: Broken;
   #at: number;
 
-  constructor(bytes: Uint8Array, start: number, end: number) {
+  constructor(bytes: Uint8Array, start: number, end: number, broken: Broken) {
     this.#bytes = bytes;
     this.#at = start;
     this.#end = end;
+    this.#broken = broken;
   }
 
   #advance(bytes: number): number {
     const at = this.#at;
-    if (bytes > this.#end - at) throw notUnderstood("a message that ends too early");
+    if (bytes > this.#end - at) throw this.#broken("a message that ends too early");
     this.#at += bytes;
     return at;
   }
@@ -125,25 +130,25 @@ class Fields {
 
   text(): string {
     const end = this.#bytes.indexOf(0, this.#at);
-    if (end < 0 || end >= this.#end) throw notUnderstood("a name without an end");
+    if (end < 0 || end >= this.#end) throw this.#broken("a name without an end");
     const text = Buffer.from(this.#bytes.subarray(this.#at, end)).toString("utf8");
     this.#at = end + 1;
     return text;
   }
 
   finish(): void {
-    if (this.#at !== this.#end) throw notUnderstood("a message that is too long");
+    if (this.#at !== this.#end) throw this.#broken("a message that is too long");
   }
 }
 
 /** The body of a Relation message, from behind its code. */
-export function readRelation(bytes: Uint8Array, start: number, end: number): RelationMessage {
-  const fields = new Fields(bytes, start, end);
+export function readRelation(bytes: Uint8Array, start: number, end: number, broken: Broken): RelationMessage {
+  const fields = new Fields(bytes, start, end, broken);
   const oid = fields.int32() >>> 0;
   const namespace = fields.text();
   const name = fields.text();
   const replicaIdentity = String.fromCharCode(fields.uint8());
-  if (!isReplicaIdentity(replicaIdentity)) throw notUnderstood("an unknown kind of replica identity");
+  if (!isReplicaIdentity(replicaIdentity)) throw broken("an unknown kind of replica identity");
   const columns: RelationColumn[] = [];
   for (let left = fields.uint16(); left > 0; left--) {
     const key = (fields.uint8() & 1) !== 0;
@@ -159,20 +164,10 @@ function isReplicaIdentity(code: string): code is RelationMessage["replicaIdenti
 }
 
 /** The relations that a Truncate message empties, from behind its code. Its options say nothing to us: all are named. */
-export function readTruncate(bytes: Uint8Array, start: number, end: number): readonly number[] {
-  const fields = new Fields(bytes, start, end);
+export function readTruncate(bytes: Uint8Array, start: number, end: number, broken: Broken): readonly number[] {
+  const fields = new Fields(bytes, start, end, broken);
   const count = fields.int32() >>> 0;
   fields.uint8();
-  if (count * 4 !== end - start - 5) throw notUnderstood("a truncate of another length");
+  if (count * 4 !== end - start - 5) throw broken("a truncate of another length");
   return Array.from({ length: count }, () => fields.int32() >>> 0);
-}
-
-/** Law 2: what is not understood stops the pipeline. */
-export function notUnderstood(what: string, position?: string): MillraceError {
-  const where = position === undefined ? "" : ` at ${position}`;
-  return new MillraceError(
-    "LOG_NOT_UNDERSTOOD",
-    `the log has ${what}${where}`,
-    position === undefined ? {} : { place: { position } },
-  );
 }
