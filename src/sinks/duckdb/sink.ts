@@ -12,7 +12,7 @@ import { addColumnsSql, createTableSql } from "./schema.ts";
 import { DuckdbSession } from "./session.ts";
 import { StateTables, type TableRow } from "./state.ts";
 import { TableFeed } from "./table-feed.ts";
-import { checkColumnNames, nameClash, qualifiedName, sameName, targetName } from "./target-name.ts";
+import { checkColumnNames, nameClash, qualifiedName, qualifiedSchema, sameName, targetName } from "./target-name.ts";
 import { createTouchedSql, type Target } from "./target.ts";
 import { TableWriter } from "./writer.ts";
 
@@ -116,7 +116,7 @@ class DuckdbSink implements Sink {
     const touched = schema.key.length === 0 ? null : `touched_${digest(pipeline, schema.id)}`;
     // Made anew in every mode: the shape may be another one, and an earlier attempt of this incarnation left nothing committed.
     const statements = [
-      `CREATE SCHEMA IF NOT EXISTS ${qualifiedName(session.database, name).replace(/\.[^.]*$/, "")}`,
+      `CREATE SCHEMA IF NOT EXISTS ${qualifiedSchema(session.database, name)}`,
       `DROP TABLE IF EXISTS ${table}`,
       createTableSql(table, schema, this.#options.primaryKey),
     ];

@@ -24,6 +24,10 @@ export function qualifiedName(database: string, name: TargetName): string {
   return [database, name.schema, name.table].map(quoteIdentifier).join(".");
 }
 
+export function qualifiedSchema(database: string, name: TargetName): string {
+  return [database, name.schema].map(quoteIdentifier).join(".");
+}
+
 export function sameName(a: TargetName, b: TargetName): boolean {
   const fold = (name: TargetName): string => JSON.stringify([name.schema.toLowerCase(), name.table.toLowerCase()]);
   return fold(a) === fold(b);
