@@ -104,7 +104,7 @@ class ChunkServer {
   }
 
   #send(message: FromWorker): void {
-    this.#port.postMessage(message);
+    this.#port.postMessage(message, []);
   }
 }
 

@@ -34,7 +34,10 @@ export function chunkShape(line: TableSchema, planned: TableSchema, read: TableS
 /** The shape that has all columns of both: what the line knows once an alteration has passed. */
 export function knowingBoth(line: TableSchema, altered: TableSchema): TableSchema {
   const columns = byName(altered);
-  return line.columns.every((column) => columns.has(column.name)) ? altered : line;
+  if (line.columns.some((column) => !columns.has(column.name))) return line;
+  // What is known of a column stays: the log may say less of it (no collation) than the catalog did.
+  const known = byName(line);
+  return { ...altered, columns: altered.columns.map((column) => known.get(column.name) ?? column) };
 }
 
 function sameColumn(a: ColumnSchema, b: ColumnSchema): boolean {

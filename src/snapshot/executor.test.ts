@@ -9,7 +9,8 @@ import { tableId, type TableSchema } from "../core/table-schema.ts";
 import type { FromWorker, ToWorker } from "./chunk-message.ts";
 import { BATCH_CREDITS } from "./chunk-message.ts";
 import { serveChunks } from "./chunk-server.ts";
-import { createLocalExecutor, ThreadExecutor, type ChunkListener } from "./executor.ts";
+import type { ChunkListener } from "./chunk-listener.ts";
+import { createLocalExecutor, ThreadExecutor } from "./executor.ts";
 import type { WorkerHandle } from "./worker-lane.ts";
 
 const never: AbortSignal = new AbortController().signal;
@@ -66,7 +67,7 @@ function served(read: ChunkReader["read"], disposed: () => void = silent): Worke
   const reader: ChunkReader = { read, [Symbol.asyncDispose]: async () => disposed() };
   void serveChunks(port2, reader).then(() => exits.forEach((exit) => exit()));
   return {
-    postMessage: (message: ToWorker) => port1.postMessage(message),
+    postMessage: (message: ToWorker) => port1.postMessage(message, []),
     on(event: "message" | "error" | "exit", listener: (value: never) => void) {
       if (event === "message") port1.on("message", listener as (message: FromWorker) => void);
       if (event === "exit") exits.push(listener as () => void);

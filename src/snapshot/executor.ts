@@ -1,20 +1,11 @@
 import { Worker } from "node:worker_threads";
 import type { Ambient } from "../core/ambient.ts";
-import type { ChangeBatch } from "../core/change-batch.ts";
 import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
 import { MillraceError } from "../core/errors.ts";
-import type { Json } from "../core/json.ts";
 import type { TableSchema } from "../core/table-schema.ts";
 import { Notice } from "../flow/notice.ts";
+import type { ChunkListener } from "./chunk-listener.ts";
 import { WorkerLane, type WorkerHandle } from "./worker-lane.ts";
-
-/** Where the rows of a chunk go as it is read. */
-export interface ChunkListener {
-  /** Once, before the first row. */
-  opened(cut: Json): void;
-  /** The next batch comes when it resolves. A rejection ends the chunk with that error. */
-  batch(batch: ChangeBatch): Promise<void>;
-}
 
 /**
  * Has chunks read by workers, each of which reads one at a time; beyond `workers` at once, `read` waits for one to be

@@ -48,7 +48,10 @@ function gatherBits(sources: readonly Column[], pick: Pick, which: "validity" | 
 /** How many cells from `i` on are neighbours in one source: they are copied at one go. */
 function stretch({ from, rows }: Pick, i: number): number {
   let end = i + 1;
-  while (end < rows.length && rows[end] === rows[end - 1]! + 1 && (from === null || from[end] === from[i])) end++;
+  while (end < rows.length && rows[end] === rows[end - 1]! + 1) end++;
+  if (from === null) return end - i;
+  const of = from[i];
+  for (let at = i + 1; at < end; at++) if (from[at] !== of) return at - i;
   return end - i;
 }
 

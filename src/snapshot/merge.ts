@@ -317,12 +317,13 @@ export class Merge {
 
   *#releaseKeyless(merged: MergedTable): Iterable<LineItem> {
     const { keyless, schema } = merged;
-    if (keyless?.chunk == null) return;
+    const chunk = keyless?.chunk ?? null;
+    if (keyless === null || chunk === null) return;
     // From here on its changes pass; nothing can come before what was held is out, for this is one call of `pass`. What is
     // unsettled stays until `finish`: an epoch that ends before this point of the line may still be committed, and must
     // name it.
     this.#tables.delete(schema.id);
-    this.#report({ kind: "entered", table: schema.id, chunk: keyless.chunk, rows: 0 });
+    this.#report({ kind: "entered", table: schema.id, chunk, rows: 0 });
     yield* keyless.release();
   }
 

@@ -214,12 +214,22 @@ export class Snapshot implements AsyncDisposable {
   /** Waits until the chunk may be opened; the merge notes its table's changes from here on. */
   async #register({ id, table, abort: { signal } }: LiveChunk): Promise<void> {
     while (this.#book.waitingBytes >= this.#options.settings.waitingBytesMax) await this.#changed.wait(signal);
-    this.#blocked++;
+    if (this.#merge.register(id, table.id)) return;
+    this.#block(1);
     try {
       while (!this.#merge.register(id, table.id)) await this.#changed.wait(signal);
     } finally {
-      this.#blocked--;
+      this.#block(-1);
     }
+  }
+
+  #block(change: 1 | -1): void {
+    const before = this.#blocked;
+    this.#blocked += change;
+    if (before > 0 && this.#blocked > 0) return;
+    const [first] = this.#merge.unsettledIds();
+    const on = this.#blocked === 0 || first === undefined ? null : `transaction ${first} to become visible`;
+    this.#options.events({ kind: "waiting", on });
   }
 
   /** Tries again after a pause that grows, or stops the table; the others go on. */

@@ -101,7 +101,7 @@ export class FileSpill implements Spill {
   }
 
   #plainRun(run: Run): Run {
-    const prototype: object = Object.getPrototypeOf(run.transaction);
+    const prototype = Object.getPrototypeOf(run.transaction) as object;
     this.#transactionClass ??= prototype;
     if (prototype !== this.#transactionClass)
       throw new MillraceError("INTERNAL", "transactions of two sources in one spill");
@@ -109,7 +109,8 @@ export class FileSpill implements Spill {
   }
 
   #wholeRun(run: Run): Run {
-    const transaction: Transaction = Object.assign(Object.create(this.#transactionClass), run.transaction);
+    const transaction = Object.create(this.#transactionClass) as Transaction;
+    Object.assign(transaction, run.transaction);
     return { firstRow: run.firstRow, transaction };
   }
 }

@@ -89,7 +89,8 @@ export class TableSnapshot {
     const ahead = this.#ahead;
     this.#ahead = null;
     const range = (await ahead) ?? (await this.#plan(schema, signal));
-    if (range === null || this.#progress?.nextGap() == null) return range;
+    const more = this.#progress !== null && this.#progress.nextGap() !== null;
+    if (range === null || !more) return range;
     this.#ahead = this.#plan(schema, signal);
     // Whoever takes it next hears of a failure.
     this.#ahead.catch(() => undefined);

@@ -1,11 +1,11 @@
 import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
 import { receivedError, type FromWorker, type ToWorker } from "./chunk-message.ts";
-import type { ChunkListener } from "./executor.ts";
+import type { ChunkListener } from "./chunk-listener.ts";
 
 /** A thread, or what stands for one, that runs `serveChunks`. */
 export interface WorkerHandle {
-  postMessage(message: ToWorker): void;
+  postMessage(message: ToWorker, transfer: []): void;
   on(event: "message", listener: (message: FromWorker) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "exit", listener: () => void): unknown;
@@ -17,6 +17,8 @@ interface Reading {
   readonly listener: ChunkListener;
   /** The rows taken so far, in order: the outcome waits for all of them. */
   taken: Promise<void>;
+  /** What failed on this side: it is how the reading ends, whatever the worker answers to the cancel. */
+  failure: { readonly error: unknown } | null;
   resolve(outcome: ChunkOutcome): void;
   reject(error: unknown): void;
 }
@@ -45,11 +47,11 @@ export class WorkerLane {
 
   read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome> {
     const chunk = ++this.#requests;
-    const cancel = (): void => this.#worker.postMessage({ kind: "cancel", chunk });
+    const cancel = (): void => this.#send({ kind: "cancel", chunk });
     signal.addEventListener("abort", cancel, { once: true });
     const outcome = new Promise<ChunkOutcome>((resolve, reject) => {
-      this.#reading = { chunk, listener, taken: Promise.resolve(), resolve, reject };
-      this.#worker.postMessage({ kind: "read", chunk, request });
+      this.#reading = { chunk, listener, taken: Promise.resolve(), failure: null, resolve, reject };
+      this.#send({ kind: "read", chunk, request });
       if (signal.aborted) cancel();
     });
     return outcome.finally(() => {
@@ -59,7 +61,7 @@ export class WorkerLane {
   }
 
   close(): void {
-    if (!this.dead) this.#worker.postMessage({ kind: "close" });
+    if (!this.dead) this.#send({ kind: "close" });
   }
 
   async terminate(): Promise<void> {
@@ -80,30 +82,32 @@ export class WorkerLane {
       case "batch":
         reading.taken = reading.taken.then(async () => {
           await reading.listener.batch(message.batch);
-          this.#worker.postMessage({ kind: "credit", chunk: reading.chunk });
+          this.#send({ kind: "credit", chunk: reading.chunk });
         });
         reading.taken.catch((error: unknown) => this.#giveUp(reading, error));
         return;
       case "outcome":
         reading.taken.then(
-          () => reading.resolve(message.outcome),
+          () => (reading.failure === null ? reading.resolve(message.outcome) : reading.reject(reading.failure.error)),
           (error: unknown) => reading.reject(error),
         );
         return;
       case "failed":
-        reading.reject(receivedError(message.error));
+        reading.reject(reading.failure === null ? receivedError(message.error) : reading.failure.error);
         return;
       default:
         assertNever(message);
     }
   }
 
+  #send(message: ToWorker): void {
+    this.#worker.postMessage(message, []);
+  }
+
   /** What it is read for has failed here. The worker answers the cancel before it can be asked for another chunk. */
   #giveUp(reading: Reading, error: unknown): void {
-    const { reject } = reading;
-    reading.resolve = () => reject(error);
-    reading.reject = () => reject(error);
-    this.#worker.postMessage({ kind: "cancel", chunk: reading.chunk });
+    reading.failure ??= { error };
+    this.#send({ kind: "cancel", chunk: reading.chunk });
   }
 
   #died(error: Error | null): void {

@@ -1,12 +1,12 @@
 import { noFailpoints, type Ambient } from "../../src/core/ambient.ts";
 import type { ChunkOutcome, ChunkPlanner, ChunkRequest } from "../../src/core/chunk.ts";
-import type { Json } from "../../src/core/json.ts";
 import { itemBytes, type LineItem, type LogItem } from "../../src/core/line.ts";
 import type { PipelineEvent } from "../../src/core/pipeline-event.ts";
 import type { TablePart, TableState } from "../../src/core/record.ts";
 import type { TableId, TableSchema } from "../../src/core/table-schema.ts";
 import { MemoryChannel } from "../../src/flow/channel.ts";
-import type { ChunkExecutor, ChunkListener } from "../../src/snapshot/executor.ts";
+import type { ChunkListener } from "../../src/snapshot/chunk-listener.ts";
+import type { ChunkExecutor } from "../../src/snapshot/executor.ts";
 import { Snapshot, type SnapshotSettings } from "../../src/snapshot/snapshot.ts";
 import { merge } from "../../src/snapshot/stage.ts";
 import { SimCut, SimPosition } from "./sim-log.ts";
@@ -134,7 +134,7 @@ export class SnapshotHarness {
 
   async #readKeyed(request: ChunkRequest, listener: ChunkListener): Promise<ChunkOutcome> {
     const { grant, schema, range } = request;
-    listener.opened(this.head as Json);
+    listener.opened(this.head);
     const first = Number(range.lower?.[0] ?? -1) + 1;
     const last = Math.min(Number(range.upper![0]), first + (this.#options.cap ?? Infinity) - 1);
     const rows = Array.from({ length: last - first + 1 }, (_, i) => ({ key: first + i, v: 1, a: 1, b: "b" }));
@@ -144,7 +144,7 @@ export class SnapshotHarness {
   }
 
   async #readPlain({ grant, schema }: ChunkRequest, listener: ChunkListener): Promise<ChunkOutcome> {
-    listener.opened(this.head as Json);
+    listener.opened(this.head);
     for (let i = 0; i < this.#options.keys; i++) await listener.batch(plainBatch([i], null, []));
     return { grant, schema, rows: this.#options.keys, bytes: 0, rest: null };
   }
