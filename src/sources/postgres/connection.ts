@@ -21,6 +21,8 @@ const PINNED: Readonly<Record<string, string>> = {
   search_path: "pg_catalog",
   row_security: "off",
   jit: "off",
+  // Nothing of ours needs a standby's word, and one that is away would keep us waiting for ever.
+  synchronous_commit: "local",
   idle_in_transaction_session_timeout: "0",
 };
 
@@ -63,6 +65,8 @@ export class Session implements AsyncDisposable {
   readonly client: pg.Client;
   readonly #options: PostgresOptions;
   #broken: MillraceError | null = null;
+  /** Settles when what was begun last is over. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: PostgresOptions, client: pg.Client) {
     this.#options = options;
@@ -100,22 +104,36 @@ export class Session implements AsyncDisposable {
 
   /** The rows of each statement of a script, in one round trip. After an error the transaction it began is rolled back. */
   async script(sql: string, signal: AbortSignal): Promise<readonly (readonly Row[])[]> {
-    let results: pg.QueryResult[];
-    try {
-      const answer: unknown = await this.run(() => this.client.query(sql), signal);
-      results = Array.isArray(answer) ? (answer as pg.QueryResult[]) : [answer as pg.QueryResult];
-    } catch (error) {
-      if (!this.broken) await this.run(() => this.client.query("ROLLBACK"), signal);
-      throw error;
-    }
+    const answer = await this.run(() => this.#scriptOrRollback(sql), signal);
+    const results = Array.isArray(answer) ? (answer as pg.QueryResult[]) : [answer as pg.QueryResult];
     return results.map((result) => result.rows as Row[]);
   }
 
-  /** Work of `pg` on this connection, its errors as this house's. An abort cuts the connection. */
-  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    signal.throwIfAborted();
+  /** In one turn, so that nothing else runs in a transaction that has failed. */
+  async #scriptOrRollback(sql: string): Promise<unknown> {
     try {
+      return await this.client.query(sql);
+    } catch (error) {
+      // Where that fails too, the connection is gone, and the transaction with it.
+      if (!this.broken) await this.client.query("ROLLBACK").catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /**
+   * Work of `pg` on this connection, its errors as this house's. Callers take turns. An abort cuts the connection under
+   * the work, and takes who still waits for a turn out of the queue.
+   */
+  async run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    const before = this.#turn;
+    const turn = (async (): Promise<T> => {
+      await before;
+      signal.throwIfAborted();
       return await abortable(signal, work(), () => this.destroy());
+    })();
+    this.#turn = turn.catch(() => undefined);
+    try {
+      return await abortable(signal, turn, () => undefined);
     } catch (error) {
       if (signal.aborted) throw error;
       throw statementError(this.#options, error);
@@ -176,11 +194,16 @@ export class LazySession implements AsyncDisposable {
     this.#limits = limits;
   }
 
-  async get(signal: AbortSignal): Promise<Session> {
-    const current = await this.#session?.catch(() => null);
-    if (current !== undefined && current !== null && !current.broken) return current;
-    this.#session = Session.open(this.#options, this.#limits, signal);
+  get(signal: AbortSignal): Promise<Session> {
+    // Whoever asks at the same time waits for this one: two would be opened, and one of them closed by nobody.
+    this.#session = this.#next(this.#session, signal);
     return this.#session;
+  }
+
+  async #next(before: Promise<Session> | null, signal: AbortSignal): Promise<Session> {
+    const current = await before?.catch(() => null);
+    if (current !== undefined && current !== null && !current.broken) return current;
+    return await Session.open(this.#options, this.#limits, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

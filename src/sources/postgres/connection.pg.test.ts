@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { createDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
+import { sourceOptions } from "../../../test/support/postgres-source.ts";
+import { LazySession } from "./connection.ts";
+
+const LIMITS = { statementTimeoutMs: 10_000, lockTimeoutMs: 10_000 };
+const { signal } = new AbortController();
+
+function lazySession(db: TestDatabase): LazySession {
+  return new LazySession(sourceOptions(db, "public.\\.*"), LIMITS);
+}
+
+test("whoever asks at the same time gets the same connection, and none is left open", async () => {
+  await using db = await createDatabase();
+  const sessions = lazySession(db);
+  const [one, other] = await Promise.all([sessions.get(signal), sessions.get(signal)]);
+  expect(other).toBe(one);
+  await sessions[Symbol.asyncDispose]();
+  expect(one?.broken).toBe(true);
+});
+
+test("a script that fails is rolled back before the next statement runs", async () => {
+  await using db = await createDatabase();
+  await using sessions = lazySession(db);
+  const session = await sessions.get(signal);
+  const failing = session.script("BEGIN; SELECT 1/0; COMMIT", signal);
+  const next = session.query<{ one: number }>("SELECT 1 AS one", [], signal);
+  await expect(failing).rejects.toThrow("SQLSTATE 22012");
+  expect(await next).toEqual([{ one: 1 }]);
+});
+
+test("an abort takes who waits for a turn out of the queue, and leaves the connection to who has it", async () => {
+  await using db = await createDatabase();
+  await using sessions = lazySession(db);
+  const session = await sessions.get(signal);
+  const first = session.query<{ slept: string }>("SELECT pg_sleep(0.2)::text AS slept", [], signal);
+  const impatient = new AbortController();
+  const second = session.query("SELECT 2", [], impatient.signal);
+  impatient.abort(new Error("enough"));
+  await expect(second).rejects.toThrow("enough");
+  expect(await first).toEqual([{ slept: "" }]);
+  expect(session.broken).toBe(false);
+});
