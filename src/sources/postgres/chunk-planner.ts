@@ -103,7 +103,7 @@ export class PgChunkPlanner implements ChunkPlanner {
   ): Promise<KeyBound | null> {
     const keys = keyList(schema);
     const from = `${fromClause(schema, catalog)}${rangeCondition(schema, gap)}`;
-    const walked = `SELECT ${keys} ${from} ORDER BY ${keys} LIMIT ${rows}`;
+    const walked = `SELECT ${keys} ${from} ORDER BY ${keys} LIMIT ${Math.max(1, Math.round(rows))}`;
     const sql = `SELECT ${printedKey(schema)} FROM (${walked}) AS t ORDER BY ${keyList(schema, " DESC")} LIMIT 1`;
     return keyOf(schema, (await this.#onIndex(catalog, sql, signal))[0]);
   }

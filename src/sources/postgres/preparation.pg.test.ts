@@ -1,6 +1,7 @@
+import pg from "pg";
 import { describe, expect, it } from "vitest";
 import { deadline, offeredSchemas, openSource } from "../../../test/support/postgres-source.ts";
-import { createDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
+import { createDatabase, startPrivatePostgres, type TestDatabase } from "../../../test/support/postgres.ts";
 import { waitFor, within } from "../../../test/support/wait-for.ts";
 import type { MillraceError } from "../../core/errors.ts";
 import type { Position } from "../../core/position.ts";
@@ -194,6 +195,55 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
     });
     await old.query("COMMIT");
     expect((await within("the slot", preparing)).said).toHaveLength(2);
+  });
+});
+
+describe("a commit that waits for an absent standby", () => {
+  it("keeps nobody from preparing, is in no cut, and is waited for by name", async () => {
+    await using server = await startPrivatePostgres();
+    const { host, port, user, password } = server;
+    const db = { host, port, user, password, database: "postgres" };
+    const admin = new pg.Client(db);
+    const writer = new pg.Client(db);
+    await admin.connect();
+    await writer.connect();
+    try {
+      await admin.query("CREATE TABLE a (id int PRIMARY KEY)");
+      await admin.query("ALTER SYSTEM SET synchronous_standby_names = 'absent'");
+      await admin.query("SELECT pg_reload_conf()");
+      await waitFor("the setting", async () => {
+        const { rows } = await writer.query<{ names: string }>(
+          "SELECT current_setting('synchronous_standby_names') AS names",
+        );
+        return rows[0]!.names === "absent";
+      });
+      await using source = openSource(db, "public.a");
+      const tables = await offeredSchemas(source);
+      const start = await source.prepare({ resume: null, tables }, () => undefined, deadline());
+      await writer.query("BEGIN");
+      const { rows } = await writer.query<{ xid: string }>("SELECT pg_current_xact_id()::text AS xid");
+      const xid = rows[0]!.xid;
+      const committing = writer.query("INSERT INTO a VALUES (1); COMMIT");
+      await using reader = source.log({ from: start, tables, batchBytesMax: 1 << 20, flushIntervalMs: 20 });
+      for await (const item of reader.items(deadline())) {
+        if (item.kind !== "rows") continue;
+        const { transaction } = item.batch.runs[0]!;
+        expect(transaction.id).toBe(xid);
+        expect((await source.visible(deadline())).surelyIncludes(transaction)).toBe(false);
+        break;
+      }
+      const waiting: string[] = [];
+      const settling = source.settled([xid], (what) => waiting.push(what), deadline());
+      await waitFor("the wait to be told", () => waiting.length > 0);
+      expect(waiting[0]).toContain("waiting for a synchronous standby");
+      await admin.query("ALTER SYSTEM RESET synchronous_standby_names");
+      await admin.query("SELECT pg_reload_conf()");
+      await within("the commit to become visible", settling);
+      await committing;
+    } finally {
+      await writer.end();
+      await admin.end();
+    }
   });
 });
 

@@ -49,7 +49,9 @@ export class PgLogReader implements LogReader {
   #decoder: LogDecoder | null = null;
   #durable: PgLsn;
   #paused = false;
-  #heardMs: number;
+  /** Something came since the last tick; when the last such tick was. */
+  #heard = false;
+  #heardMs = 0;
   #statusMs = 0;
   #statusIntervalMs = STATUS_INTERVAL_MS;
   #ended: { readonly error: unknown } | null = null;
@@ -62,15 +64,18 @@ export class PgLogReader implements LogReader {
     this.#parts = parts;
     this.#from = from;
     this.#durable = from.lsn;
-    this.#heardMs = parts.ambient.clock.monotonicMs();
     this.#sessions = new LazySession(parts.options, {
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       lockTimeoutMs: parts.options.lockTimeoutMs,
     });
     this.#replication = new Replication(parts.options, {
-      message: (bytes) => this.#received(() => this.#queue.pushMessage(bytes)),
+      message: (bytes) => {
+        this.#queue.pushMessage(bytes);
+        this.#received();
+      },
       keepalive: (walEnd, reply) => {
-        this.#received(() => this.#queue.pushKeepalive(walEnd));
+        this.#queue.pushKeepalive(walEnd);
+        this.#received();
         if (reply) this.#sendStatus(false);
       },
       ended: (error) => {
@@ -137,9 +142,9 @@ export class PgLogReader implements LogReader {
     return decoder;
   }
 
-  #received(push: () => void): void {
-    this.#heardMs = this.#parts.ambient.clock.monotonicMs();
-    push();
+  /** Hot: once a message. */
+  #received(): void {
+    this.#heard = true;
     if (!this.#paused && this.#queue.bytes > QUEUE_HIGH_BYTES) {
       this.#paused = true;
       this.#replication.pause();
@@ -159,7 +164,6 @@ export class PgLogReader implements LogReader {
     }
     if (this.#paused && queue.bytes < QUEUE_LOW_BYTES) {
       this.#paused = false;
-      this.#heardMs = this.#parts.ambient.clock.monotonicMs();
       this.#replication.resume();
     }
   }
@@ -182,9 +186,12 @@ export class PgLogReader implements LogReader {
         .sleep(Math.min(this.#parts.request.flushIntervalMs, this.#statusIntervalMs), life)
         .catch(() => undefined);
       const nowMs = clock.monotonicMs();
+      // While we do not read, silence is ours.
+      if (this.#heard || this.#paused) this.#heardMs = nowMs;
+      this.#heard = false;
       if (nowMs - this.#statusMs >= this.#statusIntervalMs)
         this.#sendStatus(nowMs - this.#heardMs >= this.#statusIntervalMs);
-      if (!this.#paused && nowMs - this.#heardMs > SILENCE_MAX_MS) {
+      if (nowMs - this.#heardMs > SILENCE_MAX_MS) {
         const silence = `the source's log connection has been silent for ${SILENCE_MAX_MS / 1000} s`;
         this.#ended ??= { error: new MillraceError("SOURCE_CONNECTION_LOST", silence) };
       }

@@ -15,7 +15,7 @@ export async function describeBackends(
 ): Promise<string> {
   const [row] = await session.query<{ who: string | null }>(
     `SELECT string_agg(format('process %s (user %s, %s, %s, since %s)', a.pid, coalesce(a.usename, '?'),
-       coalesce(nullif(a.application_name, ''), 'no application name'), coalesce(a.state, '?'),
+       coalesce(nullif(a.application_name, ''), 'no application name'), CASE WHEN a.wait_event = 'SyncRep' THEN 'waiting for a synchronous standby' ELSE coalesce(a.state, '?') END,
        date_trunc('second', a.xact_start)), '; ' ORDER BY a.xact_start) AS who
      FROM pg_stat_activity a WHERE ${condition}`,
     values,
