@@ -6,23 +6,6 @@ import { MillraceError } from "../core/errors.ts";
 import type { Transaction } from "../core/position.ts";
 import type { Spill } from "./keyless-snapshot.ts";
 
-/** Keeps everything in memory. */
-export class MemorySpill implements Spill {
-  #batches: ChangeBatch[] = [];
-
-  append(batch: ChangeBatch): void {
-    this.#batches.push(batch);
-  }
-
-  *drain(): Iterable<ChangeBatch> {
-    yield* this.#batches.splice(0);
-  }
-
-  clear(): void {
-    this.#batches = [];
-  }
-}
-
 /**
  * Keeps the first `bytesMax` in memory and what comes after in a file, which is there only while it is needed. Writes and
  * reads are synchronous, one batch at a time: the merge is, and a table without a key is a rare guest. Nothing in the file

@@ -4,7 +4,7 @@ import { MillraceError } from "../../src/core/errors.ts";
 import type { LineItem, LogItem } from "../../src/core/line.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
 import { Merge, type MergeEvent, type MergeOptions } from "../../src/snapshot/merge.ts";
-import { MemorySpill } from "../../src/snapshot/spill.ts";
+import { MemorySpill } from "./memory-spill.ts";
 import { SimCut, SimPosition, SimTransaction } from "./sim-log.ts";
 import { cell, keyedBatch, keyedSchema, keyOf, PLAIN_SCHEMA, plainBatch, type SimRow } from "./sim-rows.ts";
 
