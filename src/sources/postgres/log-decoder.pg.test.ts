@@ -326,6 +326,23 @@ describe("memory", () => {
     expect(sizes.length).toBeGreaterThan(30);
     expect(decoder.heldBytes).toBe(0);
   });
+
+  it("stays within its bound where truncates cut a large transaction up", async () => {
+    await using log = await LogFixture.open("CREATE TABLE a (id int PRIMARY KEY, v text)");
+    const round = "INSERT INTO a SELECT i, repeat('x', 100) FROM generate_series(1, 100) i; TRUNCATE a;";
+    await log.run(round.repeat(50));
+    const batchBytesMax = 64 << 10;
+    const decoder = logDecoder(log.tables, { batchBytesMax });
+    let heldMax = 0;
+    const items: LogItem[] = [];
+    for (const message of await log.messages()) {
+      await decoder.decode(message, 0, message.length);
+      heldMax = Math.max(heldMax, decoder.heldBytes);
+      items.push(...decoder.take());
+    }
+    expect(heldMax).toBeLessThan(batchBytesMax * 4);
+    expect(items.map((item) => item.kind)).toEqual(Array.from({ length: 50 }, () => ["rows", "truncate"]).flat());
+  });
 });
 
 describe("the position", () => {

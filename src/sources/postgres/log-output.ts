@@ -106,9 +106,18 @@ export class LogOutput {
 
   /** Lets a batch go for its size, and what is held back before it. */
   #send(table: TableLog): void {
+    this.#letGo();
+    this.#queue.push({ kind: "rows", batch: this.#take(table).close() });
+  }
+
+  #letGo(): void {
     this.#queue.release();
     this.#beyondRecall = true;
-    this.#queue.push({ kind: "rows", batch: this.#take(table).close() });
+  }
+
+  /** What is held back has its bound too. Not before everything that must stand in front of it does. */
+  #boundHeld(): void {
+    if (this.#queue.heldBytes > this.#batchBytesMax) this.#letGo();
   }
 
   /** The open batch, which is no longer. */
@@ -138,6 +147,7 @@ export class LogOutput {
   truncate(table: TableLog, transaction: PgTransaction): void {
     this.#close(table, transaction);
     this.#queue.hold({ kind: "truncate", table: table.schema.id, transaction });
+    this.#boundHeld();
   }
 
   /** Everything of the table stands before its stop. A row that was begun is not part of it. */
@@ -157,6 +167,7 @@ export class LogOutput {
     this.#progress();
     this.#queue.push({ kind: "schema", schema, transaction });
     table.schema = schema;
+    this.#boundHeld();
     return true;
   }
 }

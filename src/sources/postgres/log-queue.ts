@@ -9,6 +9,8 @@ export class LogQueue {
   #held: LogItem[] = [];
   /** Of all items in it. */
   bytes: number = 0;
+  /** Of those that are held back. */
+  heldBytes: number = 0;
 
   get hasReady(): boolean {
     return this.#ready.length > 0;
@@ -24,14 +26,15 @@ export class LogQueue {
   hold(item: LogItem): void {
     this.#held.push(item);
     this.bytes += itemBytes(item);
+    this.heldBytes += itemBytes(item);
   }
 
-  /** Lets go what is held; says whether there was anything. */
-  release(): boolean {
-    if (this.#held.length === 0) return false;
+  /** Lets go what is held back. */
+  release(): void {
+    if (this.#held.length === 0) return;
     this.#ready = this.#ready.length === 0 ? this.#held : [...this.#ready, ...this.#held];
     this.#held = [];
-    return true;
+    this.heldBytes = 0;
   }
 
   take(): LogItem[] {
