@@ -5,7 +5,7 @@ import { ChunkSize } from "./chunk-size.ts";
 import { TableProgress } from "./table-progress.ts";
 
 /** The whole of a table without a key, or of an empty one: what its only chunk reads. */
-export const WHOLE_TABLE: ChunkRange = { lower: null, upper: null };
+const WHOLE_TABLE: ChunkRange = { lower: null, upper: null };
 
 export interface TableSnapshotOptions {
   readonly schema: TableSchema;

@@ -62,7 +62,7 @@ export const PLAIN_SCHEMA: TableSchema = {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export const keyTexts = (key: number): readonly [string, string] => [`k${key >> 1}`, String(key & 1)];
+const keyTexts = (key: number): readonly [string, string] => [`k${key >> 1}`, String(key & 1)];
 
 /** A batch as a decoder would build it. `ops` null: a chunk's rows. */
 export function keyedBatch(
@@ -80,7 +80,7 @@ export function keyedBatch(
     for (const [i, row] of rows.entries()) {
       const isKey = of.name === "k1" || of.name === "k2";
       const value = cells(row)[of.name];
-      // A delete brings the key alone. The version that the model knows it by goes with `deletedVersion`.
+      // A delete brings the key alone, and the version that the model judges its order by.
       if (ops?.[i] === Op.delete && !isKey && of.name !== "v") builder.appendAbsent();
       else append(builder, value);
     }

@@ -12,7 +12,7 @@ import { merge } from "../../src/snapshot/stage.ts";
 import { SimCut, SimPosition } from "./sim-log.ts";
 import { keyedBatch, keyedSchema, PLAIN_SCHEMA, plainBatch } from "./sim-rows.ts";
 
-export const ROOMY: SnapshotSettings = {
+const ROOMY: SnapshotSettings = {
   parallelism: 3,
   chunkRows: 10,
   chunkBytesMax: 1e6,
