@@ -1,0 +1,41 @@
+import { expect, test } from "vitest";
+import { noFailpoints, type Ambient } from "../../core/ambient.ts";
+import type { ChangeBatch } from "../../core/change-batch.ts";
+import { tableId, type TableSchema } from "../../core/table-schema.ts";
+import { createDiscardSink, discardTraits } from "./sink.ts";
+
+const signal = new AbortController().signal;
+const schema: TableSchema = { id: tableId("s", "t"), namespace: "s", name: "t", version: 1, columns: [], key: [] };
+const rows: ChangeBatch = { schema, origin: "snapshot", length: 3, columns: [], ops: null, runs: [], bytes: 100 };
+const ignore = (): void => undefined;
+const ambient: Ambient = {
+  clock: { nowMs: () => 0, monotonicMs: () => 0, sleep: async () => undefined },
+  logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+  failpoint: noFailpoints,
+};
+const record = (epoch: number, token = 1) => ({ pipeline: "p", epoch, token, parts: new Map() });
+
+test("counts what it throws away, and empties what is pending at a commit", async () => {
+  const sink = createDiscardSink(ambient);
+  expect(await sink.open("p", signal)).toBeNull();
+  await sink.beginTable(schema, 1, "create");
+  await sink.write(rows);
+  await sink.write({ ...rows, origin: "log", ops: new Uint8Array(3) });
+  await sink.truncate(schema.id);
+  expect(sink.pending()).toEqual({ rows: 6, bytes: 200 });
+  await sink.commit(record(1));
+  expect(sink.pending()).toEqual({ rows: 0, bytes: 0 });
+  expect(sink.counts).toEqual({ snapshotRows: 3, logRows: 3, bytes: 200, truncates: 1, epochs: 1 });
+});
+
+test("fences while it is open, and has no memory of epochs after", async () => {
+  const sink = createDiscardSink(ambient);
+  await sink.open("p", signal);
+  await sink.commit(record(7, 2));
+  await expect(sink.commit(record(9, 2))).rejects.toMatchObject({ code: "FENCED" });
+  await expect(sink.commit(record(8, 1))).rejects.toMatchObject({ code: "FENCED" });
+  await sink.close();
+  await expect(sink.write(rows)).rejects.toMatchObject({ code: "SINK_CLOSED" });
+  expect(await sink.open("p", signal)).toBeNull();
+  expect(discardTraits().guarantee).toContain("none");
+});
