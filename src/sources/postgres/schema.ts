@@ -54,7 +54,7 @@ export function selectList(schema: TableSchema, table: CatalogTable): string {
 
 export function changedError(table: TableId, what: string): MillraceError {
   return new MillraceError("SCHEMA_CHANGED", `table ${table} changed its shape: ${what}`, {
-    hint: "Only added columns can be followed. Begin the table anew: take it out of `tables`, run once, and put it back.",
+    hint: `Only added columns can be followed. Begin the table anew with \`millrace run FILE --resnapshot ${table}\`.`,
     place: { table },
   });
 }
