@@ -65,6 +65,10 @@ export class MillraceProcess implements AsyncDisposable {
     return `--- stdout\n${this.stdout}\n--- stderr\n${this.stderr}`;
   }
 
+  get hasEnded(): boolean {
+    return this.#isClosed;
+  }
+
   /** Sends a signal; to a process that has ended it is nothing. */
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);

@@ -1,0 +1,43 @@
+import { expect, test } from "vitest";
+import { createDatabase } from "../support/postgres.ts";
+import type { PostgresVersion } from "../support/postgres-binaries.ts";
+import { testPipeline } from "../support/test-pipeline.ts";
+import { createWorkload } from "../support/workload.ts";
+
+const ROWS = 4_000;
+/** Beside the thousands of rows with 4 kB: enough for a chunk to reach its bytes before its rows. */
+const WIDE_ROWS = 60;
+const WIDE_BYTES = 400_000;
+const KEYS = { orders: ["id"], stock: ["warehouse", "product"], sessions: ["id"] } as const;
+
+const cases: readonly { readonly server: PostgresVersion; readonly truncate: boolean }[] = [
+  { server: "newest", truncate: false },
+  { server: "newest", truncate: true },
+  { server: "oldest", truncate: true },
+];
+
+/** Guarantee 1 of docs/guarantees.md: under load from before the first chunk on, source and sink end equal. */
+test.each(cases)(
+  "a snapshot under load ends equal (server $server, truncate $truncate)",
+  async ({ server, truncate }) => {
+    await using db = await createDatabase(server);
+    await using workload = await createWorkload(db, { seed: 17, rows: ROWS, truncate });
+    await db.query(
+      `UPDATE orders SET note = repeat(md5(id::text), ${WIDE_BYTES / 32}) WHERE id % ${(ROWS * 10) / WIDE_ROWS} < 10`,
+    );
+    await using pipeline = await testPipeline(db, { parallelism: 3 });
+
+    workload.start();
+    const run = pipeline.run();
+    await pipeline.untilStreaming(workload.tables, 120_000);
+    await workload.untilCommitted(300);
+    const stats = await workload.stop();
+    run.signal("SIGTERM");
+    expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
+    await pipeline.catchUp();
+
+    expect(stats.committed).toBeGreaterThan(300);
+    await pipeline.expectEqual(workload.tables);
+    for (const [table, key] of Object.entries(KEYS)) expect(await pipeline.duplicateKeys(table, key), table).toBe(0);
+  },
+);

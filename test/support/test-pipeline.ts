@@ -1,0 +1,191 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { DuckDBInstance } from "@duckdb/node-api";
+import pg from "pg";
+import { expect } from "vitest";
+import { readStore } from "../../src/checkpoint/file-store.ts";
+import type { CommittedRecord, TablePart, TableState } from "../../src/core/record.ts";
+import type { StatusDocument } from "../../src/observe/status-file.ts";
+import { tableDifferences } from "./compare.ts";
+import { type MillraceProcess, millraceProcess } from "./millrace-process.ts";
+import type { PostgresAddress } from "./private-postgres.ts";
+import { type TempFolder, tempFolder } from "./temp-folder.ts";
+import { DEADLINE_MS, waitFor } from "./wait-for.ts";
+
+export interface PipelineChoices {
+  /** Without the schema, which is `public`. Default: all there are. */
+  readonly tables?: readonly string[];
+  /** The smallest that there is, so that a few hundred rows are many chunks. */
+  readonly chunkRows?: number;
+  readonly parallelism?: number;
+  readonly checkpointInterval?: string;
+  /** Options of the sections beside and over the file's own, as they are written there. */
+  readonly source?: Readonly<Record<string, string>>;
+  readonly sink?: Readonly<Record<string, string>>;
+  readonly pipeline?: Readonly<Record<string, string>>;
+}
+
+type PipelineSource = PostgresAddress & { readonly database: string };
+
+/** A pipeline file of its own for a test's database, into a DuckDB file beside it, run by the built command. */
+export class TestPipeline implements AsyncDisposable {
+  readonly #source: PipelineSource;
+  readonly #folder: TempFolder = tempFolder();
+  /** As the pipeline is called; its slot and its publication have `millrace_` before it. */
+  readonly name: string;
+  readonly #processes: MillraceProcess[] = [];
+
+  constructor(source: PipelineSource) {
+    this.#source = source;
+    // Slots belong to the whole server, which tests share.
+    this.name = source.database;
+  }
+
+  get slot(): string {
+    return `millrace_${this.name}`;
+  }
+
+  get #file(): string {
+    return this.#folder.file("pipeline.yaml");
+  }
+
+  get #duckdb(): string {
+    return this.#folder.file("warehouse.duckdb");
+  }
+
+  /** The path of a file beside the pipeline's own. */
+  path(name: string): string {
+    return this.#folder.file(name);
+  }
+
+  async write(choices: PipelineChoices): Promise<void> {
+    const { host, port, user, database } = this.#source;
+    const tables = (choices.tables ?? ["\\.*"]).map((table) => `'${database}.public.${table}'`);
+    const source = {
+      type: "postgres",
+      hostname: host,
+      port: String(port),
+      username: user,
+      password: "${PGPASSWORD}",
+      "scan.incremental.snapshot.chunk.size": String(choices.chunkRows ?? 100),
+      tables: `[${tables.join(", ")}]`,
+      ...choices.source,
+    };
+    const sink = { type: "duckdb", path: "./warehouse.duckdb", ...choices.sink };
+    const pipeline = {
+      name: this.name,
+      parallelism: String(choices.parallelism ?? 2),
+      "checkpoint.interval": choices.checkpointInterval ?? "100ms",
+      ...choices.pipeline,
+    };
+    await writeFile(this.#file, Object.entries({ source, sink, pipeline }).map(sectionText).join(""));
+  }
+
+  /** `millrace run`, with more arguments. */
+  run(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): MillraceProcess {
+    return this.command("run", args, env);
+  }
+
+  /** `millrace <name> FILE`, with more arguments. */
+  command(name: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): MillraceProcess {
+    const process = millraceProcess([name, this.#file, ...args], {
+      env: { PGPASSWORD: this.#source.password, ...env },
+      cwd: this.#folder.path,
+    });
+    this.#processes.push(process);
+    return process;
+  }
+
+  /** Runs until it is caught up; fails where it does not end well. */
+  async catchUp(deadlineMs: number = DEADLINE_MS): Promise<void> {
+    await using process = this.run(["--until", "caught-up"]);
+    expect(await process.exit(deadlineMs), process.output).toEqual({ code: 0, signal: null });
+  }
+
+  /** The newest record in the checkpoint store, of a running pipeline too. */
+  async record(): Promise<CommittedRecord | null> {
+    return (await readStore(this.#folder.file(".millrace"), this.name))?.newest ?? null;
+  }
+
+  /** What the record says of a table; null: nothing yet. */
+  async tableState(table: string): Promise<TableState | null> {
+    const part = (await this.record())?.parts.get(`table/public.${table}`) as TablePart | undefined;
+    return part?.state ?? null;
+  }
+
+  /** Resolves when the snapshots of these tables are done, and that is recorded. */
+  async untilStreaming(tables: readonly string[], deadlineMs: number = DEADLINE_MS): Promise<void> {
+    for (const table of tables)
+      await this.#untilState(table, "its stream", ({ kind }) => kind === "streaming", deadlineMs);
+  }
+
+  /** Resolves when that many rows of a table's snapshot, and not all of them, are in a committed epoch. */
+  async untilRows(table: string, rows: number): Promise<void> {
+    await this.#untilState(table, `${rows} rows of its snapshot`, (state) => {
+      if (state.kind === "streaming") throw new Error(`the snapshot of ${table} is done already`);
+      return state.kind === "snapshotting" && (state.progress?.rows ?? 0) >= rows;
+    });
+  }
+
+  async #untilState(
+    table: string,
+    what: string,
+    reached: (state: TableState) => boolean,
+    deadlineMs?: number,
+  ): Promise<void> {
+    const condition = async (): Promise<boolean> => {
+      const ended = this.#processes.findLast(() => true)?.hasEnded === true;
+      const state = await this.tableState(table);
+      if (state !== null && reached(state)) return true;
+      if (ended) throw new Error(`the run is over\n${this.#processes.at(-1)?.output}`);
+      return false;
+    };
+    await waitFor(`${table} to reach ${what}`, condition, deadlineMs);
+  }
+
+  /** Of the run that goes on or went last. */
+  async status(): Promise<StatusDocument> {
+    const path = this.#folder.file(`.millrace/${this.name}/status.json`);
+    return JSON.parse(await readFile(path, "utf8")) as StatusDocument;
+  }
+
+  /** Fails unless every row of the tables is in the sink as it is in the source, and no key is there twice. */
+  async expectEqual(tables: readonly string[]): Promise<void> {
+    for (const table of tables) {
+      const place = { table: `public.${table}`, duckdb: this.#duckdb, target: `"public"."${table}"` };
+      expect(await tableDifferences({ source: this.#source, ...place }), table).toEqual([]);
+    }
+  }
+
+  /** Keys of the sink's table that more than one row has. */
+  async duplicateKeys(table: string, key: readonly string[]): Promise<number> {
+    const names = key.map((name) => pg.escapeIdentifier(name)).join(", ");
+    const instance = await DuckDBInstance.create(this.#duckdb, { access_mode: "READ_ONLY" });
+    try {
+      const connection = await instance.connect();
+      const read = await connection.runAndReadAll(
+        `SELECT count(*)::int FROM (SELECT 1 FROM "public"."${table}" GROUP BY ${names} HAVING count(*) > 1)`,
+      );
+      connection.closeSync();
+      return Number(read.getRows()[0]?.[0]);
+    } finally {
+      instance.closeSync();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const process of this.#processes) await process[Symbol.asyncDispose]();
+    await this.#folder[Symbol.asyncDispose]();
+  }
+}
+
+function sectionText([name, options]: [string, Readonly<Record<string, string>>]): string {
+  const lines = Object.entries(options).map(([key, value]) => `  ${key}: ${value}\n`);
+  return `${name}:\n${lines.join("")}`;
+}
+
+/** `await using pipeline = await testPipeline(db)`, declared behind the database, which cannot go before it. */
+export async function testPipeline(source: PipelineSource, choices: PipelineChoices = {}): Promise<TestPipeline> {
+  const pipeline = new TestPipeline(source);
+  await pipeline.write(choices);
+  return pipeline;
+}
