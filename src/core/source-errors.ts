@@ -122,20 +122,21 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     retry: "manual",
     meaning:
       "A table changed its shape in a way that its target cannot follow (a column dropped, renamed or of another type, another key).",
-    action: "Begin the table anew.",
+    action: "Begin the table anew with `millrace run FILE --resnapshot TABLE`.",
   },
   DDL_UNCLEAR: {
     exit: 1,
     retry: "manual",
     meaning: "A column was added to a table, and the source no longer tells which value the rows before it got.",
-    action: "Begin the table anew.",
+    action: "Begin the table anew with `millrace run FILE --resnapshot TABLE`.",
   },
   DDL_IN_LARGE_TRANSACTION: {
     exit: 1,
     retry: "manual",
     meaning:
       "A transaction altered a table after more rows of it had been passed on than are held back, so the new columns cannot be put before the transaction as they must be. The table has stopped; the others go on.",
-    action: "Begin the table anew. Run large updates and ALTER TABLE in transactions of their own.",
+    action:
+      "Begin the table anew with `millrace run FILE --resnapshot TABLE`. Run large updates and ALTER TABLE in transactions of their own.",
   },
   VALUE_UNREPRESENTABLE: {
     exit: 1,
