@@ -21,6 +21,7 @@ export const MUTATIONS = {
   novoid: "rule 4: a chunk enters whatever TRUNCATE or alteration came between",
   eagerfetch: "complete: a moved row is fetched before its transaction is visible",
   twice: "keyless: changes that the cut includes are not dropped",
+  deaf: "keyless: a TRUNCATE is not noticed",
   early: "record: a chunk counts as done when it enters the line, not when it is through",
 } as const;
 export type Mutation = keyof typeof MUTATIONS;

@@ -143,6 +143,7 @@ export class SimPipeline {
     this.#read = Math.min(this.#read + count, this.#source.logLength);
     this.#known = known;
     for (const item of items) {
+      if (this.#mutation === "deaf" && item.kind === "truncate" && item.table === PLAIN_SCHEMA.id) continue;
       this.#line.push(...this.#merge.pass(item));
       if (this.#mutation === "nosettle") this.#merge.settle(everythingVisible(this.#source.cut("exact")));
     }

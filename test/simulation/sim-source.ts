@@ -7,6 +7,7 @@ import {
   ADDED_DEFAULT,
   keyedBatch,
   keyedSchema,
+  PLAIN_SCHEMA,
   plainBatch,
   type SimChange,
   type SimPlainChange,
@@ -16,7 +17,7 @@ import {
 export const KEYS = 6;
 
 /** What a transaction does besides its row changes; both lock the whole table, as databases do. */
-type TableChange = "truncate" | "alter" | null;
+type TableChange = "truncate" | "alter" | "truncate-plain" | null;
 
 interface SimCommit {
   readonly transaction: SimTransaction;
@@ -44,6 +45,7 @@ export class SimSource {
   version: number = 1;
   readonly #locked = new Set<number>();
   #tableLocked = false;
+  #plainLocked = false;
   /** Of the newest committed rows, visible or not. */
   #committedVersion = 1;
   /** Whether the log carries an alteration itself, as MySQL's does, or only shows it with the next row, as PostgreSQL's. */
@@ -86,10 +88,14 @@ export class SimSource {
     const free = this.#locked.size === 0 && !this.#tableLocked;
     if (free && roll < 0.04 && this.#withTruncate) return this.#commitTable("truncate");
     if (free && roll > 0.96 && this.#committedVersion === 1) return this.#commitTable("alter");
+    if (roll > 0.04 && roll < 0.06 && this.#withTruncate && this.#pending.every((of) => of.plain.length === 0)) {
+      this.#plainLocked = true;
+      return this.#append("truncate-plain", [], [], new Map());
+    }
     const changes: SimChange[] = [];
     const after = new Map<number, SimRow | null>();
     if (!this.#tableLocked) for (let i = this.#random.between(0, 2); i > 0; i--) this.#changeRow(changes, after);
-    const plain = this.#random.chance(0.3) ? this.#changePlain() : [];
+    const plain = !this.#plainLocked && this.#random.chance(0.3) ? this.#changePlain() : [];
     this.#append(null, changes, plain, after);
   }
 
@@ -173,7 +179,10 @@ export class SimSource {
     for (const { op, value } of plain)
       if (op === Op.insert) this.plain.push(value);
       else this.plain.splice(this.plain.indexOf(value), 1);
-    if (table !== null) this.#tableLocked = false;
+    if (table === "truncate-plain") {
+      this.#plainLocked = false;
+      this.plain = [];
+    } else if (table !== null) this.#tableLocked = false;
     if (table === "alter") {
       this.version = 2;
       for (const [key, row] of this.rows) this.rows.set(key, { ...row, c: ADDED_DEFAULT });
@@ -210,11 +219,14 @@ export class SimSource {
       if (batch !== null) items.push({ kind: "rows", batch });
       keyed = [];
     };
-    const flushAll = (position: number): void => {
-      flush();
+    const flushPlain = (): void => {
       const batch = plainLogBatch(plain);
       if (batch !== null) items.push({ kind: "rows", batch });
       plain = [];
+    };
+    const flushAll = (position: number): void => {
+      flush();
+      flushPlain();
       items.push({ kind: "progress", position: new SimPosition(position), commitTimeMs: 0 });
     };
     const until = Math.min(from + count, this.#log.length);
@@ -224,6 +236,10 @@ export class SimSource {
       if (commit.table === "truncate") {
         flush();
         items.push({ kind: "truncate", table: keyedSchema(1).id, transaction });
+      }
+      if (commit.table === "truncate-plain") {
+        flushPlain();
+        items.push({ kind: "truncate", table: PLAIN_SCHEMA.id, transaction });
       }
       if (this.#shows(commit) && commit.version > known) {
         flushAll(i);
