@@ -15,6 +15,7 @@ export type SourceErrorCode =
   | "SOURCE_NO_TABLES"
   | "TABLE_NO_IDENTITY"
   | "TABLE_NOT_LOGGED"
+  | "TABLE_UNPUBLISHED"
   | "SCHEMA_CHANGED"
   | "DDL_UNCLEAR"
   | "DDL_IN_LARGE_TRANSACTION"
@@ -116,6 +117,14 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     retry: "manual",
     meaning: "Changes of this table are not in the log at all: it is unlogged, temporary or foreign.",
     action: "Leave it out with `tables.exclude`, or make it a logged table.",
+  },
+  TABLE_UNPUBLISHED: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The table was dropped (and perhaps created again), or was taken out of the publication. PostgreSQL does not log that; changes made since are lost to this table.",
+    action:
+      "Where the table exists, begin it anew with `millrace run FILE --resnapshot TABLE`; else leave it out with `tables.exclude`.",
   },
   SCHEMA_CHANGED: {
     exit: 1,

@@ -10,6 +10,8 @@ import type { TableId, TableSchema } from "./table-schema.ts";
 /** A matched table that this source can deliver. */
 export interface TableOffer {
   readonly schema: TableSchema;
+  /** The source's own identity of the table: one of the same name that was dropped and created again has another. */
+  readonly object: string;
   readonly rowsEstimate: number;
   readonly bytesEstimate: number;
   /** How its snapshot is read, for `plan`: `chunks of (id)`, `one scan under REPLICA IDENTITY FULL`. */

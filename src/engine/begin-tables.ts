@@ -1,5 +1,6 @@
 import type { Ambient } from "../core/ambient.ts";
 import { sameJson, type Json } from "../core/json.ts";
+import type { PipelineEvent } from "../core/pipeline-event.ts";
 import type { Position } from "../core/position.ts";
 import { RECORD_VERSION } from "../core/record.ts";
 import type { Sink } from "../core/sink.ts";
@@ -12,6 +13,7 @@ interface BeginRequest {
   readonly epochs: Epochs;
   readonly sink: Sink;
   readonly ambient: Ambient;
+  readonly events: (event: PipelineEvent) => void;
   readonly content: RecordContent;
   readonly identity: Json;
   readonly position: Position;
@@ -19,7 +21,7 @@ interface BeginRequest {
 
 /** Carries the table plan out, in an epoch of its own: whose source it is, tables begun, removed and stopped. */
 export async function beginTables(request: BeginRequest): Promise<void> {
-  const { plan, epochs, sink, ambient, content, identity, position } = request;
+  const { plan, epochs, sink, ambient, events, content, identity, position } = request;
   const source = { version: RECORD_VERSION, identity };
   const known = content.source !== null && sameJson(content.source.identity, identity);
   if (!known) epochs.setPart(SOURCE_KEY, source);
@@ -30,6 +32,10 @@ export async function beginTables(request: BeginRequest): Promise<void> {
   for (const table of plan.remove) {
     epochs.removeTable(table);
     ambient.logger.info("table removed", { table });
+    events({
+      kind: "notice",
+      text: `${table} is not matched any more: it is no longer followed, its rows stay in the sink`,
+    });
   }
   for (const [table, error] of plan.stop) {
     const part = epochs.tables.get(table);

@@ -18,7 +18,14 @@ function schemaOf(name: string, ...columns: ColumnSchema[]): TableSchema {
 
 function terms(name: string, change: Partial<TableTerms> = {}): TableTerms {
   const nonFinite = { decimalNaN: false, dateInfinity: true, timestampInfinity: true };
-  return { schema: schemaOf(name), target: `shop_${name}`, unrepresentable: "error", nonFinite, ...change };
+  return {
+    schema: schemaOf(name),
+    object: "1",
+    target: `shop_${name}`,
+    unrepresentable: "error",
+    nonFinite,
+    ...change,
+  };
 }
 
 function part(of: TableTerms): TablePart {
@@ -33,7 +40,7 @@ describe("a table's fingerprint", () => {
     );
 
   test("is the same in every version that writes this form", () => {
-    expect(fingerprintOf(terms("a"))).toMatchInlineSnapshot(`"1:fb0cc48ee65c:67d96d1da482:ae62da31cfe6"`);
+    expect(fingerprintOf(terms("a"))).toMatchInlineSnapshot(`"1:391552c099c1:fb0cc48ee65c:67d96d1da482:ae62da31cfe6"`);
   });
 
   test("tells added, removed and kept tables", () => {
@@ -54,6 +61,7 @@ describe("a table's fingerprint", () => {
     ["key", { schema: { ...schemaOf("a"), columns: [{ ...id, collation: "de" }] } }],
     ["key", { schema: { ...schemaOf("a"), columns: [{ ...id, sourceType: "uuid" }] } }],
     ["key", { schema: { ...schemaOf("a"), key: [] } }],
+    ["the table itself", { object: "2" }],
     ["target name", { target: "elsewhere" }],
     ["policy for values", { unrepresentable: "text" }],
     ["policy for values", { nonFinite: { decimalNaN: true, dateInfinity: true, timestampInfinity: true } }],
@@ -69,6 +77,6 @@ describe("a table's fingerprint", () => {
   test("of another form counts as changed in everything", () => {
     const stored = new Map([[tableId("shop", "a"), { ...part(terms("a")), fingerprint: "0" }]]);
     const { changed } = compareTables(stored, new Map([[tableId("shop", "a"), terms("a")]]));
-    expect(changed[0]?.aspects).toHaveLength(3);
+    expect(changed[0]?.aspects).toHaveLength(4);
   });
 });

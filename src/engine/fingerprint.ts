@@ -7,6 +7,8 @@ import { keyColumns, type TableId, type TableSchema } from "../core/table-schema
 /** What the pipeline file and the source resolved to for a table. */
 export interface TableTerms {
   readonly schema: TableSchema;
+  /** The source's own identity of the table. */
+  readonly object: string;
   /** The target's name by the sink's rule. */
   readonly target: string;
   readonly unrepresentable: UnrepresentablePolicy;
@@ -14,18 +16,18 @@ export interface TableTerms {
 }
 
 /** What of a table a run cannot change under way, in the words that an error uses. */
-const ASPECTS = ["key", "target name", "policy for values"] as const;
+const ASPECTS = ["the table itself", "key", "target name", "policy for values"] as const;
 type Aspect = (typeof ASPECTS)[number];
 
 /**
- * One short hash for each aspect, so that a difference can be named: `1:<key>:<target>:<policy>`. Columns that are no
+ * One short hash for each aspect, so that a difference can be named: `1:<object>:<key>:<target>:<policy>`. Columns that are no
  * part of the key are left out on purpose: their changes are DDL, which the log brings at its place.
  */
 export function fingerprintOf(terms: TableTerms): string {
   const key = keyColumns(terms.schema).map((column) => [column.name, column.sourceType, column.collation]);
   const { decimalNaN, dateInfinity, timestampInfinity } = terms.nonFinite;
   const policy = [terms.unrepresentable, decimalNaN, dateInfinity, timestampInfinity];
-  return ["1", digest(key), digest(terms.target), digest(policy)].join(":");
+  return ["1", digest(terms.object), digest(key), digest(terms.target), digest(policy)].join(":");
 }
 
 function digest(value: unknown): string {

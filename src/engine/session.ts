@@ -71,7 +71,7 @@ async function begin(
     events,
   });
   epochs.progress(position, content.position?.unsettled ?? [], null);
-  await beginTables({ plan, epochs, sink, ambient, content, identity: inspection.identity, position });
+  await beginTables({ plan, epochs, sink, ambient, events, content, identity: inspection.identity, position });
   const log = source.log({
     from: position,
     tables: plan.live,

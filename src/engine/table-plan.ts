@@ -42,7 +42,11 @@ export function planTables(facts: TablePlanFacts): TablePlan {
   const terms = new Map(inspection.offers.map((offer) => [offer.schema.id, facts.terms(offer)]));
   const comparison = compareTables(content.tables, terms);
   const changed = comparison.changed.filter(({ table }) => !again.has(table));
-  if (changed.length > 0) throw tablesChanged(changed);
+  // Nobody changed the pipeline: the source did, to this table alone.
+  const recreated = new Set(
+    changed.filter(({ aspects }) => aspects[0] === "the table itself").map(({ table }) => table),
+  );
+  if (changed.length > recreated.size) throw tablesChanged(changed.filter(({ table }) => !recreated.has(table)));
 
   const begin: TableBegin[] = [];
   const stop = new Map<TableId, MillraceError>();
@@ -53,7 +57,7 @@ export function planTables(facts: TablePlanFacts): TablePlan {
       begin.push(newIncarnation(part, tableTerms));
       live.push(tableTerms.schema);
     } else if (part.state.kind !== "stopped") {
-      const error = failed.get(id);
+      const error = recreated.has(id) ? createdAgain(id) : failed.get(id);
       if (error === undefined) live.push(part.schema);
       else stop.set(id, error);
     }
@@ -95,6 +99,13 @@ function checkResnapshot(tables: readonly TableId[], offers: ReadonlyMap<TableId
 function beginsAgain(part: TablePart): boolean {
   const { kind } = part.state;
   return part.schema.key.length === 0 && (kind === "planned" || kind === "snapshotting");
+}
+
+function createdAgain(table: TableId): MillraceError {
+  return new MillraceError("SCHEMA_CHANGED", `${table} was dropped and created again while the pipeline was stopped`, {
+    hint: `Begin it anew: \`millrace run FILE --resnapshot ${table}\`.`,
+    place: { table },
+  });
 }
 
 function newIncarnation(part: TablePart | undefined, terms: TableTerms): TableBegin {

@@ -35,7 +35,7 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
     settings: engineSettings(spec),
     sinkRemembers: traits.remembers,
     spillFolder: join(spec.checkpointFolder, "spill"),
-    terms: ({ schema }) => ({ schema, target: traits.targetName(schema), ...rules }),
+    terms: ({ schema, object }) => ({ schema, object, target: traits.targetName(schema), ...rules }),
     connect: () => ({
       source: openSource(spec, ambient),
       sink: openSink(spec, ambient),

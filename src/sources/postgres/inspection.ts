@@ -59,6 +59,7 @@ function offer(table: MatchedTable, rules: ValueRules, size: TableSize | undefin
   if (table.kind === "partitioned") notes.push(`${table.leaves.length} partitions are read and delivered as one table`);
   return {
     schema,
+    object: String(table.oid),
     rowsEstimate: size?.rows ?? 0,
     bytesEstimate: size?.bytes ?? 0,
     readBy: key.length > 0 ? `chunks of (${key.join(", ")})` : "one scan under REPLICA IDENTITY FULL",

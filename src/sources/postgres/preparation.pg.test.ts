@@ -93,6 +93,17 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
     expect(await published(db)).toEqual(["a", "b"]);
   });
 
+  it("prepares for no table at all, where every one has stopped", async () => {
+    await using db = await createDatabase(version);
+    await using source = openSource(db, "public.\\.*");
+    const start = await source.prepare({ resume: null, tables: [] }, () => undefined, deadline());
+    await using reader = source.log({ from: start, tables: [], batchBytesMax: 1 << 20, flushIntervalMs: 20 });
+    for await (const item of reader.items(deadline())) {
+      expect(item).toMatchObject({ kind: "progress" });
+      break;
+    }
+  });
+
   it("refuses a publication of another pipeline", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE a (id int PRIMARY KEY)");
@@ -131,9 +142,9 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
   it("refuses a slot that another process reads, naming it", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE a (id int PRIMARY KEY)");
-    const { start } = await prepared(db, "public.a");
     await using source = openSource(db, "public.a");
     const schemas = await offeredSchemas(source);
+    const start = await source.prepare({ resume: null, tables: schemas }, () => undefined, deadline());
     await using reader = source.log({ from: start, tables: schemas, batchBytesMax: 1 << 20, flushIntervalMs: 20 });
     const items = reader.items(deadline())[Symbol.asyncIterator]();
     await items.next();

@@ -1,6 +1,6 @@
 import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
+import { tableId, type TableSchema } from "../../core/table-schema.ts";
 import type { PostgresOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import type { PgPosition, Xid64 } from "./position.ts";
@@ -9,6 +9,7 @@ import { changedError } from "./schema.ts";
 import { checkServer, serverFacts, type ServerFacts } from "./server-facts.ts";
 import { beginSlot, checkResume, readSlot, type Slot } from "./slot.ts";
 import { matchedTables, tableRefusal, type MatchedTable } from "./table-match.ts";
+import type { TableOids } from "./table-watch.ts";
 import { takeXid } from "./waiting.ts";
 
 /** A process that was killed leaves its walsender behind for a moment. */
@@ -19,6 +20,7 @@ export interface Prepared {
   readonly start: PgPosition;
   /** No chunk may be opened before a snapshot's xmin has reached it. */
   readonly begin: Xid64;
+  readonly oids: TableOids;
 }
 
 /** Publication and slot for exactly these tables. The publication comes first: the slot's log must know it. */
@@ -44,7 +46,8 @@ export async function prepare(
   const start = request.resume ?? (await beginSlot(options, session, slot, created, ambient, signal));
   // A transaction may be open from before the slot, or from before a table was published: its changes are not in the
   // log, or half of them. Also on a resume where nothing was made now: the run before may have ended just after it had.
-  return { start, begin: await takeXid(session, signal) };
+  const oids = new Map(tables.map((table) => [tableId(table.namespace, table.name), table.oid]));
+  return { start, begin: await takeXid(session, signal), oids };
 }
 
 /** The tables as they are at this moment, each still one that can be published without harm. */

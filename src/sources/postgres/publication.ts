@@ -65,7 +65,9 @@ function onlyTables(tables: readonly NamedTable[]): string {
 /** Exactly these tables, never ALL TABLES: one without a usable identity would reject the application's UPDATEs (law 5). */
 function createStatement(options: PostgresOptions, tables: readonly NamedTable[]): string {
   const name = quoteIdentifier(options.publicationName);
-  return `CREATE PUBLICATION ${name} FOR TABLE ${onlyTables(tables)} WITH (publish_via_partition_root = true)`;
+  // Where every table has stopped there is still a log to acknowledge.
+  const contents = tables.length === 0 ? "" : ` FOR TABLE ${onlyTables(tables)}`;
+  return `CREATE PUBLICATION ${name}${contents} WITH (publish_via_partition_root = true)`;
 }
 
 function markStatement(options: PostgresOptions): string {
@@ -190,7 +192,7 @@ export async function ensurePublication(
   const said: string[] = [];
   if (publication === null) {
     statements.push(createStatement(options, tables), markStatement(options));
-    said.push(`publication ${options.publicationName} was created for ${tables.map(idOf).join(", ")}`);
+    said.push(`publication ${options.publicationName} was created for ${tables.map(idOf).join(", ") || "no table"}`);
   } else if (publication.madeBy === options.pipeline && publication.mayAlter) {
     const missing = missingFrom(publication, tables);
     const wanted = new Set(tables.map(idOf));

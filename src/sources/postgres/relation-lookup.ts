@@ -1,10 +1,11 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
-import { keyColumns, type TableId, type TableSchema } from "../../core/table-schema.ts";
+import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
 import { tablesByOid, type CatalogTable } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import type { LogDecoderOptions, RelationAnswer } from "./log-decoder.ts";
 import type { RelationMessage } from "./pgoutput.ts";
+import type { TableOids } from "./table-watch.ts";
 import { changedError, followShape, type ShapeColumn } from "./schema.ts";
 
 /**
@@ -15,9 +16,10 @@ import { changedError, followShape, type ShapeColumn } from "./schema.ts";
 export function relationLookup(
   sessions: LazySession,
   rules: ValueRules,
+  prepared: TableOids,
   signal: AbortSignal,
 ): LogDecoderOptions["lookup"] {
-  const oids = new Map<TableId, number>();
+  const oids = new Map(prepared);
   return async (relation, known) => {
     if (known === null) return { kind: "ignore" };
     const before = oids.get(known.id);

@@ -12,8 +12,8 @@ import type { PostgresOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
-import { PgCut, PgPosition, xid64, type Xid64 } from "./position.ts";
-import { prepare } from "./preparation.ts";
+import { PgCut, PgPosition, xid64 } from "./position.ts";
+import { prepare, type Prepared } from "./preparation.ts";
 import { dropPublication, readPublication } from "./publication.ts";
 import { checkServer, serverFacts, sourceIdentity } from "./server-facts.ts";
 import { dropSlot, readSlot } from "./slot.ts";
@@ -32,7 +32,7 @@ class PostgresSource implements Source {
   readonly #polling: LazySession;
   readonly #planning: LazySession;
   readonly #selecting: LazySession;
-  #begin: Xid64 | null = null;
+  #prepared: Prepared | null = null;
 
   constructor(options: PostgresOptions, rules: ValueRules, ambient: Ambient) {
     this.#options = options;
@@ -89,19 +89,25 @@ class PostgresSource implements Source {
       throw new MillraceError("INTERNAL", "a position of another source");
     const session = await this.#control.get(signal);
     const prepared = await prepare(this.#options, session, { resume, tables }, created, this.#ambient, signal);
-    this.#begin = prepared.begin;
+    this.#prepared = prepared;
     return prepared.start;
   }
 
   async settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void> {
-    if (this.#begin === null) throw new MillraceError("INTERNAL", "the source was not prepared");
+    const { begin } = this.#ready();
     const xids = ids.map((id) => xid64(BigInt(id)));
     const session = await this.#polling.get(signal);
-    await untilVisible(session, this.#begin, xids, waiting, this.#ambient, signal);
+    await untilVisible(session, begin, xids, waiting, this.#ambient, signal);
   }
 
   log(request: LogRequest): LogReader {
-    return new PgLogReader({ options: this.#options, rules: this.#rules, ambient: this.#ambient, request });
+    const { oids } = this.#ready();
+    return new PgLogReader({ options: this.#options, rules: this.#rules, ambient: this.#ambient, request, oids });
+  }
+
+  #ready(): Prepared {
+    if (this.#prepared === null) throw new MillraceError("INTERNAL", "the source was not prepared");
+    return this.#prepared;
   }
 
   async visible(signal: AbortSignal): Promise<Cut> {

@@ -173,13 +173,14 @@ describe.each(["oldest", "newest"] as const)("the log of the %s PostgreSQL", (ve
   it("says when the connection is lost, when the slot is gone, and when somebody else has it", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
-    let position: Position;
+    const request = { batchBytesMax: 1 << 20, flushIntervalMs: 20 };
+    await using second = openSource(db, "public.t");
+    const tables = await offeredSchemas(second);
+    const from = await second.prepare({ resume: null, tables }, said, deadline());
     {
-      await using log = await Reading.open(db);
-      position = log.start;
+      await using log = await Reading.open(db, from);
       await log.catchUp();
-      await using second = openSource(db, "public.t");
-      const other = second.log({ from: position, tables: [], batchBytesMax: 1, flushIntervalMs: 20 });
+      await using other = second.log({ from, tables, ...request });
       const items = other.items(deadline())[Symbol.asyncIterator]();
       await expect(items.next()).rejects.toMatchObject({
         code: "SLOT_IN_USE",
@@ -194,8 +195,7 @@ describe.each(["oldest", "newest"] as const)("the log of the %s PostgreSQL", (ve
       await expect(lost).rejects.toMatchObject({ code: "SOURCE_CONNECTION_LOST", retry: "timed" });
     }
     await db.query("SELECT pg_drop_replication_slot($1)", [`slot_${db.database}`]);
-    await using source = openSource(db, "public.t");
-    await using reader = source.log({ from: position, tables: [], batchBytesMax: 1, flushIntervalMs: 20 });
+    await using reader = second.log({ from, tables, ...request });
     await expect(reader.items(deadline())[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "LOG_LOST" });
   });
 

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
-import type { LogItem } from "../../core/line.ts";
+import type { LogItem, StopItem } from "../../core/line.ts";
 import type { DurablePosition } from "../../core/position.ts";
 import type { LogReader, LogRequest, ValueRules } from "../../core/source.ts";
 import type { TableId } from "../../core/table-schema.ts";
@@ -13,6 +13,7 @@ import { relationLookup } from "./relation-lookup.ts";
 import { Replication } from "./replication.ts";
 import { sqlState, statementError } from "./server-error.ts";
 import { slotInUse } from "./slot.ts";
+import { TableWatch, type TableOids } from "./table-watch.ts";
 import { takeXid } from "./waiting.ts";
 import { WalQueue } from "./wal-queue.ts";
 
@@ -26,6 +27,8 @@ const STATUS_INTERVAL_MS = 10_000;
 /** A server that says nothing for so long, not even when asked, is gone. */
 const SILENCE_MAX_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
+/** How often the publication is looked at. */
+const WATCH_INTERVAL_MS = 2000;
 const FLUSH_POLL_MS = 20;
 const FLUSH_POLLS_MAX = 50;
 
@@ -34,6 +37,7 @@ export interface LogReaderParts {
   readonly rules: ValueRules;
   readonly ambient: Ambient;
   readonly request: LogRequest;
+  readonly oids: TableOids;
 }
 
 /** The one reader of the WAL (`LogReader` is the contract). `items` may be called once. */
@@ -46,6 +50,8 @@ export class PgLogReader implements LogReader {
   readonly #sessions: LazySession;
   readonly #stop = new AbortController();
   readonly #dropped = new Set<TableId>();
+  /** Tables that are not published any more, for the line. */
+  readonly #stops: StopItem[] = [];
   #decoder: LogDecoder | null = null;
   #durable: PgLsn;
   #paused = false;
@@ -87,14 +93,14 @@ export class PgLogReader implements LogReader {
 
   async *items(signal: AbortSignal): AsyncGenerator<LogItem, void, undefined> {
     const life = AbortSignal.any([signal, this.#stop.signal]);
-    let ticking: Promise<void> | null = null;
+    let background: readonly Promise<void>[] = [];
     try {
       const decoder = await this.#open(life);
-      ticking = this.#tick(life);
+      background = [this.#tick(life), this.#watchTables(life)];
       yield* this.#decoded(decoder, life);
     } finally {
       this.#stop.abort(new MillraceError("INTERNAL", "the log reader was closed"));
-      await ticking;
+      await Promise.all(background);
       await this.#close();
     }
   }
@@ -111,6 +117,10 @@ export class PgLogReader implements LogReader {
         decoder.flush();
       }
       if (decoder.hasItems) yield* decoder.take();
+      for (const stop of this.#stops.splice(0)) {
+        decoder.dropTable(stop.table);
+        yield stop;
+      }
       if (!this.#queue.isEmpty) await setImmediate();
       else if (this.#ended !== null) throw await this.#endError(this.#ended.error, life);
       else await this.#somethingNew(life);
@@ -118,7 +128,7 @@ export class PgLogReader implements LogReader {
   }
 
   async #open(life: AbortSignal): Promise<LogDecoder> {
-    const { request, rules, options } = this.#parts;
+    const { request, rules, options, oids } = this.#parts;
     const session = await this.#sessions.get(life);
     const [server] = await session.query<{ xid: string; timeout: number }>(
       `SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid,
@@ -133,7 +143,7 @@ export class PgLogReader implements LogReader {
       nearXid: xid64(BigInt(server!.xid)),
       batchBytesMax: request.batchBytesMax,
       rules,
-      lookup: relationLookup(this.#sessions, rules, life),
+      lookup: relationLookup(this.#sessions, rules, oids, life),
     });
     for (const table of this.#dropped) decoder.dropTable(table);
     this.#decoder = decoder;
@@ -198,6 +208,22 @@ export class PgLogReader implements LogReader {
       this.#wake();
     }
     this.#wake();
+  }
+
+  async #watchTables(life: AbortSignal): Promise<void> {
+    const { ambient, options, oids } = this.#parts;
+    const watch = new TableWatch(options, this.#sessions, oids);
+    for (;;) {
+      await ambient.clock.sleep(WATCH_INTERVAL_MS, life).catch(() => undefined);
+      if (life.aborted) return;
+      try {
+        this.#stops.push(...(await watch.look(life)));
+      } catch (error) {
+        // Life's end, or a connection that is gone: then so is the log's, most likely, which says it better.
+        if (!life.aborted) ambient.logger.warn("looking after the published tables failed", { reason: String(error) });
+      }
+      this.#wake();
+    }
   }
 
   #sendStatus(ping: boolean): void {
