@@ -43,7 +43,7 @@ export function batch(schema: TableSchema, changes: readonly Change[]): ChangeBa
   return { schema, origin, length: changes.length, columns, ops, runs, bytes: batchBytes(columns, ops) };
 }
 
-export function columnOf(type: LogicalType, cells: readonly Cell[]): Column {
+function columnOf(type: LogicalType, cells: readonly Cell[]): Column {
   const builder = new ColumnBuilder(type);
   for (const cell of cells) {
     if (cell === null) builder.appendNull();
@@ -74,14 +74,14 @@ function append(builder: ColumnBuilder, type: LogicalType, cell: Exclude<Cell, n
     case "int":
       if (type.bits === 16) view.setInt16(at, Number(cell), true);
       else if (type.bits === 32) view.setInt32(at, Number(cell), true);
-      else view.setBigInt64(at, BigInt(cell as bigint), true);
+      else view.setBigInt64(at, cell as bigint, true);
       return builder.next();
     case "float":
       if (type.bits === 32) view.setFloat32(at, Number(cell), true);
       else view.setFloat64(at, Number(cell), true);
       return builder.next();
     case "decimal": {
-      const unscaled = BigInt(cell as bigint);
+      const unscaled = cell as bigint;
       view.setBigUint64(at, BigInt.asUintN(64, unscaled), true);
       view.setBigInt64(at + 8, unscaled >> 64n, true);
       return builder.next();
@@ -91,7 +91,7 @@ function append(builder: ColumnBuilder, type: LogicalType, cell: Exclude<Cell, n
       return builder.next();
     case "time":
     case "timestamp":
-      view.setBigInt64(at, BigInt(cell as bigint), true);
+      view.setBigInt64(at, cell as bigint, true);
       return builder.next();
     default:
       return assertNever(type);

@@ -13,7 +13,8 @@ import { projectRoot } from "../support/project-root.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { batch, column, table, type Cell } from "./batch.ts";
 import { byText } from "./sink-model.ts";
-import { sinkConformance, type SinkHarness } from "./sink.ts";
+import type { SinkHarness } from "./sink-harness.ts";
+import { sinkConformance } from "./sink.ts";
 import { testAmbient } from "./test-ambient.ts";
 
 const CHILD = join(projectRoot, "dist", "test", "conformance", "killed-sink.js");

@@ -24,7 +24,7 @@ const change: fc.Arbitrary<Change> = fc.oneof(
 );
 
 /** A table of (id, text, text). Each key comes by a snapshot at most once, as chunks do. */
-export function keyedHistory(_schema: TableSchema): fc.Arbitrary<History> {
+export function keyedHistory(): fc.Arbitrary<History> {
   const log = fc.array(change, { minLength: 1, maxLength: 6 }).map((changes): Step => ({ kind: "rows", changes }));
   const other = fc.constantFrom<Step[]>({ kind: "truncate" }, { kind: "reopen" }, { kind: "end-snapshot" });
   const chunks = fc

@@ -48,5 +48,5 @@ function writeStrings(
   count: number,
 ): void {
   for (let i = 0; i < count; i++)
-    duckdb.vector_assign_string_element_len(vector, at + i, data.subarray(offsets[row + i]!, offsets[row + i + 1]!));
+    duckdb.vector_assign_string_element_len(vector, at + i, data.subarray(offsets[row + i], offsets[row + i + 1]));
 }

@@ -50,7 +50,7 @@ export function encodeColumn(column: Column): VectorData {
 }
 
 /** Bytes DuckDB stores a decimal of that precision in. */
-export function decimalWidth(precision: number): 2 | 4 | 8 | 16 {
+function decimalWidth(precision: number): 2 | 4 | 8 | 16 {
   return precision <= 4 ? 2 : precision <= 9 ? 4 : precision <= 18 ? 8 : 16;
 }
 

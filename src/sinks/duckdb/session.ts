@@ -7,7 +7,8 @@ import { MillraceError } from "../../core/errors.ts";
 import type { DuckdbOptions } from "./config.ts";
 import { duckdbError } from "./errors.ts";
 
-export type Row = Readonly<Record<string, unknown>>;
+/** A row of text, numbers and nulls, by column name. */
+export type Row = Readonly<Record<string, string | number | bigint | null>>;
 
 /**
  * Files this process has open. Two sinks of one process on one file must share DuckDB's instance: the lock on the file
@@ -50,8 +51,8 @@ export class DuckdbSession {
       const instance = await duckdb.get_or_create_from_cache(instances, file, config);
       const connection = await duckdb.connect(instance);
       const reader = new DuckDBConnection(connection);
-      const named = await reader.runAndReadAll("SELECT current_database() AS name");
-      return new DuckdbSession(file, String(named.getRowObjectsJS()[0]!["name"]), instance, connection);
+      const [named] = (await reader.runAndReadAll("SELECT current_database() AS name")).getRowObjectsJS() as Row[];
+      return new DuckdbSession(file, String(named!["name"]), instance, connection);
     } catch (error) {
       throw duckdbError(error, options.path);
     }
@@ -74,7 +75,7 @@ export class DuckdbSession {
 
   async rows(sql: string, values: readonly DuckDBValue[] = []): Promise<readonly Row[]> {
     const result = await this.#exclusive(() => this.#reader.runAndReadAll(sql, [...values]));
-    return result.getRowObjectsJS();
+    return result.getRowObjectsJS() as Row[];
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -23,7 +23,7 @@ export function quotedColumns(target: Target): string {
 }
 
 /** The target's columns out of a relation that `feedColumns` describes; those the batch lacks get their default. */
-export function cellsOf(target: Target, mapping: readonly number[], relation: string): string {
+function cellsOf(target: Target, mapping: readonly number[], relation: string): string {
   return mapping
     .map((place, i) => (place < 0 ? existingRowsDefault(target.schema.columns[i]!) : `${relation}.c${i}`))
     .join(", ");
@@ -52,7 +52,7 @@ export const lastKey =
   (_column, part) =>
     `${alias}.k${part}`;
 
-export function masksOf(target: Target): readonly string[] {
+function masksOf(target: Target): readonly string[] {
   return Array.from({ length: maskCount(target.schema) }, (_, i) => `__absent${i}`);
 }
 

@@ -1,0 +1,142 @@
+import { expect, test } from "vitest";
+import type { CommittedRecord } from "../../src/core/record.ts";
+import { batch } from "./batch.ts";
+import { opened, orders, signal, type SinkHarness } from "./sink-harness.ts";
+import { PIPELINE, record, runScript, SCRIPT_ROWS, scripted } from "./sink-script.ts";
+
+export function epochsAndRecords(harness: () => SinkHarness): void {
+  test("reports nothing at first, then what was committed last, parts laid over each other", async () => {
+    await using target = harness();
+    let sink = target.make();
+    expect(await sink.open(PIPELINE, signal)).toBeNull();
+    await sink.commit(record(1, { position: "a", source: "s" }));
+    await sink.commit(record(2, { position: "b", gone: "x" }, 4));
+    await sink.commit(record(3, { gone: null }, 4));
+    await sink.close();
+    sink = target.make();
+    const expected: CommittedRecord = {
+      epoch: 3,
+      token: 4,
+      parts: new Map(Object.entries({ position: "b", source: "s" })),
+    };
+    expect(await sink.open(PIPELINE, signal)).toEqual(expected);
+    await sink.close();
+  });
+
+  test("another pipeline in the same target has a record of its own", async () => {
+    await using target = harness();
+    const mine = await opened(target);
+    const other = target.make();
+    await mine.commit(record(1, { position: "mine" }));
+    await mine.close();
+    expect(await other.open("other", signal)).toBeNull();
+    await other.close();
+  });
+
+  test("what is not committed is gone after close, and counted as pending before", async () => {
+    await using target = harness();
+    const sink = await opened(target);
+    await sink.beginTable(orders, 1, "create");
+    await sink.commit(record(1));
+    await sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", null] }]));
+    expect(sink.pending().rows).toBe(1);
+    expect(sink.pending().bytes).toBeGreaterThan(0);
+    await sink.close();
+    await sink.close();
+    expect(await target.rows(orders)).toEqual([]);
+    await expect(sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", null] }]))).rejects.toMatchObject({
+      code: "SINK_CLOSED",
+    });
+  });
+}
+
+export function fencing(harness: () => SinkHarness): void {
+  test.each([
+    ["an epoch that is there already", 2, 1],
+    ["an epoch that leaves one out", 4, 1],
+    ["a token below the last", 3, 0],
+  ])("refuses %s as FENCED, and changes nothing", async (_what, epoch, token) => {
+    await using target = harness();
+    let sink = await opened(target);
+    await sink.beginTable(orders, 1, "create");
+    await sink.commit(record(1));
+    await sink.commit(record(2));
+    await sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", null] }]));
+    await expect(sink.commit(record(epoch, {}, token))).rejects.toMatchObject({ code: "FENCED" });
+    await sink.close();
+    sink = target.make();
+    expect(await sink.open(PIPELINE, signal)).toMatchObject({ epoch: 2, token: 1 });
+    await sink.close();
+    expect(await target.rows(orders)).toEqual([]);
+  });
+
+  test("a run that another took over from is FENCED, with its rows", async () => {
+    await using target = harness();
+    const old = await opened(target);
+    await old.beginTable(orders, 1, "create");
+    await old.commit(record(1));
+    await old.write(batch(orders, [{ op: "insert", cells: [1n, "old", null] }]));
+    const taker = await opened(target);
+    await taker.write(batch(orders, [{ op: "insert", cells: [2n, "new", null] }]));
+    await taker.commit(record(2, {}, 2));
+    await expect(old.commit(record(2))).rejects.toMatchObject({ code: "FENCED" });
+    await old.close();
+    await taker.close();
+    expect(await target.rows(orders)).toEqual([["2", "new", null]]);
+  });
+}
+
+export function closing(harness: () => SinkHarness): void {
+  test("a close while a commit is under way makes it reject, and leaves the epoch before", async () => {
+    await using target = harness();
+    let sink = await opened(target);
+    await sink.beginTable(orders, 1, "create");
+    await sink.commit(record(1));
+    await sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", null] }]));
+    const refused = expect(sink.commit(record(2))).rejects.toMatchObject({ code: "SINK_CLOSED" });
+    await sink.close();
+    await refused;
+    sink = target.make();
+    expect(await sink.open(PIPELINE, signal)).toMatchObject({ epoch: 1 });
+    await sink.close();
+    expect(await target.rows(orders)).toEqual([]);
+  });
+}
+
+export function kills(harness: () => SinkHarness): void {
+  test.each([
+    ["sink.table-begun", 1, 0],
+    ["sink.changes-applied", 1, 0],
+    ["sink.record-written", 1, 0],
+    ["sink.schema-applied", 1, 1],
+    ["sink.changes-applied", 2, 1],
+    ["sink.record-written", 2, 1],
+  ])("killed at %s (call %i): the epoch is wholly there or not at all, and goes on", async (failpoint, nth, epoch) => {
+    await using target = harness();
+    await target.killedAt(failpoint, nth);
+    let sink = target.make();
+    const committed = await sink.open(PIPELINE, signal);
+    await sink.close();
+    expect(committed?.epoch ?? 0).toBe(epoch);
+    const rows = (await target.rows(scripted)).map((row) => row.slice(0, 2));
+    expect(rows).toEqual(SCRIPT_ROWS[epoch]);
+    sink = target.make();
+    await runScript(sink, await sink.open(PIPELINE, signal));
+    await sink.close();
+    expect(await target.rows(scripted)).toEqual(SCRIPT_ROWS[2]);
+  });
+
+  test("a failure in the middle of an epoch breaks it for good", async () => {
+    await using target = harness();
+    const sink = target.make((at) => {
+      if (at === "sink.changes-applied") throw new Error("injected");
+    });
+    await sink.open(PIPELINE, signal);
+    await sink.beginTable(orders, 1, "create");
+    await sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", null] }]));
+    await expect(sink.commit(record(1))).rejects.toThrow("injected");
+    await expect(sink.commit(record(1))).rejects.toThrow("injected");
+    await sink.close();
+    expect(await target.rows(orders)).toEqual([]);
+  });
+}
