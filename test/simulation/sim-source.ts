@@ -88,7 +88,8 @@ export class SimSource {
     const free = this.#locked.size === 0 && !this.#tableLocked;
     if (free && roll < 0.04 && this.#withTruncate) return this.#commitTable("truncate");
     if (free && roll > 0.96 && this.#committedVersion === 1) return this.#commitTable("alter");
-    if (roll > 0.04 && roll < 0.06 && this.#withTruncate && this.#pending.every((of) => of.plain.length === 0)) {
+    const plainFree = !this.#plainLocked && this.#pending.every((of) => of.plain.length === 0);
+    if (roll > 0.04 && roll < 0.06 && this.#withTruncate && plainFree) {
       this.#plainLocked = true;
       return this.#append("truncate-plain", [], [], new Map());
     }
