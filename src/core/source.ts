@@ -12,6 +12,8 @@ export interface TableOffer {
   readonly schema: TableSchema;
   /** The source's own identity of the table: one of the same name that was dropped and created again has another. */
   readonly object: string;
+  /** Whether the log carries its changes already. False for a table that was followed before: changes of it are lost. */
+  readonly logged: boolean;
   readonly rowsEstimate: number;
   readonly bytesEstimate: number;
   /** How its snapshot is read, for `plan`: `chunks of (id)`, `one scan under REPLICA IDENTITY FULL`. */

@@ -57,7 +57,7 @@ export function planTables(facts: TablePlanFacts): TablePlan {
       begin.push(newIncarnation(part, tableTerms));
       live.push(tableTerms.schema);
     } else if (part.state.kind !== "stopped") {
-      const error = recreated.has(id) ? createdAgain(id) : failed.get(id);
+      const error = recreated.has(id) ? createdAgain(id) : (failed.get(id) ?? unlogged(offers.get(id)));
       if (error === undefined) live.push(part.schema);
       else stop.set(id, error);
     }
@@ -99,6 +99,14 @@ function checkResnapshot(tables: readonly TableId[], offers: ReadonlyMap<TableId
 function beginsAgain(part: TablePart): boolean {
   const { kind } = part.state;
   return part.schema.key.length === 0 && (kind === "planned" || kind === "snapshotting");
+}
+
+/** It was followed, and somebody has taken it out of what the log carries: what changed since is not in the log. */
+function unlogged(offer: TableOffer | undefined): MillraceError | undefined {
+  if (offer === undefined || offer.logged) return undefined;
+  const table = offer.schema.id;
+  const message = `${table} was taken out of the publication while the pipeline was stopped: changes of it are lost`;
+  return new MillraceError("TABLE_UNPUBLISHED", message, { place: { table } });
 }
 
 function createdAgain(table: TableId): MillraceError {

@@ -32,12 +32,16 @@ export async function inspect(
     if (error === null) offered.push(table);
     else refusals.push({ table: tableId(table.namespace, table.name), error });
   }
-  if (offered.length > 0)
-    checkPublication(options, facts, await readPublication(options, session, facts, signal), offered);
+  const publication = await readPublication(options, session, facts, signal);
+  if (offered.length > 0) checkPublication(options, facts, publication, offered);
+  const published = new Set(publication?.tables.map((table) => tableId(table.namespace, table.name)));
   return {
     identity: sourceIdentity(options, facts),
     server: `PostgreSQL ${facts.version}`,
-    offers: offered.map((table) => offer(table, rules, sizes.get(table.oid))),
+    offers: offered.map((table) => ({
+      ...offer(table, rules, sizes.get(table.oid)),
+      logged: published.has(tableId(table.namespace, table.name)),
+    })),
     refusals,
     notes: serverNotes(facts),
     cutMethod: CUT_METHOD,
@@ -49,7 +53,7 @@ function noTables(options: PostgresOptions): MillraceError {
   return new MillraceError("SOURCE_NO_TABLES", `no table of database ${options.database} matches ${patterns}`);
 }
 
-function offer(table: MatchedTable, rules: ValueRules, size: TableSize | undefined): TableOffer {
+function offer(table: MatchedTable, rules: ValueRules, size: TableSize | undefined): Omit<TableOffer, "logged"> {
   const schema = catalogSchema(table, rules);
   const key = keyColumns(schema).map((column) => column.name);
   const generated = table.columns.filter((column) => column.generated).map((column) => column.name);

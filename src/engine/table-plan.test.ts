@@ -1,0 +1,114 @@
+import { describe, expect, test } from "vitest";
+import { MillraceError } from "../core/errors.ts";
+import type { TablePart, TableState } from "../core/record.ts";
+import type { Inspection, TableOffer } from "../core/source.ts";
+import { tableId, type TableId, type TableSchema } from "../core/table-schema.ts";
+import { fingerprintOf, type TableTerms } from "./fingerprint.ts";
+import { planTables, type TablePlan, type TablePlanFacts } from "./table-plan.ts";
+
+const identity = { system: "1" };
+
+function schemaOf(name: string, key: readonly number[] = [0]): TableSchema {
+  const column = { nullable: false, sourceType: "int4", collation: null, existingRowsDefault: null };
+  const columns = [{ ...column, name: "id", type: { kind: "int", bits: 32 } as const }];
+  return { id: tableId("shop", name), namespace: "shop", name, version: 1, columns, key };
+}
+
+function offer(name: string, change: Partial<TableOffer> = {}): TableOffer {
+  const size = { rowsEstimate: 1, bytesEstimate: 1 };
+  return { schema: schemaOf(name), object: name, logged: true, ...size, readBy: "", notes: [], ...change };
+}
+
+function terms({ schema, object }: TableOffer): TableTerms {
+  const nonFinite = { decimalNaN: false, dateInfinity: true, timestampInfinity: true };
+  return { schema, object, target: schema.id, unrepresentable: "error", nonFinite };
+}
+
+function part(of: TableOffer, state: TableState = { kind: "streaming", rows: 1 }): TablePart {
+  return { state, incarnation: 1, fingerprint: fingerprintOf(terms(of)), schema: of.schema };
+}
+
+function plan(
+  known: readonly TablePart[],
+  offers: readonly TableOffer[],
+  more: Partial<TablePlanFacts> = {},
+): TablePlan {
+  const inspection: Inspection = { identity, server: "", offers, refusals: [], notes: [], cutMethod: "" };
+  const source = known.length === 0 ? null : { version: 1, identity };
+  const tables = new Map<TableId, TablePart>(known.map((table) => [table.schema.id, table]));
+  const content = { source, position: null, tables };
+  return planTables({ content, inspection, terms, resnapshot: [], failed: new Map(), ...more });
+}
+
+const stops = ({ stop }: TablePlan): unknown[] => [...stop].map(([table, error]) => [table, error.code]);
+
+describe("the plan of a run's tables", () => {
+  test("begins what is new, goes on with what is known, and forgets what is gone", () => {
+    const planned = plan([part(offer("kept")), part(offer("gone"))], [offer("kept"), offer("new", { logged: false })]);
+    expect(planned.begin).toMatchObject([{ mode: "create", part: { incarnation: 1, state: { kind: "planned" } } }]);
+    expect(planned.remove).toEqual(["shop.gone"]);
+    expect(planned.live.map((schema) => schema.id)).toEqual(["shop.kept", "shop.new"]);
+    expect(stops(planned)).toEqual([]);
+  });
+
+  test("goes on with the shape of the record, not with the source's present one", () => {
+    const grown = { ...schemaOf("a"), version: 7 };
+    expect(plan([part(offer("a"))], [offer("a", { schema: grown })]).live).toEqual([schemaOf("a")]);
+  });
+
+  test("begins a table without a key again unless it was read to its end", () => {
+    const keyless = offer("a", { schema: schemaOf("a", []) });
+    const half = plan([part(keyless, { kind: "snapshotting", progress: null })], [keyless]);
+    expect(half.begin).toMatchObject([{ mode: "truncate", part: { incarnation: 2 } }]);
+    expect(plan([part(keyless)], [keyless]).begin).toEqual([]);
+  });
+
+  test("begins anew what the operator names, also a table that has stopped, and refuses a name that is none", () => {
+    const stopped = part(offer("a"), { kind: "stopped", code: "SCHEMA_CHANGED", message: "", at: "0/0" });
+    expect(plan([stopped], [offer("a")])).toMatchObject({ begin: [], live: [] });
+    const again = plan([stopped], [offer("a")], { resnapshot: [tableId("shop", "a")] });
+    expect(again.begin).toMatchObject([{ mode: "truncate", part: { incarnation: 2, state: { kind: "planned" } } }]);
+    const unknown = { resnapshot: [tableId("shop", "b")] };
+    expect(() => plan([stopped], [offer("a")], unknown)).toThrow(expect.objectContaining({ code: "USAGE" }));
+  });
+
+  test("stops a table alone that is another one now, that is not published any more, or that failed before", () => {
+    const known = [part(offer("a")), part(offer("b")), part(offer("c")), part(offer("d"))];
+    const offers = [offer("a", { object: "another" }), offer("b", { logged: false }), offer("c"), offer("d")];
+    const failed = new Map([[tableId("shop", "c"), new MillraceError("SINK_DUPLICATE_KEY", "twice")]]);
+    const planned = plan(known, offers, { failed });
+    expect(stops(planned)).toEqual([
+      ["shop.a", "SCHEMA_CHANGED"],
+      ["shop.b", "TABLE_UNPUBLISHED"],
+      ["shop.c", "SINK_DUPLICATE_KEY"],
+    ]);
+    expect(planned.live.map((schema) => schema.id)).toEqual(["shop.d"]);
+  });
+
+  test("refuses another source, a changed pipeline file, and new tables that cannot be read", () => {
+    const inspection = { offers: [], server: "", notes: [], cutMethod: "" };
+    const elsewhere = { inspection: { ...inspection, identity: { system: "2" }, refusals: [] } };
+    expect(() => plan([part(offer("a"))], [], elsewhere)).toThrow(expect.objectContaining({ code: "SOURCE_CHANGED" }));
+    const retargeted = { terms: (of: TableOffer) => ({ ...terms(of), target: "elsewhere" }) };
+    expect(() => plan([part(offer("a"))], [offer("a")], retargeted)).toThrow(
+      expect.objectContaining({ code: "TABLES_CHANGED" }),
+    );
+    const refusals = ["x", "y"].map((name) => ({
+      table: tableId("shop", name),
+      error: new MillraceError("TABLE_NO_IDENTITY", `${name} has none`, { hint: `ALTER TABLE ${name}` }),
+    }));
+    const refusing = { inspection: { ...inspection, identity, refusals } };
+    expect(() => plan([], [], refusing)).toThrow(
+      expect.objectContaining({ code: "TABLES_REFUSED", hint: "ALTER TABLE x\nALTER TABLE y" }),
+    );
+  });
+
+  test("stops a table that the source refuses now, and goes on with the others", () => {
+    const error = new MillraceError("TABLE_NO_IDENTITY", "it has none any more");
+    const refusals = [{ table: tableId("shop", "a"), error }];
+    const inspection = { identity, server: "", offers: [offer("b")], refusals, notes: [], cutMethod: "" };
+    const planned = plan([part(offer("a")), part(offer("b"))], [], { inspection });
+    expect(stops(planned)).toEqual([["shop.a", "TABLE_NO_IDENTITY"]]);
+    expect(planned.remove).toEqual([]);
+  });
+});
