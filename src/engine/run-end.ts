@@ -1,15 +1,8 @@
-import type { ErrorCode } from "../core/error-codes.ts";
 import { MillraceError } from "../core/errors.ts";
 import type { Position } from "../core/position.ts";
-import type { TableId } from "../core/table-schema.ts";
 import type { RunRequest } from "./parts.ts";
 import type { Session } from "./session.ts";
-
-export interface StoppedTable {
-  readonly table: TableId;
-  readonly code: ErrorCode;
-  readonly message: string;
-}
+import { allTablesStopped, stoppedTables, type StoppedTable } from "./stopped-tables.ts";
 
 /** How a run ended that did not fail. Tables that have stopped are named: `caught-up` says nothing about them. */
 export interface RunOutcome {
@@ -44,7 +37,7 @@ export class RunEnd {
     const states = [...tables.values()].map((part) => part.state.kind);
     if (this.#request.until === "caught-up" && !states.some((kind) => kind === "planned" || kind === "snapshotting"))
       return await this.#caughtUp(signal);
-    if (states.every((kind) => kind === "stopped")) throw this.#allStopped();
+    if (states.every((kind) => kind === "stopped")) throw allTablesStopped(stoppedTables(tables));
     return null;
   }
 
@@ -72,14 +65,6 @@ export class RunEnd {
   }
 
   #outcome(kind: RunOutcome["kind"]): RunOutcome {
-    const stoppedTables: StoppedTable[] = [];
-    for (const [table, { state }] of this.#session.epochs.tables)
-      if (state.kind === "stopped") stoppedTables.push({ table, code: state.code, message: state.message });
-    return { kind, stoppedTables };
-  }
-
-  #allStopped(): MillraceError {
-    const names = this.#outcome("stopped").stoppedTables.map(({ table, code }) => `${table} (${code})`);
-    return new MillraceError("ALL_TABLES_STOPPED", `every table of the pipeline has stopped: ${names.join(", ")}`);
+    return { kind, stoppedTables: stoppedTables(this.#session.epochs.tables) };
   }
 }

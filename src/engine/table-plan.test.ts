@@ -65,7 +65,9 @@ describe("the plan of a run's tables", () => {
 
   test("begins anew what the operator names, also a table that has stopped, and refuses a name that is none", () => {
     const stopped = part(offer("a"), { kind: "stopped", code: "SCHEMA_CHANGED", message: "", at: "0/0" });
-    expect(plan([stopped], [offer("a")])).toMatchObject({ begin: [], live: [] });
+    const others = plan([stopped, part(offer("b"))], [offer("a"), offer("b")]);
+    expect(others.live.map((schema) => schema.id)).toEqual(["shop.b"]);
+    expect(() => plan([stopped], [offer("a")])).toThrow(expect.objectContaining({ code: "ALL_TABLES_STOPPED" }));
     const again = plan([stopped], [offer("a")], { resnapshot: [tableId("shop", "a")] });
     expect(again.begin).toMatchObject([{ mode: "truncate", part: { incarnation: 2, state: { kind: "planned" } } }]);
     const unknown = { resnapshot: [tableId("shop", "b")] };

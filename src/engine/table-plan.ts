@@ -6,6 +6,7 @@ import type { Inspection, TableOffer } from "../core/source.ts";
 import type { TableId, TableSchema } from "../core/table-schema.ts";
 import { compareTables, fingerprintOf, tablesChanged, type TableTerms } from "./fingerprint.ts";
 import type { RecordContent } from "./record-parts.ts";
+import { allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 
 /** A table that begins an incarnation in this run. */
 export interface TableBegin {
@@ -63,6 +64,7 @@ export function planTables(facts: TablePlanFacts): TablePlan {
     }
   }
   for (const [id, error] of refused) if (content.tables.get(id)?.state.kind !== "stopped") stop.set(id, error);
+  if (live.length === 0) throw allTablesStopped(stoppedTables(content.tables, stop));
   const remove = comparison.removed.filter((id) => !refused.has(id));
   return { begin, remove, stop, live };
 }
