@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { DuckDBInstance, type DuckDBConnection } from "@duckdb/node-api";
 import type pg from "pg";
 import type { ShopTable } from "./shop.ts";
@@ -15,11 +16,6 @@ export interface TableVerdict {
 
 const DIFFERENCES_MAX = 5;
 
-/**
- * Both databases write a value as the same text by the same cast (decimals keep their scale; uuid, dates and booleans
- * have one form; arrays and jsonb arrive as PostgreSQL's own text), except moments: those are rendered as a whole number
- * of microseconds, which is exact in both.
- */
 const MICROSECONDS = {
   postgres: (column: string) => `(extract(epoch from ${column}) * 1000000)::bigint::text`,
   duckdb: (column: string) => `epoch_us(${column})::varchar`,
@@ -28,17 +24,19 @@ type Dialect = keyof typeof MICROSECONDS;
 
 /** A row as one text, in which NULL differs from every value, and no two rows run together. */
 function rowText(table: ShopTable, dialect: Dialect): string {
-  const type = dialect === "postgres" ? "text" : "varchar";
   const cells = table.columns.map(({ name, as }) => {
-    const cell = as === "text" ? `${name}::${type}` : MICROSECONDS[dialect](name);
-    return `coalesce(length(${cell}) || ':' || ${cell}, 'null')`;
+    const cell = as === "microseconds" ? MICROSECONDS[dialect](name) : castToText(name, dialect);
+    return `coalesce(${as === "text" ? `length(${cell}) || ':' || ` : ""}${cell}, 'null')`;
   });
   return cells.join(" || ',' || ");
 }
 
+function castToText(expression: string, dialect: Dialect): string {
+  return `${expression}::${dialect === "postgres" ? "text" : "varchar"}`;
+}
+
 function keyText(table: ShopTable, dialect: Dialect): string {
-  const type = dialect === "postgres" ? "text" : "varchar";
-  return table.key.map((column) => `${column}::${type}`).join(" || ' ' || ");
+  return table.key.map((column) => castToText(column, dialect)).join(" || ' ' || ");
 }
 
 /** 15 hexadecimal digits fit a bigint of either database. */
@@ -49,8 +47,8 @@ function digits(from: number, dialect: Dialect): string {
 
 /** Rows, and the sums of two independent parts of the rows' md5: equal for equal rows in any order. */
 function checksumQuery(table: ShopTable, dialect: Dialect): string {
-  const type = dialect === "postgres" ? "text" : "varchar";
-  return `select count(*)::${type}, coalesce(sum(${digits(1, dialect)}), 0)::${type}, coalesce(sum(${digits(16, dialect)}), 0)::${type}
+  const sum = (from: number): string => castToText(`coalesce(sum(${digits(from, dialect)}), 0)`, dialect);
+  return `select ${castToText("count(*)", dialect)}, ${sum(1)}, ${sum(16)}
     from (select md5(${rowText(table, dialect)}) as hash from public.${table.name}) as hashed`;
 }
 
@@ -81,8 +79,9 @@ export function isEqual(verdict: Omit<TableVerdict, "differences">): boolean {
   return verdict.sourceRows === verdict.warehouseRows && verdict.sourceChecksum === verdict.warehouseChecksum;
 }
 
+/** One short text for both sums. */
 function checksum(sums: readonly string[]): string {
-  return sums.map((sum) => BigInt(sum).toString(16)).join("-");
+  return createHash("sha256").update(sums.join()).digest("hex").slice(0, 16);
 }
 
 async function differingKeys(

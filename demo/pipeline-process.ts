@@ -17,7 +17,7 @@ export class PipelineProcess {
   readonly #child: ChildProcess;
 
   constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [MILLRACE, "run", PIPELINE_FILE, ...args], {
+    this.#child = spawn(process.execPath, [MILLRACE, "run", PIPELINE_FILE, "--log-level", "warn", ...args], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "inherit", "inherit"],
     });

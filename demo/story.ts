@@ -4,7 +4,7 @@ import { loadPipeline } from "../src/pipeline/load.ts";
 import type { PipelineSpec } from "../src/pipeline/spec.ts";
 import { clientConfig, type PrivatePostgres, startPrivatePostgres } from "../test/support/private-postgres.ts";
 import { projectRoot } from "../test/support/project-root.ts";
-import { waitFor } from "../test/support/wait-for.ts";
+import { waitFor, within } from "../test/support/wait-for.ts";
 import { compareTable, type TableVerdict, withWarehouse } from "./compare.ts";
 import { PIPELINE_FILE, PipelineProcess } from "./pipeline-process.ts";
 import { fillShop, SHOP } from "./shop.ts";
@@ -21,6 +21,7 @@ const KILL_AT = 0.4;
 const STREAM_MS = 8_000;
 const PILE_UP_MS = 4_000;
 const DEADLINE_MS = 90_000;
+const STOP_DEADLINE_MS = 20_000;
 
 /** What the demo shows, step by step, and everything that it has to end. */
 export class Story implements AsyncDisposable {
@@ -115,7 +116,7 @@ export class Story implements AsyncDisposable {
     const before = this.#changes();
     await this.#during(pipeline, "changes to flow", () => performance.now() - complete >= STREAM_MS);
     const streamed = { amount: this.#changes() - before, ms: performance.now() - complete };
-    const end = await pipeline.signal("SIGTERM");
+    const end = await within("millrace to stop", pipeline.signal("SIGTERM"), STOP_DEADLINE_MS);
     repairTerminal();
     say(`  Stopped with SIGTERM: exit code ${end.code ?? end.signal}.`);
     if (end.code !== 0) throw new Error("the pipeline did not stop cleanly");

@@ -17,7 +17,7 @@ export interface Speeds {
 /** Prints the comparison; true where every table is equal. */
 export function tellVerdict(verdicts: readonly TableVerdict[], tookMs: number): boolean {
   const same = verdicts.every(isEqual);
-  const head = ["table", "PostgreSQL", "DuckDB", "checksum in PostgreSQL", "checksum in DuckDB", ""];
+  const head = ["table", "PostgreSQL", "DuckDB", "checksum", "checksum", ""];
   const rows = verdicts.map((verdict) => [
     verdict.table,
     count(verdict.sourceRows),
