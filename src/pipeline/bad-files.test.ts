@@ -341,5 +341,5 @@ test("aliases of aliases do not take the machine", () => {
 });
 
 test("a huge file is refused unread", () => {
-  expect(problemsOf(`${GOOD}# ${"x".repeat(1_048_576)}\n`)).toEqual(["p.yaml:1:1: the file is larger than 1 MiB"]);
+  expect(problemsOf(`${GOOD}# ${"x".repeat(262_144)}\n`)).toEqual(["p.yaml:1:1: the file is larger than 256 KiB"]);
 });

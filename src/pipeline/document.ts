@@ -25,7 +25,8 @@ export interface FileEntry {
 }
 
 /** Bounds that no sensible pipeline file meets: they keep a wrong file, or one of aliases of aliases, from taking the machine. */
-export const FILE_BYTES_MAX = 1_048_576;
+export const FILE_BYTES_MAX = 262_144;
+const TOO_LARGE = "the file is nested too deep or too large";
 const NODES_MAX = 50_000;
 const DEPTH_MAX = 32;
 
@@ -35,7 +36,12 @@ export function readDocument(
   environment: Environment,
 ): { readonly root: FileNode | null; readonly problems: readonly Problem[] } {
   const lines = new LineCounter();
-  const documents = parseAllDocuments(text, { lineCounter: lines, schema: "failsafe", prettyErrors: false });
+  const documents = parseAllDocuments(text, {
+    lineCounter: lines,
+    schema: "failsafe",
+    prettyErrors: false,
+    uniqueKeys: false,
+  });
   const place = (offset: number): Place => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
@@ -69,8 +75,7 @@ function firstOfEachLine(problems: readonly Problem[]): readonly Problem[] {
 }
 
 function syntaxMessage(code: string, message: string, text: string, offset: number): string {
-  if (code === "DUPLICATE_KEY")
-    return `the key \`${/^[^:\s]*/.exec(text.slice(offset))?.[0] ?? ""}\` stands here a second time`;
+  if (code === "RESOURCE_EXHAUSTION") return TOO_LARGE;
   if (code === "TAB_AS_INDENT") return "a tab indents this line; YAML is indented by spaces";
   if (text[offset] === "{" && text[offset - 1] === "$")
     return 'inside `{ }` and `[ ]`, a variable needs quotes: "${NAME}"';
@@ -96,8 +101,7 @@ class TreeReader {
 
   read(node: Parsed, depth: number): FileNode {
     const place = this.#place(node?.range[0] ?? 0);
-    if (depth > DEPTH_MAX || ++this.#nodes > NODES_MAX)
-      return this.#broken(place, "the file is nested too deep or too large");
+    if (depth > DEPTH_MAX || ++this.#nodes > NODES_MAX) return this.#broken(place, TOO_LARGE);
     if (isMap(node)) return this.#mapping(node.items, place, depth);
     if (isSeq(node))
       return { kind: "list", place, items: node.items.map((item) => this.read(item as Parsed, depth + 1)) };
@@ -126,11 +130,17 @@ class TreeReader {
         this.problems.push({ place: keyPlace, message: "a key here is a plain word" });
         continue;
       }
+      const name = String(keyNode.value);
+      // Checked here and not by the parser, which compares each key with every other.
+      if (entries.has(name)) {
+        this.problems.push({ place: keyPlace, message: `the key \`${name}\` stands here a second time` });
+        continue;
+      }
       const read =
         value === null
           ? ({ kind: "empty", place: keyPlace, written: "" } as const)
           : this.read(value as Parsed, depth + 1);
-      entries.set(String(keyNode.value), { keyPlace, value: read });
+      entries.set(name, { keyPlace, value: read });
     }
     return { kind: "mapping", place, entries };
   }

@@ -25,7 +25,7 @@ type Builder<T> = (context: BuildContext) => T;
 /** A pipeline file's text as a validated spec. Rejects with one `CONFIG_INVALID` that lists all there is to mend. */
 export function parsePipeline(text: string, context: ParseContext): PipelineSpec {
   if (Buffer.byteLength(text) > FILE_BYTES_MAX)
-    throw configError(context.file, [{ place: { line: 1, column: 1 }, message: "the file is larger than 1 MiB" }]);
+    throw configError(context.file, [{ place: { line: 1, column: 1 }, message: "the file is larger than 256 KiB" }]);
   const { root, problems } = readDocument(text, context.environment);
   if (root === null) throw configError(context.file, problems);
   if (root.kind !== "mapping") {
@@ -115,12 +115,17 @@ function oneOf(words: readonly string[]): string {
   return words.map((name) => `\`${name}\``).join(" or ");
 }
 
+const LISTED_MAX = 50;
+
 /** One problem is the error's own sentence and place; several are listed in it, a line each. */
 function configError(file: string, problems: readonly Problem[]): MillraceError {
   const sorted = sortProblems(problems);
   const [first] = sorted;
   if (first !== undefined && sorted.length === 1)
     return new MillraceError("CONFIG_INVALID", first.message, { place: { file, ...first.place } });
-  const list = sorted.map(({ place, message }) => `  ${file}:${place.line}:${place.column}: ${message}`);
+  const list = sorted
+    .slice(0, LISTED_MAX)
+    .map(({ place, message }) => `  ${file}:${place.line}:${place.column}: ${message}`);
+  if (sorted.length > LISTED_MAX) list.push(`  … and ${sorted.length - LISTED_MAX} more`);
   return new MillraceError("CONFIG_INVALID", [`the pipeline file has ${sorted.length} problems`, ...list].join("\n"));
 }

@@ -9,6 +9,9 @@ export interface Substituted {
   readonly problems: readonly { readonly at: number; readonly message: string }[];
 }
 
+/** One text full of mistakes is one mistake. */
+const PROBLEMS_MAX = 20;
+
 const REFERENCE = /\$\$\{|\$\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|([^}\n]*\})?)/g;
 
 /**
@@ -35,5 +38,5 @@ export function substitute(text: string, environment: Environment): Substituted 
       return value ?? match;
     },
   );
-  return { text: replaced, variables, problems };
+  return { text: replaced, variables, problems: problems.slice(0, PROBLEMS_MAX) };
 }
