@@ -37,7 +37,7 @@ test.each(cases)(
     await pipeline.catchUp();
 
     expect(stats.committed).toBeGreaterThan(300);
-    await pipeline.expectEqual(workload.tables);
+    expect(await pipeline.differences(workload.tables)).toEqual([]);
     for (const [table, key] of Object.entries(KEYS)) expect(await pipeline.duplicateKeys(table, key), table).toBe(0);
   },
 );
