@@ -45,5 +45,5 @@ holds the statement that mends it.
 `;
 
 export const DROP_HELP = `
-Stop the pipeline first. What was delivered stays in the sink; to begin anew in the same file, take the target tables away.
+Stop the pipeline first. What was delivered stays in the sink; a run after it begins anew, and makes these tables anew.
 `;

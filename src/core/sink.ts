@@ -47,6 +47,11 @@ export interface Sink {
   /** The table's snapshot is complete with this epoch: what was kept for it can go. */
   endSnapshot(table: TableId): Promise<void>;
   commit(record: EpochRecord): Promise<void>;
+  /**
+   * Takes the pipeline's record away, in place of `open`: the next run begins anew. What was delivered stays, and stays
+   * known as made by this pipeline, whose next run may begin it anew. A target that is not there is not made.
+   */
+  forget(pipeline: string, signal: AbortSignal): Promise<void>;
   /** Bytes of accepted rows not yet committed, and rows; the engine ends an epoch early by them. */
   pending(): { readonly rows: number; readonly bytes: number };
   /** Ends it: what is not committed is gone. Idempotent, and never rejects for what was lost by it. */

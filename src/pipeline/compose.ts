@@ -82,6 +82,8 @@ export async function dropPipeline(
   ambient: Ambient,
   signal: AbortSignal,
 ): Promise<void> {
+  // First, since a pipeline that still runs is found out by it. A sink that kept the record would not let it begin anew.
+  await openSink(spec, ambient).forget(spec.name, signal);
   await using source = openSource(spec, ambient);
   await source.drop(said, signal);
   await removeStore(dirname(spec.checkpointFolder), spec.name, process.pid);

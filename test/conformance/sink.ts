@@ -6,7 +6,7 @@ import { closing, epochsAndRecords, fencing, kills } from "./sink-epochs.ts";
 import { lines, opened, orders, signal, type SinkHarness } from "./sink-harness.ts";
 import { keyedHistory, keylessHistory, replay } from "./sink-model.ts";
 import { movesAndTruncates, rowsWithKey, rowsWithoutKey } from "./sink-rows.ts";
-import { int64, record, text } from "./sink-script.ts";
+import { int64, PIPELINE, record, text } from "./sink-script.ts";
 import { afterSnapshots, snapshots } from "./sink-snapshots.ts";
 
 /** The contract of `Sink` (src/core/sink.ts), for a sink of kind `table`. */
@@ -43,6 +43,23 @@ function tablesAndSchemas(harness: () => SinkHarness): void {
     await sink.commit(record(2));
     await sink.close();
     expect(await target.rows(changed)).toEqual([["k", "v"]]);
+  });
+
+  test("a pipeline that was forgotten leaves its rows, and begins anew on its own tables", async () => {
+    await using target = harness();
+    const sink = await opened(target);
+    await sink.beginTable(orders, 1, "create");
+    await sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", null] }]));
+    await sink.commit(record(1));
+    await sink.close();
+    for (let i = 0; i < 2; i++) await target.make().forget(PIPELINE, signal);
+    expect(await target.rows(orders)).toEqual([["1", "a", null]]);
+    const anew = target.make();
+    expect(await anew.open(PIPELINE, signal)).toBeNull();
+    await anew.beginTable(orders, 1, "create");
+    await anew.commit(record(1));
+    await anew.close();
+    expect(await target.rows(orders)).toEqual([]);
   });
 
   test("a table that this pipeline did not make is left alone", async () => {

@@ -50,6 +50,10 @@ export class DiscardSink implements Sink {
     return null;
   }
 
+  async forget(_pipeline: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+  }
+
   async beginTable(_schema: TableSchema, _incarnation: number, _mode: BeginMode): Promise<void> {
     this.#checkOpen();
     this.#ambient.failpoint("sink.table-begun");

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
@@ -83,6 +84,17 @@ class DuckdbSink implements Sink {
     } catch (error) {
       await session.close();
       throw error;
+    }
+  }
+
+  async forget(pipeline: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (!existsSync(this.#options.path)) return;
+    const session = await DuckdbSession.open(this.#options);
+    try {
+      await new StateTables(session, pipeline).forget();
+    } finally {
+      await session.close();
     }
   }
 

@@ -105,6 +105,13 @@ COMMIT`);
     }
   }
 
+  /** Takes the record away. The rows of `tables` stay: they say which targets this pipeline may make anew. */
+  async forget(): Promise<void> {
+    await this.prepare();
+    for (const name of ["parts", "pipelines"])
+      await this.#session.execute(`DELETE FROM ${this.table(name)} WHERE pipeline = $1`, [this.#pipeline]);
+  }
+
   /** The tables made by this pipeline, or by any. */
   async tables(of: "mine" | "all"): Promise<readonly TableRow[]> {
     const rows = await this.#session.rows(`FROM ${this.table("tables")}`);
