@@ -70,6 +70,7 @@ async function begin(
     ambient,
     events,
   });
+  for (const [table, { incarnation, state }] of content.tables) events({ kind: "table", table, incarnation, state });
   epochs.progress(position, content.position?.unsettled ?? [], null);
   await beginTables({ plan, epochs, sink, ambient, events, content, identity: inspection.identity, position });
   const log = source.log({

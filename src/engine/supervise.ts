@@ -56,7 +56,7 @@ async function pauseBeforeRetry(
   if (error.retry !== "timed" || stop.aborted || attempts >= attemptsMax) throw error;
   const pauseMs = Math.min(retryPauseMs * 2 ** (attempts - 1), PAUSE_MS_MAX);
   ambient.logger.warn("trying again", { code: error.code, reason: error.message, attempts, pauseMs });
-  events({ kind: "waiting", on: `${error.code}: ${error.message}` });
+  events({ kind: "waiting", on: `another attempt, after ${error.code}: ${error.message}` });
   await ambient.clock.sleep(pauseMs, stop).catch(() => undefined);
   events({ kind: "waiting", on: null });
 }

@@ -4,8 +4,8 @@ import type { PipelineSpec } from "./spec.ts";
 const MIB = 1024 * 1024;
 
 /**
- * The engine's bounds, from the pipeline file and from one budget: 512 MB for the process, of which DuckDB has 224 and
- * Node.js, with a worker thread for each chunk that is read at a time, about 150.
+ * The engine's bounds, from the pipeline file and from one budget: 512 MB for the process, of which DuckDB has 160 by
+ * default and Node.js, with a worker thread for each chunk that is read at a time, about 150.
  */
 export function engineSettings(spec: PipelineSpec): EngineSettings {
   const chunkBytesMax = 12 * MIB;
