@@ -39,7 +39,7 @@ export function isNull(column: Column, row: number): boolean {
 
 /** The cell's bytes, a view: its little-endian value, its UTF-8 text. Not for bool, null or absent cells. */
 export function cellBytes(column: Column, row: number): Uint8Array {
-  if (column.offsets !== null) return column.values.subarray(column.offsets[row]!, column.offsets[row + 1]!);
+  if (column.offsets !== null) return column.values.subarray(column.offsets[row], column.offsets[row + 1]);
   const width = fixedWidth(column.type);
   if (width <= 0) throw new MillraceError("INTERNAL", `a ${column.type.kind} cell has no bytes of its own`);
   return column.values.subarray(row * width, row * width + width);

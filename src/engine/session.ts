@@ -1,4 +1,4 @@
-import { MillraceError } from "../core/errors.ts";
+import type { MillraceError } from "../core/errors.ts";
 import type { Position } from "../core/position.ts";
 import type { LogReader } from "../core/source.ts";
 import type { TableId, TableSchema } from "../core/table-schema.ts";
