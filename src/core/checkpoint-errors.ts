@@ -32,7 +32,7 @@ export const CHECKPOINT_ERRORS: Readonly<Record<CheckpointErrorCode, ErrorCodeIn
     meaning:
       "A file of the checkpoint store is missing, incomplete or changed, and it is not just the newest one (which is passed over with a warning). Nothing was changed.",
     action:
-      "Restore the file from a backup; or move the folder of the pipeline's checkpoint away and run with `--recover-from sink`, which restores the checkpoint from the sink's own copy.",
+      "Restore the file from a backup; or run with `--recover-from sink`, which restores the checkpoint from the sink's own copy.",
   },
   CHECKPOINT_NEWER_FORMAT: {
     exit: 1,
@@ -96,7 +96,7 @@ export const CHECKPOINT_ERRORS: Readonly<Record<CheckpointErrorCode, ErrorCodeIn
     retry: "manual",
     meaning:
       "What the pipeline file and the source say of a table is not what it was begun with: another key, target name or policy for values.",
-    action: "Undo the change; or begin these tables anew with `millrace run FILE --resnapshot TABLE`, once for each",
+    action: "Undo the change; or begin these tables anew with `millrace run FILE --resnapshot TABLE`, once for each.",
   },
   TABLES_REFUSED: {
     exit: 3,
