@@ -58,13 +58,13 @@ class FileStore implements CheckpointStore {
     this.#ambient = ambient;
   }
 
-  async open(): Promise<StoredEpochs | null> {
+  async open(passOverDamage: boolean = false): Promise<StoredEpochs | null> {
     if (this.#state !== null) throw new MillraceError("INTERNAL", "the checkpoint store is already open");
     await makeFolder(this.#folder);
     const lock = await takeLock(this.#folder, this.#pid);
     try {
       const names = await listFolder(this.#folder);
-      const loaded = await loadFolder(this.#folder, this.#pipeline, names);
+      const loaded = await this.#load(names, passOverDamage);
       await this.#removeLeftovers(loaded);
       if (loaded?.torn)
         this.#ambient.logger.warn("newest checkpoint file is damaged, using the one before", {
@@ -76,6 +76,16 @@ class FileStore implements CheckpointStore {
     } catch (error) {
       await lock.release();
       throw error;
+    }
+  }
+
+  async #load(names: readonly FileName[], passOverDamage: boolean): Promise<LoadedFolder | null> {
+    try {
+      return await loadFolder(this.#folder, this.#pipeline, names);
+    } catch (error) {
+      if (!passOverDamage || !(error instanceof MillraceError) || error.code !== "CHECKPOINT_DAMAGED") throw error;
+      this.#ambient.logger.warn("checkpoint is damaged, and passed over", { damage: error.message });
+      return null;
     }
   }
 
@@ -186,7 +196,8 @@ function openState(lock: ProcessLock, loaded: LoadedFolder | null, names: readon
     return {
       lock,
       generation: 1,
-      highestGeneration: 0,
+      // Of files that are damaged, where they are passed over.
+      highestGeneration: Math.max(0, ...names.map((name) => name.generation)),
       older: [],
       base: null,
       epochs: [],

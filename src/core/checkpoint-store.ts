@@ -12,8 +12,11 @@ export interface CheckpointStore extends AsyncDisposable {
    * Takes the store for this run. Fails with `CHECKPOINT_LOCKED` where another living process has it, with
    * `CHECKPOINT_DAMAGED` where nothing readable is left although something was there. A torn newest epoch is passed over
    * for the one before it, and said through the logger.
+   *
+   * `passOverDamage`: where the sink is to say how far the pipeline is, a damaged store counts as an empty one. Its files
+   * stay until `reset`.
    */
-  open(): Promise<StoredEpochs | null>;
+  open(passOverDamage?: boolean): Promise<StoredEpochs | null>;
   /** Durable when it resolves. Rejects with `FENCED` where the store's token is above the record's, or its epoch is not the next. */
   put(record: EpochRecord): Promise<void>;
   /** The sink has committed this epoch: what was kept to go back behind it may go. */

@@ -114,7 +114,7 @@ async function recoverRecord(
   { store, sink }: Connectors,
   signal: AbortSignal,
 ): Promise<Resumed> {
-  const stored = await store.open();
+  const stored = await store.open(pipeline.sinkRemembers && request.recoverFrom === "sink");
   const committed = await sink.open(pipeline.name, signal);
   const operator = request.recoverFrom ?? "none";
   const recovery = recover({ sink: committed, store: stored, sinkRemembers: pipeline.sinkRemembers, operator });

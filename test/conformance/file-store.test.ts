@@ -147,6 +147,22 @@ describe("files of the checkpoint store", () => {
     });
   });
 
+  test("that are all damaged are passed over where the sink is to say how far it is, and go with the reset", async () => {
+    await putEpochs(1, 3);
+    for (const name of await files()) await writeFile(join(folder, name), "{}");
+    await expect(reopen()).rejects.toMatchObject({ code: "CHECKPOINT_DAMAGED" });
+    const ambient = quietAmbient();
+    {
+      await using store = fileStore(pid, ambient);
+      expect(await store.open(true)).toBeNull();
+      expect(ambient.warnings).toHaveLength(1);
+      await store.reset({ epoch: 2, token: 9, parts: new Map() });
+      await store.put({ pipeline: PIPELINE, epoch: 3, token: 9, parts: new Map() });
+    }
+    expect(await files()).toEqual(["2-base-0000000002.json", "2-epoch-0000000003.json"]);
+    expect((await reopen())?.newest).toMatchObject({ epoch: 3, token: 9 });
+  });
+
   test("a damaged base that a run began with is passed over for what was there before, until an epoch follows it", async () => {
     await putEpochs(1, 2);
     const base = join(folder, "2-base-0000000001.json");
