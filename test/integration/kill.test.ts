@@ -1,0 +1,142 @@
+import { expect, test } from "vitest";
+import { FAILPOINTS, type Failpoint } from "../../src/core/ambient.ts";
+import type { MillraceProcess } from "../support/millrace-process.ts";
+import { createDatabase, type TestDatabase } from "../support/postgres.ts";
+import type { PostgresVersion } from "../support/postgres-binaries.ts";
+import { Random } from "../support/random.ts";
+import { testPipeline, type TestPipeline } from "../support/test-pipeline.ts";
+import { waitFor } from "../support/wait-for.ts";
+import { createWorkload, type Workload } from "../support/workload.ts";
+
+const KILLED = { code: null, signal: "SIGKILL" } as const;
+
+/** At which time a failpoint kills: so late that there is something to lose, and in the snapshot still. */
+const TIMES: Readonly<Record<Failpoint, number>> = {
+  "source.slot-created": 1,
+  "source.publication-created": 1,
+  "snapshot.chunk-opened": 5,
+  "snapshot.chunk-read": 5,
+  "snapshot.chunk-entered": 5,
+  "engine.epoch-closing": 4,
+  "engine.record-stored": 4,
+  "engine.sink-committed": 4,
+  "engine.acknowledged": 4,
+  "checkpoint.file-written": 4,
+  "checkpoint.file-renamed": 4,
+  // When the run claims the store; the other occasion has a test of its own.
+  "checkpoint.base-written": 1,
+  "sink.table-begun": 2,
+  "sink.schema-applied": 1,
+  "sink.changes-applied": 3,
+  "sink.record-written": 4,
+};
+
+test.each(FAILPOINTS)("a process killed at %s loses nothing", async (failpoint) => {
+  await expectEqualAfterKillAt(`${failpoint}:${TIMES[failpoint]}`, async (db, pipeline) => {
+    if (failpoint !== "sink.schema-applied") return;
+    await waitFor("the first epoch", () => pipeline.tableState("orders"));
+    await db.query("ALTER TABLE orders ADD COLUMN origin text DEFAULT 'before'");
+  });
+});
+
+/** The first base is that of the start; the second is written behind 64 epochs. */
+test("a process killed when the checkpoint's files are replaced by one loses nothing", async () => {
+  await expectEqualAfterKillAt("checkpoint.base-written:2");
+});
+
+async function expectEqualAfterKillAt(
+  setting: string,
+  meanwhile: (db: TestDatabase, pipeline: TestPipeline) => Promise<void> = async () => undefined,
+): Promise<void> {
+  await using db = await createDatabase();
+  await using workload = await createWorkload(db, { seed: 5, rows: 600, writers: 2 });
+  await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
+  workload.start();
+  const run = pipeline.run([], { MILLRACE_FAILPOINT: setting });
+  const [exit] = await Promise.all([run.exit(60_000), meanwhile(db, pipeline)]);
+  expect(exit, run.output).toEqual(KILLED);
+  await workload.untilCommitted(20);
+  await workload.stop();
+
+  await pipeline.catchUp();
+  expect(await pipeline.differences(workload.tables)).toEqual([]);
+}
+
+const KILLS = 6;
+
+test.each<{ readonly server: PostgresVersion; readonly seed: number }>([
+  { server: "newest", seed: 1 },
+  { server: "oldest", seed: 2 },
+])("a process killed again and again loses nothing (server $server, seed $seed)", async ({ server, seed }) => {
+  await using db = await createDatabase(server);
+  await using workload = await createWorkload(db, { seed, rows: 3_000, writers: 3, truncate: true });
+  await using pipeline = await testPipeline(db, { parallelism: 3 });
+  const random = new Random(seed);
+  workload.start();
+  for (let kill = 0; kill < KILLS; kill++) {
+    const run = pipeline.run();
+    await someMoment(random, run, pipeline, workload);
+    run.signal("SIGKILL");
+    expect(await run.exit(), run.output).toEqual(KILLED);
+  }
+  // Under load still: the end that it runs to is the source's as it is by then.
+  await pipeline.catchUp(120_000);
+  await workload.stop();
+
+  await pipeline.catchUp();
+  expect(await pipeline.differences(workload.tables)).toEqual([]);
+});
+
+/** Somewhere in a start, behind some epochs of this run, or behind some of the application's commits. */
+async function someMoment(
+  random: Random,
+  run: MillraceProcess,
+  pipeline: TestPipeline,
+  workload: Workload,
+): Promise<void> {
+  if (random.chance(0.2)) {
+    await run.untilOutput(random.pick([/opening the checkpoint/, /inspecting/, /preparing/, /running/]));
+    return;
+  }
+  await run.untilOutput(/ running$/m);
+  if (random.chance(0.3)) return await workload.untilCommitted(random.below(150));
+  const goal = ((await pipeline.record())?.epoch ?? 0) + 1 + random.below(6);
+  await waitFor(`epoch ${goal}`, async () => ((await pipeline.record())?.epoch ?? 0) >= goal);
+}
+
+test("chunks that were committed are not read again after a kill", async () => {
+  const rows = 4_000;
+  await using db = await createDatabase();
+  await db.query(
+    `CREATE TABLE words (word text COLLATE "en-x-icu" PRIMARY KEY, length int);
+     INSERT INTO words SELECT md5(i::text), i % 9 FROM generate_series(1, ${rows}) i`,
+  );
+  // So that planning, which walks the index, does not have to look at the rows.
+  await db.query("VACUUM ANALYZE words");
+  await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
+  const run = pipeline.run([], { MILLRACE_FAILPOINT: "engine.sink-committed:5" });
+  expect(await run.exit(), run.output).toEqual(KILLED);
+  const state = await pipeline.tableState("words");
+  const done = state?.kind === "snapshotting" ? (state.progress?.rows ?? 0) : 0;
+  expect(done).toBeGreaterThan(0);
+  const before = await rowsRead(db, pipeline);
+
+  await pipeline.catchUp();
+  const read = (await rowsRead(db, pipeline)) - before;
+  // What planning looks up comes on top.
+  expect(read).toBeGreaterThanOrEqual(rows - done);
+  expect(read).toBeLessThan((rows - done) * 1.1);
+  expect(await pipeline.differences(["words"])).toEqual([]);
+});
+
+/** Rows of `words` that the server's sessions have fetched, when all those of the pipeline are over. */
+async function rowsRead(db: TestDatabase, pipeline: TestPipeline): Promise<number> {
+  await waitFor("the pipeline's sessions to end", async () => {
+    const left = await db.query("SELECT FROM pg_stat_activity WHERE application_name LIKE $1", [`%${pipeline.name}`]);
+    return left.length === 0;
+  });
+  const [found] = await db.query<{ read: number }>(
+    "SELECT (seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_user_tables WHERE relname = 'words'",
+  );
+  return found?.read ?? 0;
+}
