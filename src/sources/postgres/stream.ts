@@ -29,6 +29,7 @@ const SILENCE_MAX_MS = 60_000;
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** How often the publication is looked at. */
 const WATCH_INTERVAL_MS = 2000;
+const UNDEFINED_OBJECT = "42704";
 const FLUSH_POLL_MS = 20;
 const FLUSH_POLLS_MAX = 50;
 
@@ -219,8 +220,11 @@ export class PgLogReader implements LogReader {
       try {
         this.#stops.push(...(await watch.look(life)));
       } catch (error) {
+        // No such publication: since version 18 the walsender only warns of that, and sends nothing.
+        if (sqlState(error) === UNDEFINED_OBJECT) this.#ended ??= { error };
         // Life's end, or a connection that is gone: then so is the log's, most likely, which says it better.
-        if (!life.aborted) ambient.logger.warn("looking after the published tables failed", { reason: String(error) });
+        else if (!life.aborted)
+          ambient.logger.warn("looking after the published tables failed", { reason: String(error) });
       }
       this.#wake();
     }
@@ -288,7 +292,7 @@ export class PgLogReader implements LogReader {
       return slotInUse(options, slot?.pid ?? null, slot?.application ?? null);
     }
     // The slot or the publication does not exist (now, or at the log's place); the slot was invalidated.
-    if (state === "42704" || state === "55000")
+    if (state === UNDEFINED_OBJECT || state === "55000")
       return new MillraceError(
         "LOG_LOST",
         `the log cannot be read on from ${this.#from.toString()}: ${known.message}`,
