@@ -12,6 +12,16 @@ const PAUSE_MS_MAX = 30_000;
  * exactly as after a crash. A table that the sink could not take stops alone: the next attempt begins without it.
  */
 export async function run(pipeline: Pipeline, request: RunRequest): Promise<RunOutcome> {
+  const stopping = (): void => request.events({ kind: "stopping" });
+  request.stop.addEventListener("abort", stopping, { once: true });
+  try {
+    return await runAttempts(pipeline, request);
+  } finally {
+    request.stop.removeEventListener("abort", stopping);
+  }
+}
+
+async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<RunOutcome> {
   const failed = new Map<TableId, MillraceError>();
   let resnapshot = request.resnapshot;
   let attempts = 0;
