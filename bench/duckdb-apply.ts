@@ -155,6 +155,7 @@ function range(first: number, count: number): readonly number[] {
 function quietAmbient(): Ambient {
   const ignore = (): void => undefined;
   return {
+    pid: process.pid,
     clock: {
       nowMs: () => Date.now(),
       monotonicMs: () => performance.now(),

@@ -16,11 +16,10 @@ const EPOCH_FILES_MAX = 64;
 const EPOCH_BYTES_MAX = 1 << 20;
 
 /**
- * Keeps a pipeline's checkpoint in files under `<folder>/<pipeline>/`, in the form of `epoch-folder.ts`. `pid` is this
- * process's own id, for the lock.
+ * Keeps a pipeline's checkpoint in files under `<folder>/<pipeline>/`, in the form of `epoch-folder.ts`.
  */
-export function createFileStore(folder: string, pipeline: string, pid: number, ambient: Ambient): CheckpointStore {
-  return new FileStore(join(folder, folderName(pipeline)), pipeline, pid, ambient);
+export function createFileStore(folder: string, pipeline: string, ambient: Ambient): CheckpointStore {
+  return new FileStore(join(folder, folderName(pipeline)), pipeline, ambient);
 }
 
 /** A pipeline's name as one plain folder name, different for different names. */
@@ -47,21 +46,19 @@ interface OpenState {
 class FileStore implements CheckpointStore {
   readonly #folder: string;
   readonly #pipeline: string;
-  readonly #pid: number;
   readonly #ambient: Ambient;
   #state: OpenState | null = null;
 
-  constructor(folder: string, pipeline: string, pid: number, ambient: Ambient) {
+  constructor(folder: string, pipeline: string, ambient: Ambient) {
     this.#folder = folder;
     this.#pipeline = pipeline;
-    this.#pid = pid;
     this.#ambient = ambient;
   }
 
   async open(passOverDamage: boolean = false): Promise<StoredEpochs | null> {
     if (this.#state !== null) throw new MillraceError("INTERNAL", "the checkpoint store is already open");
     await makeFolder(this.#folder);
-    const lock = await takeLock(this.#folder, this.#pid);
+    const lock = await takeLock(this.#folder, this.#ambient.pid);
     try {
       const names = await listFolder(this.#folder);
       const loaded = await this.#load(names, passOverDamage);

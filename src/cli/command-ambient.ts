@@ -16,7 +16,7 @@ export function commandAmbient(
       ? jsonLogger(log.level, log.sink)
       : plainLogger(log.level, log.sink, () => systemClock.nowMs());
   const failpoint = failpointTrigger(surroundings.environment["MILLRACE_FAILPOINT"], () => surroundings.die());
-  return { clock: systemClock, logger, failpoint };
+  return { pid: surroundings.pid, clock: systemClock, logger, failpoint };
 }
 
 /** For the commands that answer a question: what they have to say beside it goes to stderr. */

@@ -48,6 +48,8 @@ export type FailpointHook = (at: Failpoint) => void;
 export const noFailpoints: FailpointHook = () => undefined;
 
 export interface Ambient {
+  /** This process's own id, for locks. */
+  readonly pid: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly failpoint: FailpointHook;

@@ -39,7 +39,7 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
     connect: () => ({
       source: openSource(spec, ambient),
       sink: openSink(spec, ambient),
-      store: createFileStore(dirname(spec.checkpointFolder), spec.name, process.pid, ambient),
+      store: createFileStore(dirname(spec.checkpointFolder), spec.name, ambient),
       executor: createLocalExecutor({
         workerUrl: new URL("./chunk-worker.js", import.meta.url),
         workerData: chunkWorkerData(spec),
@@ -86,6 +86,6 @@ export async function dropPipeline(
   await openSink(spec, ambient).forget(spec.name, signal);
   await using source = openSource(spec, ambient);
   await source.drop(said, signal);
-  await removeStore(dirname(spec.checkpointFolder), spec.name, process.pid);
+  await removeStore(dirname(spec.checkpointFolder), spec.name, ambient.pid);
   said(`removed the checkpoint in ${spec.checkpointFolder}`);
 }

@@ -1,6 +1,5 @@
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
-import { noFailpoints, type Ambient } from "../core/ambient.ts";
 import { batchBytes, type ChangeBatch } from "../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest } from "../core/chunk.ts";
 import { ColumnBuilder } from "../core/column-builder.ts";
@@ -9,22 +8,14 @@ import { tableId, type TableSchema } from "../core/table-schema.ts";
 import type { FromWorker, ToWorker } from "./chunk-message.ts";
 import { BATCH_CREDITS } from "./chunk-message.ts";
 import { serveChunks } from "./chunk-server.ts";
+import { testAmbient } from "../../test/support/test-ambient.ts";
 import type { ChunkListener } from "./chunk-listener.ts";
 import { createLocalExecutor, ThreadExecutor } from "./executor.ts";
 import type { WorkerHandle } from "./worker-lane.ts";
 
 const never: AbortSignal = new AbortController().signal;
 const silent = (): void => undefined;
-const ambient: Ambient = {
-  clock: {
-    nowMs: () => 0,
-    monotonicMs: () => 0,
-    sleep: (_ms, signal) =>
-      new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
-  },
-  logger: { debug: silent, info: silent, warn: silent, error: silent },
-  failpoint: noFailpoints,
-};
+const ambient = testAmbient();
 
 const schema: TableSchema = { id: tableId("s", "t"), namespace: "s", name: "t", version: 1, columns: [], key: [0] };
 

@@ -3,6 +3,7 @@ import { noFailpoints, type Ambient, type Failpoint, type FailpointHook } from "
 import type { CheckpointStore, StoredEpochs } from "../../src/core/checkpoint-store.ts";
 import type { Json } from "../../src/core/json.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord } from "../../src/core/record.ts";
+import { testAmbient } from "../support/test-ambient.ts";
 
 /** Where one pipeline's checkpoint lives, for one test. */
 export interface CheckpointPlace extends AsyncDisposable {
@@ -21,13 +22,8 @@ export function epochRecord(epoch: number, token: number, parts: Record<string, 
 /** A quiet ambient for tests, with the warnings it was given. */
 export function quietAmbient(failpoint: FailpointHook = noFailpoints): Ambient & { readonly warnings: string[] } {
   const warnings: string[] = [];
-  const ignore = (): void => undefined;
-  return {
-    warnings,
-    failpoint,
-    logger: { debug: ignore, info: ignore, error: ignore, warn: (message) => void warnings.push(message) },
-    clock: { nowMs: () => 0, monotonicMs: () => 0, sleep: () => Promise.resolve() },
-  };
+  const { logger, ...ambient } = testAmbient({ failpoint });
+  return { ...ambient, warnings, logger: { ...logger, warn: (message) => void warnings.push(message) } };
 }
 
 /** Plain values, so that a mismatch is readable. */

@@ -15,7 +15,7 @@ import { batch, column, table, type Cell } from "./batch.ts";
 import { byText } from "./sink-model.ts";
 import type { SinkHarness } from "./sink-harness.ts";
 import { sinkConformance } from "./sink.ts";
-import { testAmbient } from "./test-ambient.ts";
+import { testAmbient } from "../support/test-ambient.ts";
 
 const CHILD = join(projectRoot, "dist", "test", "conformance", "killed-sink.js");
 
@@ -23,7 +23,12 @@ function duckdbHarness(tuning: DuckdbTuning, primaryKey: boolean): SinkHarness {
   const folder = tempFolder();
   const path = folder.file("warehouse.duckdb");
   return {
-    make: (failpoint) => createDuckdbSink({ path, ...DUCKDB_DEFAULTS, primaryKey }, testAmbient(failpoint), tuning),
+    make: (failpoint) =>
+      createDuckdbSink(
+        { path, ...DUCKDB_DEFAULTS, primaryKey },
+        testAmbient(failpoint === undefined ? {} : { failpoint }),
+        tuning,
+      ),
     rows: (schema) => readRows(path, schema),
     async killedAt(failpoint, nth) {
       const child = spawn(process.execPath, [CHILD, path, failpoint, String(nth)], {

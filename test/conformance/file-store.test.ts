@@ -14,7 +14,7 @@ checkpointConformance("files", () => {
   const folder = tempFolder();
   return {
     failpoints: ["checkpoint.file-written", "checkpoint.file-renamed", "checkpoint.base-written"],
-    store: (ambient) => createFileStore(folder.path, PIPELINE, pid, ambient),
+    store: (ambient) => createFileStore(folder.path, PIPELINE, ambient),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 });
@@ -31,7 +31,7 @@ describe("files of the checkpoint store", () => {
   afterEach(() => temp[Symbol.asyncDispose]());
 
   const fileStore = (owner: number = pid, ambient = quietAmbient()): CheckpointStore =>
-    createFileStore(root, PIPELINE, owner, ambient);
+    createFileStore(root, PIPELINE, { ...ambient, pid: owner });
 
   async function putEpochs(first: number, last: number): Promise<void> {
     await using store = fileStore();
@@ -325,7 +325,7 @@ describe("files of the checkpoint store", () => {
 
   test("removing takes everything of this pipeline and nothing of another", async () => {
     await putEpochs(1, 3);
-    await using other = createFileStore(root, "..", pid, quietAmbient());
+    await using other = createFileStore(root, "..", quietAmbient());
     await other.open();
     await removeStore(root, PIPELINE, pid);
     await removeStore(root, PIPELINE, pid);

@@ -1,4 +1,4 @@
-import { noFailpoints, type Ambient } from "../../src/core/ambient.ts";
+import type { Ambient } from "../../src/core/ambient.ts";
 import type { ChunkOutcome, ChunkPlanner, ChunkRequest } from "../../src/core/chunk.ts";
 import { itemBytes, type LineItem, type LogItem } from "../../src/core/line.ts";
 import type { PipelineEvent } from "../../src/core/pipeline-event.ts";
@@ -11,6 +11,7 @@ import { Snapshot, type SnapshotSettings } from "../../src/snapshot/snapshot.ts"
 import { merge } from "../../src/snapshot/stage.ts";
 import { SimCut, SimPosition } from "./sim-log.ts";
 import { keyedBatch, keyedSchema, PLAIN_SCHEMA, plainBatch } from "./sim-rows.ts";
+import { testAmbient } from "../support/test-ambient.ts";
 
 const ROOMY: SnapshotSettings = {
   parallelism: 3,
@@ -72,7 +73,6 @@ export class SnapshotHarness {
     const schema = options.schema ?? keyedSchema(1);
     this.state = options.state ?? { kind: "planned" };
     const part: TablePart = { state: this.state, incarnation: 1, fingerprint: "", schema };
-    const silent = (): void => undefined;
     this.snapshot = new Snapshot({
       tables: new Map([[schema.id, part]]),
       unsettled: [],
@@ -87,11 +87,7 @@ export class SnapshotHarness {
       executor: this.#executor(),
       settings: { ...ROOMY, ...options.settings },
       spillFolder: "/nonexistent",
-      ambient: {
-        clock: impatientClock(),
-        logger: { debug: silent, info: silent, warn: silent, error: silent },
-        failpoint: noFailpoints,
-      },
+      ambient: testAmbient({ clock: impatientClock() }),
       events: (event) => this.events.push(event),
     });
   }

@@ -1,24 +1,18 @@
-import { noFailpoints, type Ambient } from "../../src/core/ambient.ts";
+import type { Ambient } from "../../src/core/ambient.ts";
 import type { ChangeBatch } from "../../src/core/change-batch.ts";
 import type { ChunkOutcome, ChunkRange, ChunkReader } from "../../src/core/chunk.ts";
 import { isAbsent, isNull } from "../../src/core/column.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { Source, ValueRules } from "../../src/core/source.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
-import { systemClock } from "../../src/observe/system-clock.ts";
 import { cellText } from "../../src/sources/postgres/cell-text.ts";
 import type { PostgresOptions } from "../../src/sources/postgres/config.ts";
 import { createPostgresSource } from "../../src/sources/postgres/source.ts";
 import { parseTablePatterns } from "../../src/sources/postgres/table-pattern.ts";
+import { testAmbient } from "./test-ambient.ts";
 import { DEADLINE_MS } from "./wait-for.ts";
 
-const silent = (): void => undefined;
-
-export const AMBIENT: Ambient = {
-  clock: systemClock,
-  logger: { debug: silent, info: silent, warn: silent, error: silent },
-  failpoint: noFailpoints,
-};
+export const AMBIENT: Ambient = testAmbient();
 
 export const RULES: ValueRules = {
   unrepresentable: "error",

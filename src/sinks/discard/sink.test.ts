@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { noFailpoints, type Ambient } from "../../core/ambient.ts";
+import { testAmbient } from "../../../test/support/test-ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { tableId, type TableSchema } from "../../core/table-schema.ts";
 import { createDiscardSink, discardTraits } from "./sink.ts";
@@ -7,12 +7,7 @@ import { createDiscardSink, discardTraits } from "./sink.ts";
 const signal = new AbortController().signal;
 const schema: TableSchema = { id: tableId("s", "t"), namespace: "s", name: "t", version: 1, columns: [], key: [] };
 const rows: ChangeBatch = { schema, origin: "snapshot", length: 3, columns: [], ops: null, runs: [], bytes: 100 };
-const ignore = (): void => undefined;
-const ambient: Ambient = {
-  clock: { nowMs: () => 0, monotonicMs: () => 0, sleep: async () => undefined },
-  logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
-  failpoint: noFailpoints,
-};
+const ambient = testAmbient();
 const record = (epoch: number, token = 1) => ({ pipeline: "p", epoch, token, parts: new Map() });
 
 test("counts what it throws away, and empties what is pending at a commit", async () => {
