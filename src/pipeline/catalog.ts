@@ -1,6 +1,5 @@
 import type { Ambient } from "../core/ambient.ts";
 import type { ChunkReader } from "../core/chunk.ts";
-import type { Json } from "../core/json.ts";
 import type { Sink, SinkTraits } from "../core/sink.ts";
 import type { Source, ValueRules } from "../core/source.ts";
 import { createDiscardSink, discardTraits } from "../sinks/discard/sink.ts";
@@ -37,7 +36,11 @@ const postgres: SourceConnector<PostgresSpec, PostgresOptions> = {
 
 const duckdb: SinkConnector<DuckdbSpec> = { section: duckdbSink, traits: duckdbTraits, open: createDuckdbSink };
 
-const discard: SinkConnector<DiscardSpec> = { section: discardSink, traits: discardTraits, open: (_spec, ambient) => createDiscardSink(ambient) };
+const discard: SinkConnector<DiscardSpec> = {
+  section: discardSink,
+  traits: discardTraits,
+  open: (_spec, ambient) => createDiscardSink(ambient),
+};
 
 /**
  * Every connector there is, by the `type` of its section. A new one is its folder under sources/ or sinks/, what stands
