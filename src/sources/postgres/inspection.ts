@@ -40,7 +40,8 @@ export async function inspect(
     server: `PostgreSQL ${facts.version}`,
     offers: offered.map((table) => ({
       ...offer(table, rules, sizes.get(table.oid)),
-      logged: published.has(tableId(table.namespace, table.name)),
+      // Without a publication the whole log is lost and not this table's: `prepare` says so.
+      logged: publication === null || published.has(tableId(table.namespace, table.name)),
     })),
     refusals,
     notes: serverNotes(facts),
