@@ -55,8 +55,7 @@ function parse(args: readonly string[]): Request | null {
 
 async function runBench(bench: Bench, { isJson, runs }: Request): Promise<void> {
   process.stdout.write(`${bench.name}: ${bench.about}\n`);
-  let number = 0;
-  const result = await bench.run(runs, (line) => process.stdout.write(`  run ${++number}: ${line}\n`));
+  const result = await bench.run(runs, (line) => process.stdout.write(`  ${line}\n`));
   const ratio = result.ratio === null ? "" : `, ratio ${result.ratio.toFixed(3)}`;
   const limit = result.limit === null ? "" : ` of ${Math.round(result.limit).toLocaleString("en-US")}`;
   const latency = result.p99Ms === undefined ? "" : `, p50 ${result.p50Ms} ms, p99 ${result.p99Ms} ms`;
