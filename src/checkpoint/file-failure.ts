@@ -13,6 +13,8 @@ export function fileFailure(error: unknown, path: string): MillraceError {
   switch (system) {
     case "ENOSPC":
     case "EDQUOT":
+    // A limit on the size of files, as of a shell's `ulimit -f`.
+    case "EFBIG":
       return new MillraceError("CHECKPOINT_DISK_FULL", `no space is left to write the checkpoint file ${path}`, {
         place: { file: path },
         cause: error,

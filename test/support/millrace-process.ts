@@ -14,9 +14,17 @@ export interface ProcessOptions {
   /** Goes over PATH, HOME and what else of the test's own environment a program needs. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** No file of its may become longer: what comes behind fails, as on a full disk. */
+  readonly fileBytesMax?: number;
 }
 
 const MAIN = join(projectRoot, "dist", "src", "cli", "main.js");
+
+/** A shell that sets the limit and becomes the program behind it. */
+function limited({ fileBytesMax }: ProcessOptions): readonly string[] {
+  if (fileBytesMax === undefined) return [];
+  return ["/bin/sh", "-c", `ulimit -f ${Math.ceil(fileBytesMax / 512)} && exec "$@"`, "sh"];
+}
 
 /** A run of the built command; `SIGKILL`ed at the end of the test if it is still there. */
 export class MillraceProcess implements AsyncDisposable {
@@ -28,7 +36,8 @@ export class MillraceProcess implements AsyncDisposable {
   #isClosed = false;
 
   constructor(args: readonly string[], options: ProcessOptions, program: string = MAIN) {
-    this.#child = spawn(process.execPath, [program, ...args], {
+    const [command = "", ...words] = [...limited(options), process.execPath, program, ...args];
+    this.#child = spawn(command, words, {
       cwd: options.cwd,
       env: { PATH: process.env["PATH"], HOME: process.env["HOME"], TZ: "UTC", ...options.env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -5,7 +5,7 @@ import { readStore } from "../../src/checkpoint/file-store.ts";
 import type { CommittedRecord, TablePart, TableState } from "../../src/core/record.ts";
 import type { StatusDocument } from "../../src/observe/status-file.ts";
 import { tableDifferences } from "./compare.ts";
-import { type MillraceProcess, millraceProcess } from "./millrace-process.ts";
+import { type MillraceProcess, millraceProcess, type ProcessOptions } from "./millrace-process.ts";
 import type { PostgresAddress } from "./private-postgres.ts";
 import { type TempFolder, tempFolder } from "./temp-folder.ts";
 import { DEADLINE_MS, waitFor } from "./wait-for.ts";
@@ -69,7 +69,10 @@ export class TestPipeline implements AsyncDisposable {
       tables: `[${tables.join(", ")}]`,
       ...choices.source,
     };
-    const sink = { type: "duckdb", path: "./warehouse.duckdb", ...choices.sink };
+    const sink =
+      choices.sink?.["type"] === "discard"
+        ? choices.sink
+        : { type: "duckdb", path: "./warehouse.duckdb", ...choices.sink };
     const pipeline = {
       name: this.name,
       parallelism: String(choices.parallelism ?? 2),
@@ -85,8 +88,14 @@ export class TestPipeline implements AsyncDisposable {
   }
 
   /** `millrace <name> FILE`, with more arguments. */
-  command(name: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): MillraceProcess {
+  command(
+    name: string,
+    args: readonly string[] = [],
+    env: Readonly<Record<string, string>> = {},
+    limits: Pick<ProcessOptions, "fileBytesMax"> = {},
+  ): MillraceProcess {
     const process = millraceProcess([name, this.#file, ...args], {
+      ...limits,
       env: { PGPASSWORD: this.#source.password, ...env },
       cwd: this.#folder.path,
     });

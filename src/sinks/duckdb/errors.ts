@@ -27,7 +27,7 @@ const PATTERNS: readonly Pattern[] = [
       new MillraceError("SINK_NEWER_FORMAT", `${path} has a storage format this DuckDB cannot read.`, options(cause)),
   },
   {
-    test: /No space left on device|max_temp_directory_size|There is not enough space|Disk quota exceeded/i,
+    test: /No space left on device|File too large|max_temp_directory_size|There is not enough space|Disk quota exceeded/i,
     make: (_match, path, cause) =>
       new MillraceError("SINK_DISK_FULL", `The disk of the DuckDB file ${path} is full.`, options(cause)),
   },
