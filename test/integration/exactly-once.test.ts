@@ -4,7 +4,7 @@ import type { PostgresVersion } from "../support/postgres-binaries.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
 import { createWorkload } from "../support/workload.ts";
 
-const ROWS = 4_000;
+const ROWS = 3_000;
 /** Beside the thousands of rows with 4 kB: enough for a chunk to reach its bytes before its rows. */
 const WIDE_ROWS = 60;
 const WIDE_BYTES = 400_000;
@@ -21,7 +21,7 @@ test.each(cases)(
   "a snapshot under load ends equal (server $server, truncate $truncate)",
   async ({ server, truncate }) => {
     await using db = await createDatabase(server);
-    await using workload = await createWorkload(db, { seed: 17, rows: ROWS, truncate });
+    await using workload = await createWorkload(db, { seed: 17, rows: ROWS, longStatements: 150, truncate });
     await db.query(
       `UPDATE orders SET note = repeat(md5(id::text), ${WIDE_BYTES / 32}) WHERE id % ${(ROWS * 10) / WIDE_ROWS} < 10`,
     );

@@ -11,6 +11,8 @@ export interface WorkloadOptions {
   readonly rows?: number;
   /** Sessions that write at the same time; one more runs long transactions. */
   readonly writers?: number;
+  /** Of a long transaction: a run that begins waits for the one that is open. */
+  readonly longStatements?: number;
   /** Whether `sessions` and `events` are emptied now and then. */
   readonly truncate?: boolean;
 }
@@ -26,7 +28,6 @@ export interface WorkloadStats {
 /** Others were in the way: serialization, deadlock, lock timeout, a key that was just taken. */
 const EXPECTED = new Set(["40001", "40P01", "55P03", "23505"]);
 const TRUNCATE_CHANCE = 0.002;
-const LONG_STATEMENTS = 300;
 
 /**
  * Writers that never pause, on the tables of workload-tables.ts: hot rows, moved keys, inserts above the end, deletes,
@@ -126,7 +127,7 @@ export class Workload implements AsyncDisposable {
   /** Open over many of the others' transactions; writes rows that they seldom touch, so as not to hold them up. */
   async #longTransaction(client: pg.Client, random: Random): Promise<void> {
     const name = random.text(6);
-    for (let i = 0; i < LONG_STATEMENTS && !this.#isStopping; i++) {
+    for (let i = 0; i < this.#options.longStatements && !this.#isStopping; i++) {
       await client.query("INSERT INTO sessions VALUES ($1, $2, NULL, NULL)", [random.uuid(), i]);
       await client.query("INSERT INTO events VALUES ($1, $2, '2026-02-01')", [name, i % 3]);
       this.#stats.statements += 2;
@@ -149,7 +150,7 @@ export class Workload implements AsyncDisposable {
 
 /** Makes and fills the tables; `start` makes it run: `await using workload = await createWorkload(db, { seed: 1 })`. */
 export async function createWorkload(db: TestDatabase, options: WorkloadOptions): Promise<Workload> {
-  const complete = { rows: 2_000, writers: 4, truncate: false, ...options };
+  const complete = { rows: 2_000, writers: 4, longStatements: 300, truncate: false, ...options };
   await createWorkloadTables(db, complete.rows);
   return new Workload(db, complete);
 }
