@@ -1,8 +1,11 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { projectRoot } from "../test/support/project-root.ts";
 import { Story } from "./story.ts";
 import { repairTerminal, say } from "./terminal.ts";
+
+const SIGNAL_DELIVERY_MS = 50;
 
 /** Ends the demo in order, its server and processes included; a second signal does not wait for that. */
 function interruption(): AbortSignal {
@@ -33,6 +36,8 @@ try {
   const isEqual = await story.tell();
   if (!isEqual) process.exitCode = 1;
 } catch (error) {
+  // What fails may have had the same Ctrl-C, and synchronously: let the signal arrive before its effect is judged.
+  await pause(SIGNAL_DELIVERY_MS);
   repairTerminal();
   process.exitCode ??= 1;
   say(signal.aborted ? `The demo was ${messages(signal.reason)}.` : `The demo failed: ${messages(error)}`);
