@@ -74,15 +74,17 @@ describe("the plan of a run's tables", () => {
     expect(() => plan([stopped], [offer("a")], unknown)).toThrow(expect.objectContaining({ code: "USAGE" }));
   });
 
-  test("stops a table alone that is another one now, that is not published any more, or that failed before", () => {
-    const known = [part(offer("a")), part(offer("b")), part(offer("c")), part(offer("d"))];
+  test("stops a table alone that is another one now, has another key, is not published, or failed before", () => {
+    const known = ["a", "b", "c", "d", "e"].map((name) => part(offer(name)));
     const offers = [offer("a", { object: "another" }), offer("b", { logged: false }), offer("c"), offer("d")];
+    offers.push(offer("e", { schema: schemaOf("e", []) }));
     const failed = new Map([[tableId("shop", "c"), new MillraceError("SINK_DUPLICATE_KEY", "twice")]]);
     const planned = plan(known, offers, { failed });
     expect(stops(planned)).toEqual([
       ["shop.a", "SCHEMA_CHANGED"],
       ["shop.b", "TABLE_UNPUBLISHED"],
       ["shop.c", "SINK_DUPLICATE_KEY"],
+      ["shop.e", "SCHEMA_CHANGED"],
     ]);
     expect(planned.live.map((schema) => schema.id)).toEqual(["shop.d"]);
   });

@@ -4,7 +4,7 @@ import type { TablePart } from "../core/record.ts";
 import type { BeginMode } from "../core/sink.ts";
 import type { Inspection, TableOffer } from "../core/source.ts";
 import type { TableId, TableSchema } from "../core/table-schema.ts";
-import { compareTables, fingerprintOf, tablesChanged, type TableTerms } from "./fingerprint.ts";
+import { compareTables, fingerprintOf, type ChangedTable, tablesChanged, type TableTerms } from "./fingerprint.ts";
 import type { RecordContent } from "./record-parts.ts";
 import { allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 
@@ -43,11 +43,8 @@ export function planTables(facts: TablePlanFacts): TablePlan {
   const terms = new Map(inspection.offers.map((offer) => [offer.schema.id, facts.terms(offer)]));
   const comparison = compareTables(content.tables, terms);
   const changed = comparison.changed.filter(({ table }) => !again.has(table));
-  // Nobody changed the pipeline: the source did, to this table alone.
-  const recreated = new Set(
-    changed.filter(({ aspects }) => aspects[0] === "the table itself").map(({ table }) => table),
-  );
-  if (changed.length > recreated.size) throw tablesChanged(changed.filter(({ table }) => !recreated.has(table)));
+  const altered = new Map(changed.flatMap(alteredBySource));
+  if (changed.length > altered.size) throw tablesChanged(changed.filter(({ table }) => !altered.has(table)));
 
   const begin: TableBegin[] = [];
   const stop = new Map<TableId, MillraceError>();
@@ -58,7 +55,7 @@ export function planTables(facts: TablePlanFacts): TablePlan {
       begin.push(newIncarnation(part, tableTerms));
       live.push(tableTerms.schema);
     } else if (part.state.kind !== "stopped") {
-      const error = recreated.has(id) ? createdAgain(id) : (failed.get(id) ?? unlogged(offers.get(id)));
+      const error = altered.get(id) ?? failed.get(id) ?? unlogged(offers.get(id));
       if (error === undefined) live.push(part.schema);
       else stop.set(id, error);
     }
@@ -111,11 +108,16 @@ function unlogged(offer: TableOffer | undefined): MillraceError | undefined {
   return new MillraceError("TABLE_UNPUBLISHED", message, { place: { table } });
 }
 
-function createdAgain(table: TableId): MillraceError {
-  return new MillraceError("SCHEMA_CHANGED", `${table} was dropped and created again while the pipeline was stopped`, {
+/** Nobody changed the pipeline: the source did, to this table alone. */
+function alteredBySource({ table, aspects }: ChangedTable): readonly (readonly [TableId, MillraceError])[] {
+  const recreated = aspects[0] === "the table itself";
+  if (!recreated && !aspects.every((aspect) => aspect === "key")) return [];
+  const what = recreated ? "was dropped and created again" : "got another primary key";
+  const error = new MillraceError("SCHEMA_CHANGED", `${table} ${what} while the pipeline was stopped`, {
     hint: `Begin it anew: \`millrace run FILE --resnapshot ${table}\`.`,
     place: { table },
   });
+  return [[table, error]];
 }
 
 function newIncarnation(part: TablePart | undefined, terms: TableTerms): TableBegin {
