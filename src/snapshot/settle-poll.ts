@@ -42,8 +42,8 @@ export async function settlePoll(options: SettlePollOptions, signal: AbortSignal
 }
 
 async function settle({ source, merge, settled }: SettlePollOptions, signal: AbortSignal): Promise<void> {
-  if (!merge.settling) return;
-  merge.settle(await source.visible(signal));
+  if (merge.settling) merge.settle(await source.visible(signal));
+  // Also where nothing had to settle: a chunk may wait for a transaction boundary alone, and nobody else would wake it.
   settled();
 }
 
