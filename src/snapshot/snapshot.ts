@@ -192,7 +192,8 @@ export class Snapshot implements AsyncDisposable {
       // There may be more, which could not be seen before this one was planned.
       this.#changed.notify();
       signal.throwIfAborted();
-      if (range === null) return;
+      // It may have stopped meanwhile: nobody would ever register a chunk of it, nor give it up.
+      if (range === null || table.ended) return;
       chunk = this.#book.grant(table, range);
       this.#options.events({ kind: "chunk-started", table: table.id });
       await this.#register(chunk);

@@ -49,6 +49,10 @@ export interface HarnessOptions {
   readonly settings?: Partial<SnapshotSettings>;
   /** Called before a chunk is read; may throw. */
   readonly beforeRead?: (request: ChunkRequest) => void;
+  /** Called before the end of a chunk is planned. */
+  readonly beforePlan?: () => void;
+  /** The shape in which the table without a key is found, all its columns alike. */
+  readonly readAs?: TableSchema;
   /** Chunks end behind this many rows. */
   readonly cap?: number;
 }
@@ -106,6 +110,7 @@ export class SnapshotHarness {
         max: keys === 0 ? null : [String(keys - 1)],
       }),
       next: async (_schema, gap, rows) => {
+        this.#options.beforePlan?.();
         const last = Math.min(Number(gap.upper![0]), Number(gap.lower?.[0] ?? -1) + rows);
         return { lower: gap.lower, upper: [String(last)] };
       },
@@ -139,9 +144,13 @@ export class SnapshotHarness {
     return { grant, schema, rows: rows.length, bytes: rows.length * 10, rest };
   }
 
-  async #readPlain({ grant, schema }: ChunkRequest, listener: ChunkListener): Promise<ChunkOutcome> {
+  async #readPlain({ grant, schema: planned }: ChunkRequest, listener: ChunkListener): Promise<ChunkOutcome> {
     listener.opened(this.head);
-    for (let i = 0; i < this.#options.keys; i++) await listener.batch(plainBatch([i], null, []));
+    const schema = this.#options.readAs ?? planned;
+    for (let i = 0; i < this.#options.keys; i++) {
+      const batch = plainBatch([i], null, []);
+      await listener.batch({ ...batch, schema, columns: schema.columns.map(() => batch.columns[0]!) });
+    }
     return { grant, schema, rows: this.#options.keys, bytes: 0, rest: null };
   }
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Op } from "../../src/core/change-batch.ts";
 import { MillraceError } from "../../src/core/errors.ts";
 import { SimPosition, SimTransaction } from "./sim-log.ts";
-import { cell, keyOf, PLAIN_SCHEMA, plainBatch } from "./sim-rows.ts";
+import { cell, keyedSchema, keyOf, PLAIN_SCHEMA, plainBatch } from "./sim-rows.ts";
 import { SnapshotHarness } from "./snapshot-harness.ts";
 
 /** The keys delivered, in order of their number. */
@@ -91,6 +91,16 @@ describe("a snapshot", () => {
     expect(harness.requests).toHaveLength(1);
   });
 
+  test("a table that stops while a chunk of it is planned keeps no lane waiting", async () => {
+    const { id } = keyedSchema(1);
+    await using harness: SnapshotHarness = new SnapshotHarness({
+      keys: 30,
+      beforePlan: () => harness.snapshot.forget(id),
+    });
+    await harness.snapshot.run(async () => undefined, new AbortController().signal);
+    expect(harness.requests).toEqual([]);
+  });
+
   test("no chunk starts while finished ones fill their budget, and the log is helped to pass their bound", async () => {
     await using harness = new SnapshotHarness({ keys: 1000, settings: { waitingBytesMax: 1 } });
     harness.head = 5;
@@ -126,6 +136,18 @@ describe("a snapshot", () => {
     );
     expect(values).toEqual([...upTo(40), 200]);
     expect(harness.state).toEqual({ kind: "streaming", rows: 40 });
+  });
+
+  test("a table without a key that has grown is read again behind the alteration, on a quiet log too", async () => {
+    const grown = { ...PLAIN_SCHEMA, columns: keyedSchema(2).columns.slice(-1).concat(PLAIN_SCHEMA.columns) };
+    await using harness = new SnapshotHarness({ keys: 3, schema: PLAIN_SCHEMA, readAs: grown });
+    await harness.untilStreaming(PLAIN_SCHEMA.id);
+    expect(harness.requests).toHaveLength(2);
+    expect(harness.delivered.map(({ kind }) => kind).filter((kind) => kind !== "progress")).toEqual([
+      "schema",
+      ...Array.from({ length: 3 }, () => "rows"),
+      "chunk-entered",
+    ]);
   });
 
   test("ends with the line: nobody reads on", async () => {
