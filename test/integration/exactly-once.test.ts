@@ -21,7 +21,7 @@ test.each(cases)(
   "a snapshot under load ends equal (server $server, truncate $truncate)",
   async ({ server, truncate }) => {
     await using db = await createDatabase(server);
-    await using workload = await createWorkload(db, { seed: 17, rows: ROWS, longStatements: 150, truncate });
+    await using workload = await createWorkload(db, { seed: 17, rows: ROWS, longStatements: 150 });
     await db.query(
       `UPDATE orders SET note = repeat(md5(id::text), ${WIDE_BYTES / 32}) WHERE id % ${(ROWS * 10) / WIDE_ROWS} < 10`,
     );
@@ -29,6 +29,8 @@ test.each(cases)(
 
     workload.start();
     const run = pipeline.run();
+    await run.untilOutput(/ running$/m);
+    workload.truncates = truncate;
     await pipeline.untilStreaming(workload.tables, 120_000);
     await workload.untilCommitted(300);
     const stats = await workload.stop();

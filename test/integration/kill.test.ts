@@ -105,6 +105,7 @@ async function someMoment(
     return;
   }
   await run.untilOutput(/ running$/m);
+  workload.truncates = true;
   if (random.chance(0.3)) return await workload.untilCommitted(random.below(150));
   const goal = ((await pipeline.record())?.epoch ?? 0) + 1 + random.below(6);
   await waitFor(`epoch ${goal}`, async () => ((await pipeline.record())?.epoch ?? 0) >= goal);

@@ -35,6 +35,8 @@ const TRUNCATE_CHANCE = 0.002;
  */
 export class Workload implements AsyncDisposable {
   readonly tables: readonly string[] = WORKLOAD_TABLES;
+  /** May be changed while it runs: a server spoils a slot that it makes beside a TRUNCATE, now and then. */
+  truncates: boolean;
   readonly #db: TestDatabase;
   readonly #options: Required<WorkloadOptions>;
   #stats: { -readonly [Name in keyof WorkloadStats]: number } = {
@@ -50,6 +52,7 @@ export class Workload implements AsyncDisposable {
   constructor(db: TestDatabase, options: Required<WorkloadOptions>) {
     this.#db = db;
     this.#options = options;
+    this.truncates = options.truncate;
   }
 
   get stats(): WorkloadStats {
@@ -100,7 +103,7 @@ export class Workload implements AsyncDisposable {
   async #transaction(client: pg.Client, random: Random, isLong: boolean): Promise<void> {
     try {
       await client.query("BEGIN");
-      if (this.#options.truncate && random.chance(TRUNCATE_CHANCE))
+      if (this.truncates && random.chance(TRUNCATE_CHANCE))
         await client.query(random.pick(["TRUNCATE sessions", "TRUNCATE events", "TRUNCATE sessions, events"]));
       if (isLong) await this.#longTransaction(client, random);
       else await this.#shortTransaction(client, random);

@@ -30,6 +30,11 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 /** How often the publication is looked at. */
 const WATCH_INTERVAL_MS = 2000;
 const UNDEFINED_OBJECT = "42704";
+/**
+ * A fault of PostgreSQL (seen on 14.22 and 18): a slot that is made while a TRUNCATE or another rewrite commits can begin
+ * with a view of the catalog that lacks it, and then fails on that table's next change, at each attempt.
+ */
+const UNDECODABLE = /could not map file(node|number)/;
 const FLUSH_POLL_MS = 20;
 const FLUSH_POLLS_MAX = 50;
 
@@ -291,8 +296,9 @@ export class PgLogReader implements LogReader {
       );
       return slotInUse(options, slot?.pid ?? null, slot?.application ?? null);
     }
-    // The slot or the publication does not exist (now, or at the log's place); the slot was invalidated.
-    if (state === UNDEFINED_OBJECT || state === "55000")
+    // The slot or the publication does not exist (now, or at the log's place); the slot was invalidated; or the server
+    // cannot decode it, and never will (see UNDECODABLE).
+    if (state === UNDEFINED_OBJECT || state === "55000" || (state === "XX000" && UNDECODABLE.test(known.message)))
       return new MillraceError(
         "LOG_LOST",
         `the log cannot be read on from ${this.#from.toString()}: ${known.message}`,
