@@ -89,6 +89,16 @@ describe("the plan of a run's tables", () => {
     expect(planned.live.map((schema) => schema.id)).toEqual(["shop.d"]);
   });
 
+  test("stops a table without a key that failed before, instead of beginning it again", () => {
+    const keyless = offer("a", { schema: schemaOf("a", []) });
+    const known = [part(keyless, { kind: "planned" }), part(offer("b"))];
+    const failed = new Map([[tableId("shop", "a"), new MillraceError("SINK_DUPLICATE_KEY", "twice")]]);
+    const planned = plan(known, [keyless, offer("b")], { failed });
+    expect(stops(planned)).toEqual([["shop.a", "SINK_DUPLICATE_KEY"]]);
+    expect(planned.begin).toEqual([]);
+    expect(planned.live.map((schema) => schema.id)).toEqual(["shop.b"]);
+  });
+
   test("refuses another source, a changed pipeline file, and new tables that cannot be read", () => {
     const inspection = { offers: [], server: "", notes: [], cutMethod: "" };
     const elsewhere = { inspection: { ...inspection, identity: { system: "2" }, refusals: [] } };

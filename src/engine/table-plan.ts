@@ -51,7 +51,11 @@ export function planTables(facts: TablePlanFacts): TablePlan {
   const live: TableSchema[] = [];
   for (const [id, tableTerms] of terms) {
     const part = content.tables.get(id);
-    if (part === undefined || again.has(id) || beginsAgain(part)) {
+    const failure = failed.get(id);
+    if (part !== undefined && part.state.kind !== "stopped" && failure !== undefined) {
+      // Also one without a key, which would begin again, and fail again.
+      stop.set(id, failure);
+    } else if (part === undefined || again.has(id) || beginsAgain(part)) {
       begin.push(newIncarnation(part, tableTerms));
       live.push(tableTerms.schema);
     } else if (part.state.kind !== "stopped") {
