@@ -66,6 +66,17 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     expect(await scans((s) => s.index >= 4)).toBe(before);
   });
 
+  it("that fail leave nothing behind for the next table on the same connection", async () => {
+    await using db = await createDatabase(version);
+    await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+    await using source = openSource(db, "public.t");
+    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    const [schema] = await offeredSchemas(source);
+    const refused = readChunk(reader, schema!, { lower: null, upper: ["no number"] });
+    await expect(refused).rejects.toMatchObject({ code: "SOURCE_STATEMENT_FAILED" });
+    expect((await readChunk(reader, schema!, { lower: null, upper: ["9"] })).outcome.rows).toBe(0);
+  });
+
   it("end at their byte cap and give the rest back", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE t (id int PRIMARY KEY, v text)");

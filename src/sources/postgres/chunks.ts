@@ -89,7 +89,11 @@ export async function runCopy(session: Session, sql: string, sink: BoundedSink, 
       return copy.done;
     }, signal);
   } catch (error) {
-    if (!sink.full || signal.aborted) throw error;
+    if (!sink.full || signal.aborted) {
+      // The transaction has failed and is still open; the next table read here would be refused because of it.
+      session.destroy();
+      throw error;
+    }
   }
   await sink.end();
 }
