@@ -1,4 +1,4 @@
--- The demo's shop: four tables with the types that a real one has, about 1,900,000 rows.
+-- The demo's shop: four tables with the types that a real one has, about 1,150,000 rows.
 create table customers (
   id bigint primary key,
   public_id uuid not null,
@@ -65,12 +65,12 @@ insert into orders
 select g, 1 + (g * 7919) % 60000, (array['new','paid','shipped','done'])[1 + g % 4], (g * 9973 % 10000000) / 100.0,
   case when g % 10 = 0 then 'Leave it at number ' || g % 200 || E',\n"next door"' end, date '2023-01-01' + (g % 900)::int,
   timestamptz '2023-01-01 00:00+00' + g * interval '7.5 minutes', timestamptz '2023-01-01 00:00+00' + g * interval '8 minutes'
-from generate_series(1, 400000::bigint) g;
+from generate_series(1, 240000::bigint) g;
 
 insert into order_lines
 select o, l, 'SKU-' || lpad((1 + (o * 31 + l * 17) % 10000)::text, 6, '0'), 1 + (o + l)::int % 5, (o * 331 % 100000) / 100.0,
   case when (o + l) % 3 = 0 then (o % 5000) / 10000.0 end, (o + l) % 13 = 0
-from generate_series(1, 400000::bigint) o, generate_series(1, 3 + (o % 2)::int) l;
+from generate_series(1, 240000::bigint) o, generate_series(1, 3 + (o % 2)::int) l;
 
 alter table orders add foreign key (customer_id) references customers (id) on update cascade;
 

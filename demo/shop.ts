@@ -56,7 +56,7 @@ export const SHOP: readonly ShopTable[] = [
 ];
 
 /** How many rows demo/shop.sql makes: the workload picks its victims below these. */
-export const FILLED = { customers: 60_000, products: 10_000, orders: 400_000 } as const;
+export const FILLED = { customers: 60_000, products: 10_000, orders: 240_000 } as const;
 
 /** Statements of demo/shop.sql are set apart by an empty line: `vacuum` wants a query of its own. */
 export async function fillShop(client: pg.Client, signal: AbortSignal): Promise<void> {

@@ -18,7 +18,7 @@ const WAREHOUSE = join(projectRoot, "demo", "warehouse.duckdb");
 const WRITERS = 3;
 /** The kill comes when so much of the snapshot is committed. */
 const KILL_AT = 0.4;
-const STREAM_MS = 8_000;
+const STREAM_MS = 6_000;
 const PILE_UP_MS = 4_000;
 const DEADLINE_MS = 90_000;
 const STOP_DEADLINE_MS = 20_000;
