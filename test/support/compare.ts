@@ -36,7 +36,8 @@ export async function tableDifferences(comparison: Comparison): Promise<readonly
 async function postgresTable({ source, table }: Comparison): Promise<TextTable> {
   const client = new pg.Client({
     ...clientConfig(source, source.database),
-    options: "-c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c bytea_output=hex",
+    options:
+      "-c search_path=pg_catalog,public -c lc_monetary=C -c timezone=UTC -c datestyle=ISO -c intervalstyle=postgres -c bytea_output=hex",
   });
   await client.connect();
   try {
@@ -59,7 +60,10 @@ async function postgresTable({ source, table }: Comparison): Promise<TextTable> 
 }
 
 function postgresText(column: string, type: string): string {
-  return type === "bytea" ? `encode(${column}, 'hex')` : `${column}::text`;
+  if (type === "bytea") return `encode(${column}, 'hex')`;
+  if (type === "boolean") return `${column}::text`;
+  // What the type's output function prints: a cast can be something else (inet, char(n)).
+  return `CASE WHEN num_nulls(${column}) = 0 THEN format('%s', ${column}) END`;
 }
 
 async function duckdbTable({ duckdb, target }: Comparison, wanted: readonly string[]): Promise<TextTable> {
@@ -83,11 +87,17 @@ async function duckdbTable({ duckdb, target }: Comparison, wanted: readonly stri
 }
 
 function duckdbText(column: string, type: string): string {
-  return type === "BLOB" ? `lower(hex(${column}))` : `CAST(${column} AS VARCHAR)`;
+  return type === "BLOB" ? `lower(hex(${column}))` : asPostgres(`CAST(${column} AS VARCHAR)`, type);
 }
 
 function text(cell: unknown): Cell {
   return typeof cell === "string" ? cell : null;
+}
+
+/** As PostgreSQL prints it: the era behind the time, and a digit before the point. */
+function asPostgres(text: string, type: string): string {
+  if (/^(DATE|TIMESTAMP)/.test(type)) return `regexp_replace(${text}, '^(.*) \\(BC\\)(.*)$', '\\1\\2 BC')`;
+  return type.startsWith("DECIMAL") ? `regexp_replace(${text}, '^(-?)\\.', '\\10.')` : text;
 }
 
 /** The databases write the same double differently: `1e+20`, `1e20`. */

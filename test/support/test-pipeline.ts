@@ -163,7 +163,9 @@ ${process.output}`);
   async differences(tables: readonly string[]): Promise<readonly string[]> {
     const found: string[] = [];
     for (const table of tables) {
-      const place = { table: `public.${table}`, duckdb: this.#duckdb, target: `"public"."${table}"` };
+      // With a schema it is quoted already, for both.
+      const name = table.startsWith('"') ? table : `public.${pg.escapeIdentifier(table)}`;
+      const place = { table: name, duckdb: this.#duckdb, target: name };
       found.push(...(await tableDifferences({ source: this.#source, ...place })));
     }
     return found;
@@ -178,14 +180,18 @@ ${process.output}`);
   /** Keys of the sink's table that more than one row has. */
   async duplicateKeys(table: string, key: readonly string[]): Promise<number> {
     const names = key.map((name) => pg.escapeIdentifier(name)).join(", ");
+    const repeated = `SELECT 1 FROM "public"."${table}" GROUP BY ${names} HAVING count(*) > 1`;
+    return Number((await this.sinkRows(`SELECT count(*)::int FROM (${repeated})`))[0]?.[0]);
+  }
+
+  /** What a query says of the sink, while no run has it open. */
+  async sinkRows(sql: string): Promise<readonly (readonly unknown[])[]> {
     const instance = await DuckDBInstance.create(this.#duckdb, { access_mode: "READ_ONLY" });
     try {
       const connection = await instance.connect();
-      const read = await connection.runAndReadAll(
-        `SELECT count(*)::int FROM (SELECT 1 FROM "public"."${table}" GROUP BY ${names} HAVING count(*) > 1)`,
-      );
+      const read = await connection.runAndReadAll(sql);
       connection.closeSync();
-      return Number(read.getRows()[0]?.[0]);
+      return read.getRowsJS();
     } finally {
       instance.closeSync();
     }
