@@ -51,7 +51,7 @@ export interface Pipeline {
   readonly name: string;
   readonly settings: EngineSettings;
   /** New connectors for an attempt; nothing is connected yet. */
-  connect(this: void): Connectors;
+  connect(this: void): Promise<Connectors>;
   /** False for a sink that keeps no record of its own: then the store is the truth. */
   readonly sinkRemembers: boolean;
   /** What the pipeline file and the source resolve to for a table; different terms at start are a changed pipeline. */

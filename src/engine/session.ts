@@ -30,7 +30,7 @@ export async function openSession(
   failed: ReadonlyMap<TableId, MillraceError>,
   signal: AbortSignal,
 ): Promise<Session> {
-  const connectors = pipeline.connect();
+  const connectors = await pipeline.connect();
   try {
     return await begin(pipeline, request, connectors, failed, signal);
   } catch (error) {

@@ -1,11 +1,11 @@
 import type { Ambient } from "../core/ambient.ts";
-import type { ChunkReader } from "../core/chunk.ts";
 import type { Sink, SinkTraits } from "../core/sink.ts";
 import type { Source, ValueRules } from "../core/source.ts";
-import { createDiscardSink, discardTraits } from "../sinks/discard/sink.ts";
-import { createDuckdbSink, duckdbTraits } from "../sinks/duckdb/sink.ts";
+import { discardTraits } from "../sinks/discard/traits.ts";
+import { duckdbTraits } from "../sinks/duckdb/traits.ts";
 import type { PostgresOptions } from "../sources/postgres/config.ts";
-import { createPostgresChunkReader, createPostgresSource } from "../sources/postgres/source.ts";
+import { createPostgresSource } from "../sources/postgres/source.ts";
+import type { ChunkWorkerData } from "./chunk-readers.ts";
 import { discardSink } from "./discard-keys.ts";
 import { duckdbSink } from "./duckdb-keys.ts";
 import { postgresOptions, postgresSource } from "./postgres-keys.ts";
@@ -17,34 +17,36 @@ interface SourceConnector<Spec, Options> {
   readonly section: Section<Spec>;
   options(this: void, spec: Spec, pipeline: string): Options;
   open(this: void, options: Options, rules: ValueRules, ambient: Ambient): Source;
-  openChunkReader(this: void, options: Options, rules: ValueRules): ChunkReader;
 }
 
-/** A kind of sink. */
+/** A kind of sink. Its code is loaded when it is opened: most commands never do, and it may be large. */
 interface SinkConnector<Spec> {
   readonly section: Section<Spec>;
   traits(this: void, spec: Spec): SinkTraits;
-  open(this: void, spec: Spec, ambient: Ambient): Sink;
+  open(this: void, spec: Spec, ambient: Ambient): Promise<Sink>;
 }
 
 const postgres: SourceConnector<PostgresSpec, PostgresOptions> = {
   section: postgresSource,
   options: postgresOptions,
   open: createPostgresSource,
-  openChunkReader: createPostgresChunkReader,
 };
 
-const duckdb: SinkConnector<DuckdbSpec> = { section: duckdbSink, traits: duckdbTraits, open: createDuckdbSink };
+const duckdb: SinkConnector<DuckdbSpec> = {
+  section: duckdbSink,
+  traits: duckdbTraits,
+  open: async (spec, ambient) => (await import("../sinks/duckdb/sink.ts")).createDuckdbSink(spec, ambient),
+};
 
 const discard: SinkConnector<DiscardSpec> = {
   section: discardSink,
   traits: discardTraits,
-  open: (_spec, ambient) => createDiscardSink(ambient),
+  open: async (_spec, ambient) => (await import("../sinks/discard/sink.ts")).createDiscardSink(ambient),
 };
 
 /**
  * Every connector there is, by the `type` of its section. A new one is its folder under sources/ or sinks/, what stands
- * above, and a word here.
+ * above, and a word here (a source also has one in chunk-readers.ts).
  */
 const SOURCES = { postgres };
 const SINKS = { duckdb, discard };
@@ -67,20 +69,9 @@ export function openSource(spec: PipelineSpec, ambient: Ambient): Source {
   return connector.open(connector.options(spec.source, spec.name), valueRules(spec), ambient);
 }
 
-/** What a worker thread gets to open its chunk reader with: plain data, the password in it. */
-export interface ChunkWorkerData {
-  readonly type: SourceSpec["type"];
-  readonly options: PostgresOptions;
-  readonly rules: ValueRules;
-}
-
 export function chunkWorkerData(spec: PipelineSpec): ChunkWorkerData {
   const { type } = spec.source;
   return { type, options: SOURCES[type].options(spec.source, spec.name), rules: valueRules(spec) };
-}
-
-export function openChunkReader(data: ChunkWorkerData): ChunkReader {
-  return SOURCES[data.type].openChunkReader(data.options, data.rules);
 }
 
 export function sinkTraits(spec: PipelineSpec): SinkTraits {
@@ -88,7 +79,7 @@ export function sinkTraits(spec: PipelineSpec): SinkTraits {
   return sink.type === "duckdb" ? SINKS.duckdb.traits(sink) : SINKS.discard.traits(sink);
 }
 
-export function openSink(spec: PipelineSpec, ambient: Ambient): Sink {
+export async function openSink(spec: PipelineSpec, ambient: Ambient): Promise<Sink> {
   const { sink } = spec;
-  return sink.type === "duckdb" ? SINKS.duckdb.open(sink, ambient) : SINKS.discard.open(sink, ambient);
+  return await (sink.type === "duckdb" ? SINKS.duckdb.open(sink, ambient) : SINKS.discard.open(sink, ambient));
 }

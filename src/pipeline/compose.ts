@@ -36,9 +36,9 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
     sinkRemembers: traits.remembers,
     spillFolder: join(spec.checkpointFolder, "spill"),
     terms: ({ schema, object }) => ({ schema, object, target: traits.targetName(schema), ...rules }),
-    connect: () => ({
+    connect: async () => ({
       source: openSource(spec, ambient),
-      sink: openSink(spec, ambient),
+      sink: await openSink(spec, ambient),
       store: createFileStore(dirname(spec.checkpointFolder), spec.name, ambient),
       executor: createLocalExecutor({
         workerUrl: new URL("./chunk-worker.js", import.meta.url),
@@ -83,7 +83,8 @@ export async function dropPipeline(
   signal: AbortSignal,
 ): Promise<void> {
   // First, since a pipeline that still runs is found out by it. A sink that kept the record would not let it begin anew.
-  await openSink(spec, ambient).forget(spec.name, signal);
+  const sink = await openSink(spec, ambient);
+  await sink.forget(spec.name, signal);
   await using source = openSource(spec, ambient);
   await source.drop(said, signal);
   await removeStore(dirname(spec.checkpointFolder), spec.name, ambient.pid);

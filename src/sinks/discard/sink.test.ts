@@ -2,7 +2,8 @@ import { expect, test } from "vitest";
 import { testAmbient } from "../../../test/support/test-ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { tableId, type TableSchema } from "../../core/table-schema.ts";
-import { createDiscardSink, discardTraits } from "./sink.ts";
+import { createDiscardSink } from "./sink.ts";
+import { discardTraits } from "./traits.ts";
 
 const signal = new AbortController().signal;
 const schema: TableSchema = { id: tableId("s", "t"), namespace: "s", name: "t", version: 1, columns: [], key: [] };

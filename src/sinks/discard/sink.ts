@@ -2,19 +2,9 @@ import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
-import type { BeginMode, Sink, SinkTraits } from "../../core/sink.ts";
+import type { BeginMode, Sink } from "../../core/sink.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import { counted, noCounts, type DiscardCounts } from "./counts.ts";
-
-export function discardTraits(): SinkTraits {
-  return {
-    kind: "table",
-    nonFinite: { decimalNaN: true, dateInfinity: true, timestampInfinity: true },
-    remembers: false,
-    guarantee: "none: rows are counted and thrown away, and no epoch is remembered over a restart",
-    targetName: (schema) => schema.id,
-  };
-}
 
 export function createDiscardSink(ambient: Ambient): DiscardSink {
   return new DiscardSink(ambient);
