@@ -52,9 +52,9 @@ export const SINK_ERRORS: Readonly<Record<SinkErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning:
-      "DuckDB reached its memory limit. Changes at random keys all over a large table need about 8 bytes for each of the table's rows that cannot be written out; a PRIMARY KEY needs its whole index; and DuckDB works on 2,048 neighbouring rows at a time, which must fit (2 GB where each has 1 MB).",
+      "DuckDB reached its memory limit. Changes at random keys all over a large table need about 8 bytes for each of the table's rows that cannot be written out; a PRIMARY KEY needs its whole index; and a transaction must fit as a whole where its rows are wide (1 MB, say), about three times over.",
     action:
-      "Raise `sink.memory-limit`: about 8 bytes a row of the largest table and 100 MB, or 2,048 times the size of the largest rows where that is more. Leave `primary-key` off.",
+      "Raise `memory.limit` of the sink: about 8 bytes a row of the largest table and 100 MB, or three times the bytes of the largest transaction of wide rows where that is more. Leave `primary-key` off.",
   },
   SINK_TABLE_EXISTS: {
     exit: 3,

@@ -3,13 +3,13 @@
  * folder must exist; the file is created.
  */
 export interface DuckdbOptions {
-  /** `sink.path`: the database file, absolute or relative to the working folder. */
+  /** `path`: the database file, absolute or relative to the working folder. */
   readonly path: string;
-  /** `sink.memory-limit`: DuckDB's own limit. The process needs about 200 MB beside it. */
+  /** `memory.limit`: DuckDB's own limit. The process needs about 200 MB beside it. */
   readonly memoryLimitBytes: number;
-  /** `sink.threads`: threads of DuckDB. */
+  /** `threads`: threads of DuckDB. */
   readonly threads: number;
-  /** `sink.primary-key`: give the target tables a PRIMARY KEY. Its index must fit in memory. */
+  /** `primary-key`: give the target tables a PRIMARY KEY. Its index must fit in memory. */
   readonly primaryKey: boolean;
 }
 

@@ -45,6 +45,8 @@ export class DuckdbSession {
         preserve_insertion_order: "false",
         temp_directory: `${file}.tmp`,
         autoinstall_known_extensions: "false",
+        // Until it is known whether the file has wide rows.
+        max_vacuum_tasks: "0",
       };
       for (const [name, value] of Object.entries(settings)) duckdb.set_config(config, name, value);
       instances ??= duckdb.create_instance_cache();
@@ -61,6 +63,14 @@ export class DuckdbSession {
   /** A name for something of this connection's own that all connections see. */
   uniqueName(stem: string): string {
     return `${stem}_${randomUUID().replaceAll("-", "")}`;
+  }
+
+  /**
+   * Whether checkpoints put short row groups together. Where rows are wide they must not: every 2,048 rows of a row group
+   * are brought into memory at once. A setting of the whole file, so other tables' row groups stay short too.
+   */
+  async compact(on: boolean): Promise<void> {
+    await this.run(on ? "RESET GLOBAL max_vacuum_tasks" : "SET GLOBAL max_vacuum_tasks = 0");
   }
 
   /** Runs statements, separated by `;`. */

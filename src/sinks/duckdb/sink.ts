@@ -15,6 +15,7 @@ import { StateTables, type TableRow } from "./state.ts";
 import { TableFeed } from "./table-feed.ts";
 import { checkColumnNames, nameClash, qualifiedName, qualifiedSchema, sameName, targetName } from "./target-name.ts";
 import { createTouchedSql, type Target } from "./target.ts";
+import { WideRows } from "./wide-rows.ts";
 import { TableWriter } from "./writer.ts";
 
 export function duckdbTraits(options: DuckdbOptions): SinkTraits {
@@ -39,6 +40,7 @@ interface Opened {
   readonly session: DuckdbSession;
   readonly feed: Feed;
   readonly state: StateTables;
+  readonly wide: WideRows;
   readonly pipeline: string;
 }
 
@@ -78,7 +80,9 @@ class DuckdbSink implements Sink {
         this.#tuning.feed === "appender"
           ? new AppenderFeed(session.connection, run)
           : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run);
-      this.#opened = { session, feed, state, pipeline };
+      const wide = new WideRows(session, state, this.#options.memoryLimitBytes);
+      await wide.recall(await state.tables("all"));
+      this.#opened = { session, feed, state, wide, pipeline };
       for (const row of await state.tables("mine")) await this.#serve(row);
       return await state.committed();
     } catch (error) {
@@ -100,7 +104,8 @@ class DuckdbSink implements Sink {
 
   /** Makes a table of the state one that can be written. */
   async #serve(row: TableRow): Promise<void> {
-    const { session, feed, state } = this.#open();
+    const { session, feed, state, wide } = this.#open();
+    wide.begin(row);
     const touched = row.touched === null ? null : state.table(row.touched);
     const touchedRows =
       touched === null ? 0 : Number((await session.rows(`SELECT count(*) AS n FROM ${touched}`))[0]!["n"]);
@@ -134,7 +139,7 @@ class DuckdbSink implements Sink {
     ];
     if (touched !== null)
       statements.push(`DROP TABLE IF EXISTS ${state.table(touched)}`, createTouchedSql(state.table(touched), schema));
-    const row = { pipeline, id: schema.id, name, incarnation, touched, schema };
+    const row = { pipeline, id: schema.id, name, incarnation, touched, rowBytes: 0, schema };
     await this.#transaction(async () => {
       await session.run(statements.join(";\n"));
       await state.saveTable(row);
@@ -195,10 +200,10 @@ class DuckdbSink implements Sink {
   async write(batch: ChangeBatch): Promise<void> {
     await this.#inEpoch(async () => {
       this.#writer(batch.schema.id).add(batch);
-      for (const sum of [this.#buffered, this.#pending]) {
-        sum.rows += batch.length;
-        sum.bytes += batch.bytes;
-      }
+      this.#buffered.rows += batch.length;
+      this.#buffered.bytes += batch.bytes;
+      this.#pending.rows += batch.length;
+      this.#pending.bytes += this.#open().wide.weigh(batch);
       const { bufferRowsMax, bufferBytesMax } = this.#tuning;
       if (this.#buffered.rows < bufferRowsMax && this.#buffered.bytes < bufferBytesMax) return;
       await this.#loading;
@@ -263,11 +268,12 @@ class DuckdbSink implements Sink {
 
   async commit(record: EpochRecord): Promise<void> {
     await this.#inEpoch(async () => {
-      const { session, state } = this.#open();
+      const { session, state, wide } = this.#open();
       await this.#loaded();
       for (const writer of this.#writers.values()) await writer.fold();
       this.#ambient.failpoint("sink.changes-applied");
       await state.write(record);
+      await wide.save();
       this.#ambient.failpoint("sink.record-written");
       await session.run("COMMIT");
       this.#inTransaction = false;

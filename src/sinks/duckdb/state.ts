@@ -16,6 +16,8 @@ export interface TableRow {
   readonly incarnation: number;
   /** The side table's name within the schema `millrace`; null: the snapshot is complete. */
   readonly touched: string | null;
+  /** Bytes of a row, on the average, in the batch that had the widest ones. Written only where they are wide. */
+  readonly rowBytes: number;
   readonly schema: TableSchema;
 }
 
@@ -40,7 +42,7 @@ CREATE SCHEMA IF NOT EXISTS ${this.table("")};
 CREATE TABLE IF NOT EXISTS ${this.table("layout")} (version INTEGER);
 CREATE TABLE IF NOT EXISTS ${this.table("pipelines")} (pipeline VARCHAR, epoch BIGINT, token BIGINT);
 CREATE TABLE IF NOT EXISTS ${this.table("parts")} (pipeline VARCHAR, part VARCHAR, value VARCHAR);
-CREATE TABLE IF NOT EXISTS ${this.table("tables")} (pipeline VARCHAR, id VARCHAR, target_schema VARCHAR, target_table VARCHAR, incarnation BIGINT, touched VARCHAR, source_schema VARCHAR);
+CREATE TABLE IF NOT EXISTS ${this.table("tables")} (pipeline VARCHAR, id VARCHAR, target_schema VARCHAR, target_table VARCHAR, incarnation BIGINT, touched VARCHAR, row_bytes BIGINT, source_schema VARCHAR);
 INSERT INTO ${this.table("layout")} SELECT ${LAYOUT} WHERE NOT EXISTS (FROM ${this.table("layout")});
 COMMIT`);
     const [layout] = await this.#session.rows(`SELECT max(version) AS version FROM ${this.table("layout")}`);
@@ -128,13 +130,14 @@ COMMIT`);
       row.pipeline,
       row.id,
     ]);
-    await this.#session.execute(`INSERT INTO ${this.table("tables")} VALUES ($1, $2, $3, $4, $5, $6, $7)`, [
+    await this.#session.execute(`INSERT INTO ${this.table("tables")} VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
       row.pipeline,
       row.id,
       row.name.schema,
       row.name.table,
       BigInt(row.incarnation),
       row.touched,
+      BigInt(row.rowBytes),
       JSON.stringify(row.schema),
     ]);
   }
@@ -147,6 +150,7 @@ function tableRow(row: Row): TableRow {
     name: { schema: String(row["target_schema"]), table: String(row["target_table"]) },
     incarnation: Number(row["incarnation"]),
     touched: row["touched"] === null ? null : String(row["touched"]),
+    rowBytes: Number(row["row_bytes"]),
     schema: JSON.parse(String(row["source_schema"])) as TableSchema,
   };
 }
