@@ -4,7 +4,7 @@ import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
-import type { BeginMode, Sink, SinkTraits } from "../../core/sink.ts";
+import type { BeginMode, Sink } from "../../core/sink.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import { AppenderFeed } from "./appender-feed.ts";
 import { DUCKDB_TUNING, type DuckdbOptions, type DuckdbTuning } from "./config.ts";
@@ -17,19 +17,6 @@ import { checkColumnNames, nameClash, qualifiedName, qualifiedSchema, sameName, 
 import { createTouchedSql, type Target } from "./target.ts";
 import { WideRows } from "./wide-rows.ts";
 import { TableWriter } from "./writer.ts";
-
-export function duckdbTraits(options: DuckdbOptions): SinkTraits {
-  return {
-    kind: "table",
-    nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
-    remembers: true,
-    guarantee: `exactly once: each epoch's rows and its record are one transaction of ${options.path}`,
-    targetName(schema) {
-      const { schema: namespace, table } = targetName(schema);
-      return `${namespace}.${table}`;
-    },
-  };
-}
 
 export function createDuckdbSink(options: DuckdbOptions, ambient: Ambient, tuning: DuckdbTuning = DUCKDB_TUNING): Sink {
   return new DuckdbSink(options, ambient, tuning);
