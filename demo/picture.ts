@@ -3,7 +3,7 @@ import { text } from "node:stream/consumers";
 /**
  * Draws a captured terminal as SVG, as docs/demo.svg shows the demo:
  *
- *     tmux -L picture new-session -d -x 96 -y 90 'npm run demo; tmux -L picture wait-for -S done; read _'
+ *     tmux -L picture new-session -d -x 112 -y 90 'npm run demo; tmux -L picture wait-for -S done; read _'
  *     tmux -L picture wait-for done; tmux -L picture capture-pane -p -e | node dist/demo/picture.js > docs/demo.svg
  *
  * Knows the colours and weights (SGR) of a capture, which has no other control sequences.
@@ -55,7 +55,7 @@ function drawLines(lines: readonly string[]): readonly string[] {
     // Odd parts are the numbers of a control sequence.
     line.split(/\x1b\[([0-9;]*)m/).forEach((part, i) => {
       if (i % 2 === 1) style = part.split(";").map(Number).reduce(styled, style);
-      else if (part.trim() !== "") spans.push(span(part, column, style));
+      else for (const words of part.matchAll(/\S+(?: \S+)*/g)) spans.push(span(words[0], column + words.index, style));
       if (i % 2 === 0) column += part.length;
     });
     const y = MARGIN + (row + 1) * LINE_HEIGHT - 5;
@@ -68,7 +68,7 @@ function picture(capture: string): string {
   const columns = Math.max(...lines.map((line) => line.replaceAll(/\x1b\[[0-9;]*m/g, "").length));
   const width = Math.ceil(columns * CELL_WIDTH + 2 * MARGIN);
   const height = lines.length * LINE_HEIGHT + 2 * MARGIN;
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="13">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="13">
 <rect width="100%" height="100%" rx="8" fill="${BACKGROUND}"/>
 ${drawLines(lines).join("\n")}
 </svg>
