@@ -91,7 +91,7 @@ test.each(["snapshot", "log"])(
     await db.query("INSERT INTO t VALUES (101, 'NaN', '2026-01-01'), (102, 1.5, '294270-01-01')");
     await pipeline.catchUp();
     const rows = await pipeline.sinkRows(
-      "SELECT id, amount::varchar, "at" IS NULL FROM public.t WHERE id >= 100 ORDER BY id",
+      'SELECT id, amount::varchar, "at" IS NULL FROM public.t WHERE id >= 100 ORDER BY id',
     );
     expect(rows).toEqual([
       [100, null, true],
