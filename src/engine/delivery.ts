@@ -1,5 +1,5 @@
 import { assertNever, MillraceError } from "../core/errors.ts";
-import type { LineItem, ProgressItem } from "../core/line.ts";
+import type { LineItem, ProgressItem, TruncateItem } from "../core/line.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
 import type { DurablePosition, Position } from "../core/position.ts";
 import type { TablePart } from "../core/record.ts";
@@ -26,6 +26,8 @@ export class Delivery {
   readonly #options: DeliveryOptions;
   /** Where the log was at the last `progress`. */
   position: Position | null = null;
+  /** The sink has been given something since the last commit, were it no row but a truncate. */
+  #given = false;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -37,7 +39,7 @@ export class Delivery {
       case "rows":
         return await this.#rows(item.batch);
       case "truncate":
-        return await this.#truncate(item.table);
+        return await this.#truncate(item);
       case "schema":
         return await this.#schema(item.schema);
       case "stop":
@@ -54,6 +56,7 @@ export class Delivery {
   /** Ends the epoch and lets the source forget what is now durable. */
   async commit(reason: CloseReason): Promise<DurablePosition> {
     const durable = await this.#options.epochs.commit(reason);
+    this.#given = false;
     this.#options.log.acknowledge(durable);
     this.#options.ambient.failpoint("engine.acknowledged");
     return durable;
@@ -74,15 +77,17 @@ export class Delivery {
   async #rows(batch: ChangeBatch): Promise<void> {
     const table = batch.schema.id;
     if (this.#live(table) === null) return;
+    this.#given = true;
     await this.#options.sink.write(batch);
     this.#options.epochs.written(batch.length, batch.origin);
     this.#options.events({ kind: "delivered", table, origin: batch.origin, rows: batch.length });
   }
 
-  async #truncate(table: TableId): Promise<void> {
+  async #truncate({ table, transaction }: TruncateItem): Promise<void> {
     if (this.#live(table) === null) return;
+    this.#given = true;
     await this.#options.sink.truncate(table);
-    this.#options.epochs.written(0, "log");
+    this.#options.epochs.written(0, transaction === null ? "snapshot" : "log");
   }
 
   async #schema(schema: TableSchema): Promise<void> {
@@ -91,7 +96,7 @@ export class Delivery {
     const { epochs, sink } = this.#options;
     if (!epochs.atBoundary)
       throw new MillraceError("INTERNAL", "a schema change inside a transaction", { place: { table: schema.id } });
-    if (sink.pending().rows > 0) await this.commit("schema");
+    if (this.#given) await this.commit("schema");
     await sink.applySchema(schema);
     epochs.setTable({ ...part, schema });
   }
@@ -101,7 +106,10 @@ export class Delivery {
     if (part === null) return;
     const { ambient, epochs, sink, snapshot } = this.#options;
     const { progress, rows, complete } = snapshot.entered(table, chunk);
-    if (complete) await sink.endSnapshot(table);
+    if (complete) {
+      this.#given = true;
+      await sink.endSnapshot(table);
+    }
     epochs.setTable({ ...part, state: complete ? { kind: "streaming", rows } : { kind: "snapshotting", progress } });
     ambient.failpoint("snapshot.chunk-entered");
   }
