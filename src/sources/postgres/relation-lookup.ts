@@ -1,6 +1,6 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
-import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
+import { keyColumns, type TableId, type TableSchema } from "../../core/table-schema.ts";
 import { tablesByOid, type CatalogTable } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import type { LogDecoderOptions, RelationAnswer } from "./log-decoder.ts";
@@ -21,13 +21,19 @@ export function relationLookup(
 ): LogDecoderOptions["lookup"] {
   const oids = new Map(prepared);
   return async (relation, known) => {
-    if (known === null) return { kind: "ignore" };
+    if (known === null) {
+      // A table of ours that was renamed before the log first spoke of it in this run.
+      const ours = [...oids].find(([, oid]) => oid === relation.oid)?.[0];
+      return ours === undefined
+        ? { kind: "ignore" }
+        : { kind: "stop", table: ours, error: renamedError(ours, relation) };
+    }
     const before = oids.get(known.id);
     oids.set(known.id, relation.oid);
     if (before !== undefined && before !== relation.oid)
       return stopped(known, changedError(known.id, "it was dropped and created again"));
     if (relation.namespace !== known.namespace || relation.name !== known.name)
-      return stopped(known, changedError(known.id, `it was renamed to ${relation.namespace}.${relation.name}`));
+      return stopped(known, renamedError(known.id, relation));
     const session = await sessions.get(signal);
     const now = (await tablesByOid(session, [relation.oid], signal))[0] ?? null;
     const changedKey = keyProblem(relation, known, now);
@@ -46,6 +52,10 @@ export function relationLookup(
     if (followed instanceof MillraceError) return stopped(known, followed);
     return followed === known ? { kind: "same" } : { kind: "schema", schema: followed };
   };
+}
+
+function renamedError(table: TableId, { namespace, name }: RelationMessage): MillraceError {
+  return changedError(table, `it was renamed to ${namespace}.${name}`);
 }
 
 function stopped(known: TableSchema, error: MillraceError): RelationAnswer {
