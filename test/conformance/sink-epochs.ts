@@ -103,6 +103,39 @@ export function closing(harness: () => SinkHarness): void {
   });
 }
 
+export function closingEarly(harness: () => SinkHarness): void {
+  test("a close while the target is being opened makes that reject, and leaves nothing open", async () => {
+    await using target = harness();
+    const sink = target.make();
+    const refused = expect(sink.open(PIPELINE, signal)).rejects.toMatchObject({ code: "SINK_CLOSED" });
+    await sink.close();
+    await refused;
+    await expect(sink.commit(record(1))).rejects.toMatchObject({ code: "SINK_CLOSED" });
+    const next = await opened(target);
+    await next.beginTable(orders, 1, "create");
+    await next.commit(record(1));
+    await next.close();
+    expect(await target.rows(orders)).toEqual([]);
+  });
+
+  test("a close while rows are being taken in makes the write reject, and leaves the epoch before", async () => {
+    await using target = harness();
+    let sink = await opened(target);
+    await sink.beginTable(orders, 1, "create");
+    await sink.commit(record(1));
+    const writing = async (): Promise<void> => {
+      for (let id = 0n; ; id++) await sink.write(batch(orders, [{ op: "insert", cells: [id, "a", null] }]));
+    };
+    const refused = expect(writing()).rejects.toMatchObject({ code: "SINK_CLOSED" });
+    await sink.close();
+    await refused;
+    sink = target.make();
+    expect(await sink.open(PIPELINE, signal)).toMatchObject({ epoch: 1 });
+    await sink.close();
+    expect(await target.rows(orders)).toEqual([]);
+  });
+}
+
 export function kills(harness: () => SinkHarness): void {
   test.each([
     ["sink.table-begun", 1, 0],

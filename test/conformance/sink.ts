@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { noFailpoints } from "../../src/core/ambient.ts";
 import { absent, batch, column, table } from "./batch.ts";
-import { closing, epochsAndRecords, fencing, kills } from "./sink-epochs.ts";
+import { closing, closingEarly, epochsAndRecords, fencing, kills } from "./sink-epochs.ts";
 import { lines, opened, orders, signal, type SinkHarness } from "./sink-harness.ts";
 import { keyedHistory, keylessHistory, replay } from "./sink-model.ts";
 import { movesAndTruncates, rowsWithKey, rowsWithoutKey } from "./sink-rows.ts";
@@ -16,6 +16,7 @@ export function sinkConformance(name: string, harness: () => SinkHarness): void 
       epochsAndRecords,
       fencing,
       closing,
+      closingEarly,
       rowsWithKey,
       movesAndTruncates,
       rowsWithoutKey,

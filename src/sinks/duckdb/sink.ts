@@ -42,6 +42,8 @@ class DuckdbSink implements Sink {
   readonly #ambient: Ambient;
   readonly #tuning: DuckdbTuning;
   readonly #writers = new Map<TableId, TableWriter>();
+  /** From the start of `open`: a `close` that comes meanwhile must find it. */
+  #session: Promise<DuckdbSession> | null = null;
   #opened: Opened | null = null;
   #inTransaction = false;
   #buffered = { rows: 0, bytes: 0 };
@@ -58,7 +60,8 @@ class DuckdbSink implements Sink {
 
   async open(pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null> {
     signal.throwIfAborted();
-    const session = await DuckdbSession.open(this.#options);
+    this.#session = DuckdbSession.open(this.#options);
+    const session = await this.#session;
     try {
       const state = new StateTables(session, pipeline);
       await state.prepare();
@@ -280,7 +283,8 @@ class DuckdbSink implements Sink {
   }
 
   async close(): Promise<void> {
-    await this.#opened?.session.close();
+    const session = await this.#session?.catch(() => null);
+    await session?.close();
     await this.#loading.catch(() => undefined);
     this.#opened = null;
   }
