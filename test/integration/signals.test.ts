@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { tableId } from "../../src/core/table-schema.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { startProxy } from "../support/proxy.ts";
 import type { MillraceProcess } from "../support/millrace-process.ts";
@@ -108,5 +109,5 @@ async function fill(db: TestDatabase): Promise<void> {
 
 /** Rows that the log has delivered, as the run tells it once a second. */
 async function changes(pipeline: TestPipeline): Promise<number> {
-  return (await pipeline.status()).state.facts.tables["public.letters" as never]?.changes ?? 0;
+  return (await pipeline.status()).state.facts.tables[tableId("public", "letters")]?.changes ?? 0;
 }

@@ -19,7 +19,7 @@ const TOUCH = `
   INSERT INTO items SELECT id + 1, 'new', body FROM items WHERE id % 50 = 11;
   UPDATE items SET id = id + 100000 WHERE id % 50 = 13 AND body IS NULL`;
 
-/** Even keys alone would leave no room: every second one is taken. The bodies lie in TOAST. */
+/** Every second key is taken, so that there is room between them. The bodies lie in TOAST. */
 async function createItems(db: TestDatabase): Promise<void> {
   await db.query(`
     CREATE TABLE items (id int PRIMARY KEY, name text, body text);
@@ -93,9 +93,9 @@ async function withAbsentStandby(
     await admin.query("SELECT pg_reload_conf()");
     await waitFor("the server to know its standbys", async () => {
       const client = await db.client();
-      const { rows } = await client.query<{ names: string }>("SHOW synchronous_standby_names");
+      const { rows } = await client.query<{ synchronous_standby_names: string }>("SHOW synchronous_standby_names");
       await client.end();
-      return (rows[0] as unknown as { synchronous_standby_names: string }).synchronous_standby_names === names;
+      return rows[0]?.synchronous_standby_names === names;
     });
   };
   await setNames("absent");
