@@ -3,7 +3,7 @@ import type { Inspection, TableOffer, TableRefusal, ValueRules } from "../../cor
 import { keyColumns, tableId } from "../../core/table-schema.ts";
 import type { PostgresOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
-import { checkPublication, readPublication } from "./publication.ts";
+import { checkPublication, publicationRefusals, readPublication } from "./publication.ts";
 import { catalogSchema } from "./schema.ts";
 import { checkServer, serverFacts, serverNotes, sourceIdentity } from "./server-facts.ts";
 import { matchedOids, matchedTables, tableRefusal, type MatchedTable } from "./table-match.ts";
@@ -26,13 +26,16 @@ export async function inspect(
   if (tables.length === 0) throw noTables(options);
   const sizes = await tableSizes(session, oids, signal);
   const refusals: TableRefusal[] = [];
-  const offered: MatchedTable[] = [];
+  const readable: MatchedTable[] = [];
   for (const table of tables) {
     const error = tableRefusal(options, table);
-    if (error === null) offered.push(table);
+    if (error === null) readable.push(table);
     else refusals.push({ table: tableId(table.namespace, table.name), error });
   }
   const publication = await readPublication(options, session, facts, signal);
+  refusals.push(...publicationRefusals(options, publication, readable));
+  const refused = new Set(refusals.map((refusal) => refusal.table));
+  const offered = readable.filter((table) => !refused.has(tableId(table.namespace, table.name)));
   if (offered.length > 0) checkPublication(options, facts, publication, offered);
   const published = new Set(publication?.tables.map((table) => tableId(table.namespace, table.name)));
   return {

@@ -21,8 +21,14 @@ async function prepared(
 ): Promise<Prepared> {
   await using source = openSource(db, tables, changes);
   const said: string[] = [];
-  const schemas = await offeredSchemas(source);
-  const start = await source.prepare({ resume, tables: schemas }, (what) => said.push(what), deadline());
+  const { offers, refusals } = await source.inspect(deadline());
+  const unpublished = refusals.find(({ error }) => error.code === "PUBLICATION_MISMATCH");
+  if (unpublished !== undefined) throw unpublished.error;
+  const start = await source.prepare(
+    { resume, tables: offers.map(({ schema }) => schema) },
+    (what) => said.push(what),
+    deadline(),
+  );
   return { start, said };
 }
 
@@ -91,6 +97,17 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
     await source.drop((what) => removed.push(what), deadline());
     expect(removed[1]).toBe("publication tested_publication stays: this pipeline did not make it");
     expect(await published(db)).toEqual(["a", "b"]);
+  });
+
+  it("refuses a table alone that somebody else's publication has lost, so that what was missed is read again", async () => {
+    await using db = await createDatabase(version);
+    await db.query("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)");
+    await db.query("CREATE PUBLICATION tested_publication FOR TABLE a");
+    await using source = openSource(db, "public.\\.*");
+    const { offers, refusals } = await source.inspect(deadline());
+    expect(offers.map(({ schema }) => schema.id)).toEqual(["public.a"]);
+    expect(refusals).toMatchObject([{ table: "public.b", error: { code: "PUBLICATION_MISMATCH" } }]);
+    expect(refusals[0]!.error.hint).toContain("--resnapshot public.b");
   });
 
   it("prepares for no table at all, where every one has stopped", async () => {

@@ -1,5 +1,6 @@
 import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { TableRefusal } from "../../core/source.ts";
 import { quoteIdentifier, tableId, type TableId } from "../../core/table-schema.ts";
 import type { CatalogTable } from "./catalog.ts";
 import type { PostgresOptions } from "./config.ts";
@@ -159,22 +160,45 @@ function checkForeignPublication(
       "delivers partitions instead of their table",
       `ALTER PUBLICATION ${name} SET (publish_via_partition_root = true)`,
     );
-  const missing = missingFrom(publication, tables);
-  if (missing.length > 0)
-    throw mismatch(
-      `lacks ${missing.map(idOf).join(", ")}`,
-      `ALTER PUBLICATION ${name} ADD TABLE ${onlyTables(missing)}`,
-    );
+  const [refused] = publicationRefusals(options, publication, tables);
+  if (refused !== undefined) throw refused.error;
+}
+
+/**
+ * The tables that a publication of somebody else does not deliver whole. For one that was followed before, changes may
+ * be lost meanwhile: mending the publication does not bring them back, so this is the table's end and not the run's.
+ */
+export function publicationRefusals(
+  options: PostgresOptions,
+  publication: Publication | null,
+  tables: readonly NamedTable[],
+): readonly TableRefusal[] {
+  if (publication === null) return [];
+  // Ours to mend, or another pipeline's, which is refused as a whole.
+  if (publication.madeBy !== null && (publication.madeBy !== options.pipeline || publication.mayAlter)) return [];
+  const name = quoteIdentifier(options.publicationName);
+  const missing = new Set(missingFrom(publication, tables));
   const partial = new Set(publication.tables.filter((table) => table.partial).map(idOf));
-  const cut = tables.find((table) => partial.has(idOf(table)));
-  if (cut !== undefined)
-    throw new MillraceError(
-      "PUBLICATION_MISMATCH",
-      `publication ${options.publicationName} has a row filter or column list on ${idOf(cut)}`,
-      {
-        hint: `Run \`ALTER PUBLICATION ${name} DROP TABLE ${tableName(cut)}\` and \`ALTER PUBLICATION ${name} ADD TABLE ${tableName(cut)}\`, or set another \`publication.name\`: filters belong in the pipeline's \`transform\`.`,
-      },
+  const refusal = (table: NamedTable, message: string, hint: string): TableRefusal => {
+    const id = idOf(table);
+    return { table: id, error: new MillraceError("PUBLICATION_MISMATCH", message, { hint, place: { table: id } }) };
+  };
+  return tables.flatMap((table) => {
+    const add = `ALTER PUBLICATION ${name} ADD TABLE ${onlyTables([table])}`;
+    const anew = `Where it was followed before, begin it anew: \`--resnapshot ${idOf(table)}\`.`;
+    if (missing.has(table))
+      return refusal(
+        table,
+        `publication ${options.publicationName} lacks ${idOf(table)}`,
+        `Run \`${add}\`, or set another \`publication.name\`. ${anew}`,
+      );
+    if (!partial.has(idOf(table))) return [];
+    return refusal(
+      table,
+      `publication ${options.publicationName} has a row filter or column list on ${idOf(table)}`,
+      `Run \`ALTER PUBLICATION ${name} DROP TABLE ${tableName(table)}\` and \`${add}\`, or set another \`publication.name\`: filters belong in the pipeline's \`transform\`. ${anew}`,
     );
+  });
 }
 
 /** Makes the publication deliver exactly these tables, where it is ours; `created` gets a sentence for each change. */
