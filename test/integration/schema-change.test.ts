@@ -13,45 +13,50 @@ async function filled(db: TestDatabase): Promise<void> {
   );
 }
 
-const ADDED: readonly (readonly [what: string, column: string])[] = [
-  ["without a default", "added text"],
-  ["with a constant default", "added text DEFAULT 'it''s constant'"],
-  ["with a default of another type", "added numeric(12,3) DEFAULT 1.5"],
-  ["with a NOT NULL default", "added int NOT NULL DEFAULT 7"],
-  ["with a stable default", "added timestamptz DEFAULT now()"],
-  ["with bytes by default", "added bytea DEFAULT '\\x00ff'"],
-  ["with a date before Christ by default", "added date DEFAULT '0044-03-15 BC'"],
-  ["with an array by default", "added int[] DEFAULT '{1,2}'"],
+const ADDED: readonly string[] = [
+  "added text",
+  "added text DEFAULT 'it''s constant'",
+  "added numeric(12,3) DEFAULT 1.5",
+  "added int NOT NULL DEFAULT 7",
+  "added timestamptz DEFAULT now()",
+  "added bytea DEFAULT '\\x00ff'",
+  "added date DEFAULT '0044-03-15 BC'",
+  "added int[] DEFAULT '{1,2}'",
 ];
 
 /** Rows before, the new column, rows behind, all in one transaction, and an aborted alteration before it. */
-function alteration(column: string, firstId: number): string {
-  return `BEGIN; ALTER TABLE t ADD COLUMN never int DEFAULT 3; INSERT INTO t VALUES (-1, 'never'); ROLLBACK;
+function alteration(table: string, column: string, firstId: number): string {
+  return `BEGIN; ALTER TABLE ${table} ADD COLUMN never int DEFAULT 3; INSERT INTO ${table} VALUES (-1, 'never'); ROLLBACK;
     BEGIN;
-    INSERT INTO t (id, v) VALUES (${firstId}, 'before'); UPDATE t SET v = 'before' WHERE id = 5; DELETE FROM t WHERE id = 6;
-    ALTER TABLE t ADD COLUMN ${column};
-    INSERT INTO t (id, v) VALUES (${firstId + 1}, 'behind'); UPDATE t SET v = 'behind' WHERE id IN (7, ${firstId});
-    DELETE FROM t WHERE id = 8;
+    INSERT INTO ${table} (id, v) VALUES (${firstId}, 'before');
+    UPDATE ${table} SET v = 'before' WHERE id = 5; DELETE FROM ${table} WHERE id = 6;
+    ALTER TABLE ${table} ADD COLUMN ${column};
+    INSERT INTO ${table} (id, v) VALUES (${firstId + 1}, 'behind');
+    UPDATE ${table} SET v = 'behind' WHERE id IN (7, ${firstId}); DELETE FROM ${table} WHERE id = 8;
     COMMIT;
     INSERT INTO other VALUES (${firstId})`;
 }
 
-test.each(ADDED)("a column added %s while streaming reaches the rows that were there", async (_, column) => {
+test("columns added while streaming, with every kind of default, reach the rows that were there", async () => {
   await using db = await createDatabase();
   await using pipeline = await testPipeline(db);
   await filled(db);
+  const tables = ADDED.map((_, i) => `t${i}`);
+  for (const table of tables)
+    await db.query(`CREATE TABLE ${table} (LIKE t INCLUDING ALL); INSERT INTO ${table} TABLE t`);
   await using run = pipeline.run();
-  await pipeline.untilStreaming(["t", "other"]);
-  await db.query(alteration(column, 1001));
+  await pipeline.untilStreaming([...tables, "other"]);
+  for (const [i, column] of ADDED.entries()) await db.query(alteration(tables[i]!, column, 1001 + i));
   run.signal("SIGTERM");
   expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
   await pipeline.catchUp();
-  await pipeline.expectEqual(["t", "other"]);
-  await db.query(
-    "UPDATE t SET added = DEFAULT WHERE id < 50; ALTER TABLE t ADD COLUMN more int DEFAULT 9; DELETE FROM t WHERE id > 300",
-  );
+  await pipeline.expectEqual([...tables, "t", "other"]);
+  for (const table of tables) {
+    await db.query(`UPDATE ${table} SET added = DEFAULT WHERE id < 50; DELETE FROM ${table} WHERE id > 300`);
+    await db.query(`ALTER TABLE ${table} ADD COLUMN more int DEFAULT 9; UPDATE ${table} SET more = 1 WHERE id < 10`);
+  }
   await pipeline.catchUp();
-  await pipeline.expectEqual(["t", "other"]);
+  await pipeline.expectEqual([...tables, "t", "other"]);
 });
 
 test("columns added during the snapshot, with rows before and behind, end equal", async () => {
@@ -61,8 +66,8 @@ test("columns added during the snapshot, with rows before and behind, end equal"
   await db.query("INSERT INTO t SELECT i, repeat('row ' || i, 100), i FROM generate_series(1001, 6000) i");
   await using run = pipeline.run();
   await pipeline.untilRows("t", 300);
-  for (const [i, [, column]] of ADDED.entries())
-    await db.query(alteration(column.replace("added", `added_${i}`), 70_000 + 10 * i));
+  for (const [i, column] of ADDED.entries())
+    await db.query(alteration("t", column.replace("added", `added_${i}`), 70_000 + 10 * i));
   await pipeline.untilStreaming(["t", "other"], 60_000);
   run.signal("SIGTERM");
   expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
@@ -71,66 +76,78 @@ test("columns added during the snapshot, with rows before and behind, end equal"
 });
 
 interface Stop {
-  readonly what: string;
+  readonly table: string;
   readonly ddl: string;
   readonly code: ErrorCode;
   readonly says: RegExp;
 }
 
 const STOPS: readonly Stop[] = [
-  { what: "a dropped column", ddl: "ALTER TABLE t DROP COLUMN n", code: "SCHEMA_CHANGED", says: /column n/ },
-  { what: "a renamed column", ddl: "ALTER TABLE t RENAME COLUMN n TO m", code: "SCHEMA_CHANGED", says: /column n/ },
-  { what: "an altered type", ddl: "ALTER TABLE t ALTER n TYPE text", code: "SCHEMA_CHANGED", says: /column n/ },
+  { table: "dropped", ddl: "ALTER TABLE dropped DROP COLUMN n", code: "SCHEMA_CHANGED", says: /column n/ },
+  { table: "renamed", ddl: "ALTER TABLE renamed RENAME COLUMN n TO m", code: "SCHEMA_CHANGED", says: /column n/ },
+  { table: "retyped", ddl: "ALTER TABLE retyped ALTER n TYPE text", code: "SCHEMA_CHANGED", says: /column n/ },
   {
-    what: "another key",
-    ddl: "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (n)",
+    table: "rekeyed",
+    ddl: "ALTER TABLE rekeyed DROP CONSTRAINT rekeyed_pkey, ADD PRIMARY KEY (n)",
     code: "SCHEMA_CHANGED",
-    says: /key/,
+    says: /primary key/,
   },
   {
-    what: "a volatile default",
-    ddl: "ALTER TABLE t ADD COLUMN added float8 DEFAULT random()",
+    table: "volatile",
+    ddl: "ALTER TABLE volatile ADD COLUMN added float8 DEFAULT random()",
     code: "DDL_UNCLEAR",
     says: /added/,
   },
-  {
-    what: "a renamed table",
-    ddl: "ALTER TABLE t RENAME TO was_t; CREATE TABLE t AS TABLE was_t; ALTER TABLE t ADD PRIMARY KEY (id)",
-    code: "SCHEMA_CHANGED",
-    says: /./,
-  },
 ];
 
-/** Ends with 1 and names the table, whose neighbour goes on. */
-async function expectStopped(pipeline: TestPipeline, { code, says }: Pick<Stop, "code" | "says">): Promise<void> {
+/** Ends with 1 and names the tables, whose neighbour goes on. */
+async function expectStopped(pipeline: TestPipeline): Promise<void> {
   await using run = pipeline.run(["--until", "caught-up"]);
   expect(await run.exit(), run.output).toEqual({ code: 1, signal: null });
-  expect(run.stdout).toMatch(new RegExp(`table public\\.t has stopped: ${code}: `));
   expectPlainOutput(run);
-  expect(await pipeline.tableState("t")).toMatchObject({ kind: "stopped", code, message: expect.stringMatching(says) });
+  for (const { table, code, says } of STOPS) {
+    expect(run.stdout).toMatch(new RegExp(`table public\\.${table} has stopped: ${code}: `));
+    const stopped = { kind: "stopped", code, message: expect.stringMatching(says) };
+    expect(await pipeline.tableState(table), table).toMatchObject(stopped);
+  }
   await pipeline.expectEqual(["other"]);
 }
 
-test.each(STOPS)(
-  "$what stops that table, the other goes on, and --resnapshot brings it back",
-  async ({ ddl, ...stop }) => {
+test.each(["is stopped", "runs"])(
+  "tables altered while the pipeline %s stop, another goes on, and --resnapshot brings them back",
+  async (when) => {
     await using db = await createDatabase();
-    await using pipeline = await testPipeline(db, { tables: ["t", "other"] });
+    const tables = STOPS.map(({ table }) => table);
+    await using pipeline = await testPipeline(db);
     await filled(db);
-    await pipeline.catchUp();
-    await db.query(
-      `UPDATE t SET v = 'before' WHERE id = 5; ${ddl}; UPDATE t SET v = 'behind' WHERE v = 'row 7'; INSERT INTO other VALUES (2)`,
-    );
-    await expectStopped(pipeline, stop);
-    await db.query("UPDATE t SET v = 'later' WHERE v = 'row 9'; INSERT INTO other VALUES (3)");
-    await expectStopped(pipeline, stop);
+    for (const table of tables)
+      await db.query(`CREATE TABLE ${table} (LIKE t INCLUDING ALL); INSERT INTO ${table} TABLE t`);
+    const run = when === "runs" ? pipeline.run() : null;
+    if (run === null) await pipeline.catchUp();
+    else await pipeline.untilStreaming([...tables, "other"]);
+    for (const { table, ddl } of STOPS) {
+      await db.query(`UPDATE ${table} SET v = 'before' WHERE id = 5`);
+      await db.query(ddl);
+      await db.query(`UPDATE ${table} SET v = 'behind' WHERE v = 'row 7'`);
+    }
+    await db.query("INSERT INTO other VALUES (2)");
+    if (run !== null) {
+      for (const table of tables) await run.untilOutput(new RegExp(`table public\\.${table}: stopped`));
+      run.signal("SIGTERM");
+      expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
+    }
+    await expectStopped(pipeline);
+    for (const table of tables) await db.query(`UPDATE ${table} SET v = 'later' WHERE v = 'row 9'`);
+    await db.query("INSERT INTO other VALUES (3)");
+    await expectStopped(pipeline);
 
-    await using again = pipeline.run(["--until", "caught-up", "--resnapshot", "public.t"]);
+    const anew = tables.flatMap((table) => ["--resnapshot", `public.${table}`]);
+    await using again = pipeline.run(["--until", "caught-up", ...anew]);
     expect(await again.exit(), again.output).toEqual({ code: 0, signal: null });
-    await pipeline.expectEqual(["t", "other"]);
-    await db.query("UPDATE t SET v = 'last' WHERE v = 'row 11'");
+    await pipeline.expectEqual([...tables, "other"]);
+    for (const table of tables) await db.query(`UPDATE ${table} SET v = 'last' WHERE v = 'row 11'`);
     await pipeline.catchUp();
-    await pipeline.expectEqual(["t", "other"]);
+    await pipeline.expectEqual([...tables, "other"]);
   },
 );
 
