@@ -83,6 +83,10 @@ export function followShape(
       return changedError(known.id, `column ${column.name} became ${there.sourceType} instead of ${column.sourceType}`);
   }
   const knownNames = new Set(known.columns.map((column) => column.name));
+  // Columns keep their order, and a new one comes last: rows would go on with its old values in the sink.
+  const still = shape.filter((column) => knownNames.has(column.name));
+  const moved = known.columns.find((column, i) => still[i]!.name !== column.name);
+  if (moved !== undefined) return changedError(known.id, `column ${moved.name} was dropped and added again`);
   const added = shape.filter((column) => !knownNames.has(column.name));
   if (added.length === 0) return known;
   const columns = [...known.columns];
