@@ -169,7 +169,10 @@ export class Merge {
   /** The last chunk of the table has reached the sink: from here on it passes untouched. */
   finish(table: TableId): void {
     // Chunks that are about to enter in a `pass` under way are gone with it.
-    this.#tables.get(table)?.chunks.clear();
+    const merged = this.#tables.get(table);
+    merged?.chunks.clear();
+    // What it holds of a table that stops is of no more use, in memory and on disk.
+    merged?.keyless?.restart();
     this.#tables.delete(table);
     this.#unsettled.forget(table);
   }

@@ -260,4 +260,14 @@ describe("the merge of a table without a key", () => {
     merge.keylessOpened(2, PLAIN_SCHEMA.id, cut([], 0));
     expect(merge.keylessRows(2, PLAIN_SCHEMA.id, wide)).toHaveLength(1);
   });
+
+  test("a table that stops lets go of what it held back", () => {
+    const spill = new MemorySpill();
+    const { merge } = mergeOf(PLAIN_SCHEMA, { spill: () => spill });
+    merge.register(1, PLAIN_SCHEMA.id);
+    const runs = [{ firstRow: 0, transaction: new SimTransaction(1) }];
+    pass(merge, { kind: "rows", batch: plainBatch([1], [Op.insert], runs) });
+    merge.stop(PLAIN_SCHEMA.id, new MillraceError("SCHEMA_CHANGED", "gone"));
+    expect([...spill.drain()]).toEqual([]);
+  });
 });
