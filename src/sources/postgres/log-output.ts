@@ -25,6 +25,8 @@ export class LogOutput {
   #inTransaction = false;
   /** Rows of the present transaction may have been taken already: nothing can be put before them. */
   #beyondRecall = false;
+  /** The boundary before the present transaction was said, for a schema change in it. */
+  #boundarySaid = false;
   #flushAtCommit = false;
 
   constructor(from: PgPosition, batchBytesMax: number) {
@@ -52,6 +54,7 @@ export class LogOutput {
   begin(): void {
     this.#inTransaction = true;
     this.#beyondRecall = false;
+    this.#boundarySaid = false;
   }
 
   /** `commitTimeMs` is null for a transaction that was passed over. */
@@ -164,7 +167,10 @@ export class LogOutput {
   changeSchema(table: TableLog, schema: TableSchema, transaction: PgTransaction): boolean {
     if (this.#beyondRecall) return false;
     for (const other of this.#open) this.#close(other, transaction);
-    this.#progress();
+    // Once: a record made between two changes would have the first one's shape at a position before it, and a run that
+    // resumes there would meet rows of the older shape.
+    if (!this.#boundarySaid) this.#progress();
+    this.#boundarySaid = true;
     this.#queue.push({ kind: "schema", schema, transaction });
     table.schema = schema;
     this.#boundHeld();
