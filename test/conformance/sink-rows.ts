@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { absent, batch, type Change } from "./batch.ts";
+import { absent, batch, column, table, type Change } from "./batch.ts";
 import { lines, opened, orders, rowsAfter, type SinkHarness } from "./sink-harness.ts";
-import { record } from "./sink-script.ts";
+import { int64, record, text } from "./sink-script.ts";
 
 export function rowsWithKey(harness: () => SinkHarness): void {
   test("the last change of a key wins, within an epoch and over epochs", async () => {
@@ -51,6 +51,24 @@ export function rowsWithKey(harness: () => SinkHarness): void {
     expect(await rowsAfter(target, orders, epochs)).toEqual([
       ["1", "b", "long"],
       ["2", "d", null],
+    ]);
+  });
+
+  test("an update of absent cells finds its row by a key of two columns, beside a column named rowid", async () => {
+    await using target = harness();
+    const odd = table("odd", [column("b", text), column("rowid", text), column("a", int64)], [2, 0]);
+    const epochs: Change[][][] = [
+      [
+        [
+          { op: "insert", cells: ["x", "1", 1n] },
+          { op: "insert", cells: ["y", "2", 1n] },
+        ],
+      ],
+      [[{ op: "update", cells: ["y", absent, 1n] }]],
+    ];
+    expect(await rowsAfter(target, odd, epochs)).toEqual([
+      ["x", "1", "1"],
+      ["y", "2", "1"],
     ]);
   });
 

@@ -76,9 +76,19 @@ function laidSql(target: Target): string {
 WITH mine AS (SELECT c.* FROM ${target.changes} c SEMI JOIN ${target.last} l ON ${inKey} AND l.op >= ${Fold.part}),
 bases AS (SELECT ${keyNames}, max(__seq) AS seq, arg_max(__op, __seq) AS base FROM mine WHERE __op < ${Fold.part} GROUP BY ALL),
 since AS (SELECT m.*, coalesce(b.base, ${Fold.part}) AS base FROM mine m LEFT JOIN bases b USING (${keyNames}) WHERE b.seq IS NULL OR m.__seq >= b.seq),
-laid AS (SELECT ${keyNames}, ${laid} FROM since GROUP BY ${keyNames})
-SELECT ${values.join(", ")} FROM laid r LEFT JOIN ${target.table} t ON ${sameKey(target, changeKey("r"), targetKey(target, "t"))}
+laid AS MATERIALIZED (SELECT ${keyNames}, ${laid} FROM since GROUP BY ${keyNames})
+SELECT ${values.join(", ")} FROM laid r LEFT JOIN ${rowsOfKeys(target, "laid")} t ON ${sameKey(target, changeKey("r"), targetKey(target, "t"))}
 WHERE r.base = ${Fold.whole} OR r.older OR ${isThere(target)}`;
+}
+
+/**
+ * The target's rows of these keys, found by the key columns alone and then fetched by row id: a join with the target
+ * would read all of its other columns, and partial updates are those of tables with large values.
+ */
+function rowsOfKeys(target: Target, keys: string): string {
+  if (target.schema.columns.some(({ name }) => name.toLowerCase() === "rowid")) return target.table;
+  const same = sameKey(target, targetKey(target, "t"), changeKey("k"));
+  return `(FROM ${target.table} WHERE rowid IN (SELECT t.rowid FROM ${target.table} t SEMI JOIN ${keys} k ON ${same}))`;
 }
 
 /** The target's row is what the cells are laid over. A key column is never null in it. */
