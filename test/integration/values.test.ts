@@ -6,7 +6,7 @@ import { testPipeline } from "../support/test-pipeline.ts";
 
 /** Values that a type of DuckDB cannot hold are the next test's. Of the last year that it can, it prints the wrong second. */
 function holdable(type: string, value: string): boolean {
-  if (/^numeric\(/.test(type)) return !value.includes("NaN");
+  if (type.startsWith("numeric(")) return !value.includes("NaN");
   return !/'2942[47][0-9]/.test(value);
 }
 
@@ -54,7 +54,7 @@ test.each(["newest", "oldest"] as const)(
       await db.query(`UPDATE ${table} SET id = id + 5000 WHERE id < 3`);
     }
     await pipeline.catchUp();
-    await pipeline.expectEqual(tables);
+    expect(await pipeline.differences(tables)).toEqual([]);
   },
 );
 
@@ -109,5 +109,5 @@ test("as text, a value that the sink's type cannot hold is kept to the letter, b
   await pipeline.catchUp();
   await db.query("INSERT INTO t VALUES (101, 'NaN', 'infinity'), (102, 1.5, '2026-01-01')");
   await pipeline.catchUp();
-  await pipeline.expectEqual(["t", "other"]);
+  expect(await pipeline.differences(["t", "other"])).toEqual([]);
 });
