@@ -120,15 +120,16 @@ class DuckdbSink implements Sink {
     const name = targetName(schema);
     await this.#checkTarget(schema);
     const table = qualifiedName(session.database, name);
-    const touched = schema.key.length === 0 ? null : `touched_${digest(pipeline, schema.id)}`;
+    const sideTable = `touched_${digest(pipeline, schema.id)}`;
+    const touched = schema.key.length === 0 ? null : sideTable;
     // Made anew in every mode: the shape may be another one, and an earlier attempt of this incarnation left nothing committed.
     const statements = [
       `CREATE SCHEMA IF NOT EXISTS ${qualifiedSchema(session.database, name)}`,
       `DROP TABLE IF EXISTS ${table}`,
       createTableSql(table, schema, this.#options.primaryKey),
+      `DROP TABLE IF EXISTS ${state.table(sideTable)}`,
     ];
-    if (touched !== null)
-      statements.push(`DROP TABLE IF EXISTS ${state.table(touched)}`, createTouchedSql(state.table(touched), schema));
+    if (touched !== null) statements.push(createTouchedSql(state.table(touched), schema));
     const row = { pipeline, id: schema.id, name, incarnation, touched, rowBytes: 0, schema };
     await this.#transaction(async () => {
       await session.run(statements.join(";\n"));
