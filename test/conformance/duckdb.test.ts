@@ -229,6 +229,41 @@ describe("a DuckDB file that cannot be had", () => {
   });
 });
 
+describe("what the sink keeps for itself", () => {
+  const id = column("id", { kind: "int", bits: 32 });
+
+  test("a table begun anew without a key leaves no side table behind", async () => {
+    await using folder = tempFolder();
+    const path = folder.file("side.duckdb");
+    const sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+    await sink.open("p", new AbortController().signal);
+    await sink.beginTable(table("orders", [id], [0]), 1, "create");
+    await sink.beginTable(table("orders", [id], [], 2), 2, "truncate");
+    await sink.commit({ pipeline: "p", epoch: 1, token: 1, parts: new Map() });
+    await sink.close();
+    expect(await query(path, "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'touched%'")).toEqual([]);
+  });
+
+  test("a record or a table's schema that cannot be read has a code", async () => {
+    for (const [name, set, code] of [
+      ["parts", "value = '{'", "RECORD_DAMAGED"],
+      ["tables", "source_schema = '{'", "SINK_DAMAGED"],
+    ]) {
+      await using folder = tempFolder();
+      const path = folder.file("damaged.duckdb");
+      const sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+      await sink.open("p", new AbortController().signal);
+      await sink.beginTable(table("orders", [id], [0]), 1, "create");
+      await sink.commit({ pipeline: "p", epoch: 1, token: 1, parts: new Map([["position", "x"]]) });
+      await sink.close();
+      await query(path, `UPDATE millrace.${name} SET ${set}`);
+      const again = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+      await expect(again.open("p", new AbortController().signal)).rejects.toMatchObject({ code });
+      await again.close();
+    }
+  });
+});
+
 describe("names in DuckDB", () => {
   test("that differ in case alone are refused; reserved schemas get a line behind them", async () => {
     await using folder = tempFolder();

@@ -67,7 +67,9 @@ COMMIT`);
     const rows = await this.#session.rows(`SELECT part, value FROM ${this.table("parts")} WHERE pipeline = $1`, [
       this.#pipeline,
     ]);
-    const parts = new Map(rows.map((row) => [String(row["part"]), JSON.parse(String(row["value"])) as Json]));
+    const parts = new Map(
+      rows.map((row) => [String(row["part"]), parsed(row["value"], "parts", "RECORD_DAMAGED") as Json]),
+    );
     return { epoch, token, parts };
   }
 
@@ -151,6 +153,14 @@ function tableRow(row: Row): TableRow {
     incarnation: Number(row["incarnation"]),
     touched: row["touched"] === null ? null : String(row["touched"]),
     rowBytes: Number(row["row_bytes"]),
-    schema: JSON.parse(String(row["source_schema"])) as TableSchema,
+    schema: parsed(row["source_schema"], "tables", "SINK_DAMAGED") as TableSchema,
   };
+}
+
+function parsed(text: Row[string] | undefined, table: string, code: "RECORD_DAMAGED" | "SINK_DAMAGED"): unknown {
+  try {
+    return JSON.parse(String(text));
+  } catch (error) {
+    throw new MillraceError(code, `A row of millrace.${table} is not what was written there.`, { cause: error });
+  }
 }
