@@ -2,6 +2,7 @@ import type { PrivatePostgres } from "../test/support/private-postgres.ts";
 import { BENCH_SLOT, BenchPipeline } from "./bench-pipeline.ts";
 import { copySlot, dropSlot, queryValue, runSqlFile, startBenchServer } from "./bench-server.ts";
 import { EngineProcess } from "./engine-process.ts";
+import type { CommittedEpoch } from "./engine-report.ts";
 import { recvlogicalSeconds } from "./limits.ts";
 import { type Bench, type BenchRun, describe, result } from "./measurement.ts";
 import { type PostgresClients, postgresClients } from "./postgres-clients.ts";
@@ -70,8 +71,19 @@ async function measure(
     limit: CHANGES / limitSeconds,
     cpuSeconds: report.cpuSeconds,
     rssBytesMax: report.rssBytesMax,
-    details: { epochs: engine.epochs.filter(({ rows }) => rows > 0).length },
+    details: details(engine.epochs),
   };
+}
+
+/**
+ * No key comes twice within 250,000 changes, so that an epoch of no more folds nothing: a sink that is a table writes every
+ * insert and update as a row.
+ */
+function details(epochs: readonly CommittedEpoch[]): Readonly<Record<string, number>> {
+  const withRows = epochs.filter(({ rows }) => rows > 0);
+  const rowsMax = Math.max(...withRows.map(({ rows }) => rows));
+  const third = CHANGES / 3;
+  return { epochs: withRows.length, rowsMax, ...(rowsMax <= third ? { rowsWritten: 2 * third } : {}) };
 }
 
 export const pgStream: Bench = streamBench(
