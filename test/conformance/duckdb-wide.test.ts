@@ -63,4 +63,23 @@ describe("rows of a megabyte, many times more of them than DuckDB's memory limit
     connection.closeSync();
     instance.closeSync();
   });
+
+  test("that do not fit into one epoch break it, and leave the file as it was", async () => {
+    await using folder = tempFolder();
+    const path = folder.file("wide.duckdb");
+    let sink = await opened(path);
+    await sink.beginTable(wide, 1, "create");
+    await sink.commit(record(1));
+    const oneEpoch = async (): Promise<void> => {
+      for (let first = 0; first < 120; first += 2) await sink.write(batch(wide, rows("insert", first)));
+      await sink.commit(record(2));
+    };
+    await expect(oneEpoch()).rejects.toMatchObject({ code: "SINK_OUT_OF_MEMORY" });
+    await sink.close();
+    sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS, memoryLimitBytes: MEMORY_LIMIT_BYTES }, testAmbient());
+    expect(await sink.open(PIPELINE, signal)).toMatchObject({ epoch: 1 });
+    await sink.write(batch(wide, rows("insert", 0)));
+    await sink.commit(record(2));
+    await sink.close();
+  });
 });
