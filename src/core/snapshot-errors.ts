@@ -1,6 +1,6 @@
 import type { ErrorCodeInfo } from "./error-code-info.ts";
 
-export type SnapshotErrorCode = "CHUNK_WORKER_LOST" | "CHUNK_WORKERS_FAILING" | "COMPLETE_TIMEOUT";
+export type SnapshotErrorCode = "CHUNK_WORKER_LOST" | "CHUNK_WORKERS_FAILING" | "COMPLETE_TIMEOUT" | "SPILL_UNWRITABLE";
 
 /** Errors of the snapshot: a part of the table in error-codes.ts. */
 export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>> = {
@@ -25,5 +25,12 @@ export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>>
       "A row moved to another key and the log did not carry all of its values, so they are asked of the source once the transaction is visible there. It did not become visible in time: a commit that waits for a synchronous standby, for instance. The table was stopped; the others go on.",
     action:
       "See what the transaction named in the message waits for on the source. Then begin the table anew, or raise the timeout where such waits are normal.",
+  },
+  SPILL_UNWRITABLE: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "While a table without a key is read, its changes wait in a file beside the checkpoint. That file cannot be written: a full disk, or permissions. The table stops alone, with nothing lost that was committed.",
+    action: "Make room there, then begin the table anew with `millrace run FILE --resnapshot TABLE`.",
   },
 };

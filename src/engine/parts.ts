@@ -41,7 +41,7 @@ export interface EngineSettings {
   readonly completeTimeoutMs: number;
   /** How long a stop waits for the end of a transaction before it gives the open epoch up. */
   readonly stopTimeoutMs: number;
-  /** Attempts without a committed epoch between them before a passing failure becomes the run's. */
+  /** Failed attempts in a row, none of them long or with rows committed, before a passing failure becomes the run's. */
   readonly attemptsMax: number;
   readonly retryPauseMs: number;
 }

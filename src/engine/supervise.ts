@@ -6,6 +6,8 @@ import type { RunOutcome } from "./run-end.ts";
 import { runLine } from "./run.ts";
 
 const PAUSE_MS_MAX = 30_000;
+/** An attempt that went on for so long, or brought rows, has nothing to do with the failures before it. */
+const STEADY_MS = 60_000;
 
 /**
  * Runs a pipeline until it ends, over as many attempts as passing failures ask for. Each attempt begins with recovery,
@@ -22,6 +24,7 @@ export async function run(pipeline: Pipeline, request: RunRequest): Promise<RunO
 }
 
 async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<RunOutcome> {
+  const { clock } = request.ambient;
   const failed = new Map<TableId, MillraceError>();
   let resnapshot = request.resnapshot;
   let attempts = 0;
@@ -34,13 +37,14 @@ async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<Run
     request.events(event);
   };
   for (;;) {
-    const stop = new StopWatch(request.stop, request.ambient.clock, pipeline.settings.stopTimeoutMs);
+    const stop = new StopWatch(request.stop, clock, pipeline.settings.stopTimeoutMs);
+    const beganMs = clock.monotonicMs();
     try {
       return await runLine(pipeline, { ...request, events: stop.watch(events), resnapshot }, failed, stop.signal);
     } catch (cause) {
       if (stop.gaveUp) return { kind: "stopped", stoppedTables: [] };
       const error = asMillraceError(cause);
-      attempts++;
+      attempts = clock.monotonicMs() - beganMs >= STEADY_MS ? 1 : attempts + 1;
       if (!(stop.delivering && takeOut(error, failed))) await pauseBeforeRetry(pipeline, request, error, attempts);
     } finally {
       stop.end();

@@ -73,7 +73,7 @@ export class Snapshot implements AsyncDisposable {
       inherited: parts.length === 0 ? [] : options.unsettled,
       windowBytesMax: settings.windowBytesMax,
       unsettledBytesMax: settings.unsettledBytesMax,
-      spill: (table) => new FileSpill({ folder: spillFolder, name: table, bytesMax: settings.heldBytesMax }),
+      spill: (table) => new FileSpill({ folder: spillFolder, table, bytesMax: settings.heldBytesMax }),
       report: (event) => this.#book.merged(event),
     });
     for (const part of parts) this.#tables.set(part.schema.id, this.#tableSnapshot(part));

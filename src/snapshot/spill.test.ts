@@ -61,7 +61,7 @@ function batch(n: number): ChangeBatch {
 
 describe("FileSpill", () => {
   test("gives back what it was given, in order, from memory and from the file", () => {
-    const spill = new FileSpill({ folder: join(folder, "made"), name: schema.id, bytesMax: batch(0).bytes * 2 });
+    const spill = new FileSpill({ folder: join(folder, "made"), table: schema.id, bytesMax: batch(0).bytes * 2 });
     const batches = [0, 1, 2, 3, 4].map(batch);
     for (const one of batches) spill.append(one);
     expect(readdirSync(join(folder, "made"))).toHaveLength(1);
@@ -76,17 +76,25 @@ describe("FileSpill", () => {
   });
 
   test("makes no file where memory is enough", () => {
-    const spill = new FileSpill({ folder: join(folder, "none"), name: "t", bytesMax: 1e6 });
+    const spill = new FileSpill({ folder: join(folder, "none"), table: schema.id, bytesMax: 1e6 });
     spill.append(batch(1));
     expect([...spill.drain()]).toHaveLength(1);
     expect(existsSync(join(folder, "none"))).toBe(false);
   });
 
   test("forgets everything when it is cleared, and can be used again", () => {
-    const spill = new FileSpill({ folder, name: "t", bytesMax: 0 });
+    const spill = new FileSpill({ folder, table: schema.id, bytesMax: 0 });
     spill.append(batch(1));
     spill.clear();
     spill.append(batch(2));
     expect([...spill.drain()].map((one) => one.runs[0]!.transaction.id)).toEqual(["2"]);
+  });
+
+  test("names its table where it cannot be written", () => {
+    // A file stands where the folder should be: nobody can write below it, not even root.
+    const spill = new FileSpill({ folder: join(import.meta.filename, "below"), table: schema.id, bytesMax: 0 });
+    expect(() => spill.append(batch(1))).toThrow(
+      expect.objectContaining({ code: "SPILL_UNWRITABLE", place: { table: schema.id } }),
+    );
   });
 });

@@ -4,7 +4,14 @@ import { deserialize, serialize } from "node:v8";
 import type { ChangeBatch, Run } from "../core/change-batch.ts";
 import { MillraceError } from "../core/errors.ts";
 import type { Transaction } from "../core/position.ts";
+import type { TableId } from "../core/table-schema.ts";
 import type { Spill } from "./keyless-snapshot.ts";
+
+export interface FileSpillOptions {
+  readonly folder: string;
+  readonly table: TableId;
+  readonly bytesMax: number;
+}
 
 /**
  * Keeps the first `bytesMax` in memory and what comes after in a file, which is there only while it is needed. Writes and
@@ -12,9 +19,8 @@ import type { Spill } from "./keyless-snapshot.ts";
  * outlives the process, so it is never synced, and one that a killed process left is simply written over.
  */
 export class FileSpill implements Spill {
-  readonly #folder: string;
+  readonly #options: FileSpillOptions;
   readonly #path: string;
-  readonly #bytesMax: number;
   #memory: ChangeBatch[] = [];
   #memoryBytes = 0;
   #file: number | null = null;
@@ -24,21 +30,23 @@ export class FileSpill implements Spill {
   /** The class of the source's transactions: their fields are written, and their methods given back to them. */
   #transactionClass: object | null = null;
 
-  constructor(options: { readonly folder: string; readonly name: string; readonly bytesMax: number }) {
-    this.#folder = options.folder;
-    this.#path = join(options.folder, `${encodeURIComponent(options.name)}.spill`);
-    this.#bytesMax = options.bytesMax;
+  constructor(options: FileSpillOptions) {
+    this.#options = options;
+    this.#path = join(options.folder, `${encodeURIComponent(options.table)}.spill`);
   }
 
   append(batch: ChangeBatch): void {
-    if (this.#frames.length === 0 && this.#memoryBytes + batch.bytes <= this.#bytesMax) {
+    if (this.#frames.length === 0 && this.#memoryBytes + batch.bytes <= this.#options.bytesMax) {
       this.#memory.push(batch);
       this.#memoryBytes += batch.bytes;
       return;
     }
     const frame = serialize({ ...batch, runs: batch.runs.map((run) => this.#plainRun(run)) });
-    this.#file ??= this.#create();
-    for (let at = 0; at < frame.length;) at += writeSync(this.#file, frame, at, frame.length - at, this.#fileEnd + at);
+    try {
+      this.#write(frame);
+    } catch (cause) {
+      throw this.#unwritable(cause);
+    }
     this.#frames.push(frame.length);
     this.#fileEnd += frame.length;
   }
@@ -64,8 +72,21 @@ export class FileSpill implements Spill {
     this.#file = null;
   }
 
+  #write(frame: Uint8Array): void {
+    this.#file ??= this.#create();
+    for (let at = 0; at < frame.length;) at += writeSync(this.#file, frame, at, frame.length - at, this.#fileEnd + at);
+  }
+
+  /** Stops this table alone, by naming it. */
+  #unwritable(cause: unknown): MillraceError {
+    const { table } = this.#options;
+    const why = cause instanceof Error && "code" in cause ? String(cause.code) : "an unknown error";
+    const message = `changes of ${table}, which has no key, cannot wait in ${this.#options.folder} until it has been read (${why})`;
+    return new MillraceError("SPILL_UNWRITABLE", message, { place: { table }, cause });
+  }
+
   #create(): number {
-    mkdirSync(this.#folder, { recursive: true });
+    mkdirSync(this.#options.folder, { recursive: true });
     const file = openSync(this.#path, "w+");
     ftruncateSync(file, 0);
     return file;
