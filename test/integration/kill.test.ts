@@ -62,36 +62,44 @@ async function expectEqualAfterKillAt(
   expect(await pipeline.differences(workload.tables)).toEqual([]);
 }
 
-const KILLS = 5;
+/** More of both by `npm run chaos`, which says so through the environment. */
+const KILLS = Number(process.env["MILLRACE_CHAOS_KILLS"] ?? 5);
+const ROUNDS = Number(process.env["MILLRACE_CHAOS_ROUNDS"] ?? 1);
+const SEED = Number(process.env["MILLRACE_CHAOS_SEED"] ?? 1);
 
-test.each<{ readonly server: PostgresVersion; readonly seed: number }>([
-  { server: "newest", seed: 1 },
-  { server: "oldest", seed: 2 },
-])("a process killed again and again loses nothing (server $server, seed $seed)", async ({ server, seed }) => {
-  await using db = await createDatabase(server);
-  await using workload = await createWorkload(db, {
-    seed,
-    rows: 2_000,
-    writers: 3,
-    longStatements: 100,
-    truncate: true,
-  });
-  await using pipeline = await testPipeline(db, { parallelism: 3 });
-  const random = new Random(seed);
-  workload.start();
-  for (let kill = 0; kill < KILLS; kill++) {
-    const run = pipeline.run();
-    await someMoment(random, run, pipeline, workload);
-    run.signal("SIGKILL");
-    expect(await run.exit(), run.output).toEqual(KILLED);
-  }
-  // Under load still: the end that it runs to is the source's as it is by then.
-  await pipeline.catchUp(120_000);
-  await workload.stop();
+const rounds = Array.from({ length: ROUNDS }, (_, round): readonly { server: PostgresVersion; seed: number }[] => [
+  { server: "newest", seed: SEED + 2 * round },
+  { server: "oldest", seed: SEED + 2 * round + 1 },
+]).flat();
 
-  await pipeline.catchUp();
-  expect(await pipeline.differences(workload.tables)).toEqual([]);
-});
+test.each(rounds)(
+  "a process killed again and again loses nothing (server $server, seed $seed)",
+  async ({ server, seed }) => {
+    await using db = await createDatabase(server);
+    await using workload = await createWorkload(db, {
+      seed,
+      rows: 2_000,
+      writers: 3,
+      longStatements: 100,
+      truncate: true,
+    });
+    await using pipeline = await testPipeline(db, { parallelism: 3 });
+    const random = new Random(seed);
+    workload.start();
+    for (let kill = 0; kill < KILLS; kill++) {
+      const run = pipeline.run();
+      await someMoment(random, run, pipeline, workload);
+      run.signal("SIGKILL");
+      expect(await run.exit(), run.output).toEqual(KILLED);
+    }
+    // Under load still: the end that it runs to is the source's as it is by then.
+    await pipeline.catchUp(120_000);
+    await workload.stop();
+
+    await pipeline.catchUp();
+    expect(await pipeline.differences(workload.tables)).toEqual([]);
+  },
+);
 
 /** Somewhere in a start, behind some epochs of this run, or behind some of the application's commits. */
 async function someMoment(
