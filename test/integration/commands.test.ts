@@ -9,6 +9,7 @@ import { projectRoot } from "../support/project-root.ts";
 import { startProxy } from "../support/proxy.ts";
 import { expectPlainOutput, expectRefusal, expectSecretKept } from "../support/refusal.ts";
 import { testPipeline, type TestPipeline } from "../support/test-pipeline.ts";
+import { waitFor } from "../support/wait-for.ts";
 
 async function filled(db: TestDatabase): Promise<void> {
   await db.query("CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE keyless (v text)");
@@ -91,6 +92,8 @@ test("status tells of a run that goes on, of one that is over, and where the sou
 
   const run = pipeline.run();
   await pipeline.untilStreaming(["t", "keyless"]);
+  // It is written each second.
+  await waitFor("the status file to say so", async () => (await pipeline.status()).state.kind === "running");
   const running = await statusOf(pipeline);
   expect(running).toMatchObject({
     pipeline: pipeline.name,
