@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { CommittedRecord } from "../../src/core/record.ts";
-import { batch } from "./batch.ts";
+import { batch, type Change } from "./batch.ts";
 import { opened, orders, signal, type SinkHarness } from "./sink-harness.ts";
 import { PIPELINE, record, runScript, SCRIPT_ROWS, scripted } from "./sink-script.ts";
 
@@ -118,13 +118,28 @@ export function closingEarly(harness: () => SinkHarness): void {
     expect(await target.rows(orders)).toEqual([]);
   });
 
+  test("a close while the record is being taken away makes that reject", async () => {
+    await using target = harness();
+    const sink = await opened(target);
+    await sink.commit(record(1));
+    await sink.close();
+    const forgetful = target.make();
+    const refused = expect(forgetful.forget(PIPELINE, signal)).rejects.toMatchObject({ code: "SINK_CLOSED" });
+    await forgetful.close();
+    await refused;
+    const next = target.make();
+    expect(await next.open(PIPELINE, signal)).toMatchObject({ epoch: 1 });
+    await next.close();
+  });
+
   test("a close while rows are being taken in makes the write reject, and leaves the epoch before", async () => {
     await using target = harness();
     let sink = await opened(target);
     await sink.beginTable(orders, 1, "create");
     await sink.commit(record(1));
+    const rows = Array.from({ length: 10_000 }, (_, id): Change => ({ op: "insert", cells: [BigInt(id), "a", null] }));
     const writing = async (): Promise<void> => {
-      for (let id = 0n; ; id++) await sink.write(batch(orders, [{ op: "insert", cells: [id, "a", null] }]));
+      for (;;) await sink.write(batch(orders, rows));
     };
     const refused = expect(writing()).rejects.toMatchObject({ code: "SINK_CLOSED" });
     await sink.close();

@@ -42,7 +42,7 @@ class DuckdbSink implements Sink {
   readonly #ambient: Ambient;
   readonly #tuning: DuckdbTuning;
   readonly #writers = new Map<TableId, TableWriter>();
-  /** From the start of `open`: a `close` that comes meanwhile must find it. */
+  /** From the start of `open` or `forget`: a `close` that comes meanwhile must find it. */
   #session: Promise<DuckdbSession> | null = null;
   #opened: Opened | null = null;
   #inTransaction = false;
@@ -84,7 +84,8 @@ class DuckdbSink implements Sink {
   async forget(pipeline: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (!existsSync(this.#options.path)) return;
-    const session = await DuckdbSession.open(this.#options);
+    this.#session = DuckdbSession.open(this.#options);
+    const session = await this.#session;
     try {
       await new StateTables(session, pipeline).forget();
     } finally {
