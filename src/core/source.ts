@@ -54,9 +54,11 @@ export interface LogRequest {
   readonly from: Position;
   /** The tables to deliver, in the shape they had at `from`. Everything else in the log is passed over. */
   readonly tables: readonly TableSchema[];
-  /** A batch closes at this many bytes; whatever is open is flushed this often, at a transaction boundary. */
+  /** A batch closes at this many bytes. */
   readonly batchBytesMax: number;
+  /** Whatever is open is flushed this often, and behind this many changes, at the next transaction boundary. */
   readonly flushIntervalMs: number;
+  readonly flushRows: number;
 }
 
 /**

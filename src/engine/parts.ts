@@ -21,12 +21,14 @@ export interface Connectors {
 /** All bounds and intervals of a run; none has a default here. */
 export interface EngineSettings {
   readonly checkpointIntervalMs: number;
-  /** An epoch ends at the first transaction boundary behind this many rows. */
+  /** An epoch has at most so many rows, and more only where a single transaction or chunk has. */
   readonly checkpointRowsMax: number;
   /** And behind this many bytes that the sink has accepted. */
   readonly checkpointBytesMax: number;
   /** The log reader passes on what it has this often: a fraction of the checkpoint interval. */
   readonly flushIntervalMs: number;
+  /** And behind this many changes: a fraction of `checkpointRowsMax`. */
+  readonly flushRows: number;
   readonly batchBytesMax: number;
   /** Chunks read at a time. */
   readonly parallelism: number;

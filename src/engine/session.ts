@@ -62,7 +62,8 @@ async function begin(
     tables: content.tables,
     limits: {
       intervalMs: settings.checkpointIntervalMs,
-      rowsMax: settings.checkpointRowsMax,
+      // What comes until the next flush must still fit.
+      rowsMax: Math.max(1, settings.checkpointRowsMax - settings.flushRows),
       bytesMax: settings.checkpointBytesMax,
     },
     sink,
@@ -78,6 +79,7 @@ async function begin(
     tables: plan.live,
     batchBytesMax: settings.batchBytesMax,
     flushIntervalMs: settings.flushIntervalMs,
+    flushRows: settings.flushRows,
   });
   const snapshot = new Snapshot({
     tables: epochs.tables,

@@ -15,6 +15,7 @@ export function engineSettings(spec: PipelineSpec): EngineSettings {
     checkpointBytesMax: 64 * MIB,
     // An epoch ends where the reader has flushed: a tenth keeps the interval to within a tenth.
     flushIntervalMs: Math.min(100, Math.max(5, spec.checkpointIntervalMs / 10)),
+    flushRows: Math.max(1, Math.floor(spec.checkpointRowsMax / 20)),
     batchBytesMax: 2 * MIB,
     parallelism: spec.parallelism,
     chunkRows: spec.source.chunkRows,

@@ -75,6 +75,7 @@ export function logDecoder(tables: readonly TableSchema[], options: Partial<LogD
     from: new PgPosition(pgLsn(0n)),
     nearXid: xid64(1000n),
     batchBytesMax: 1 << 20,
+    flushRows: Number.MAX_SAFE_INTEGER,
     rules: STRICT_RULES,
     lookup: (_, known) => Promise.resolve(known === null ? { kind: "ignore" } : { kind: "same" }),
     ...options,

@@ -36,6 +36,7 @@ export interface LogDecoderOptions {
   /** Any xid of the time: `pg_current_xact_id()` when the log was opened. */
   readonly nearXid: Xid64;
   readonly batchBytesMax: number;
+  readonly flushRows: number;
   readonly rules: ValueRules;
   /**
    * Asked before the first row of a relation in its present shape: once a relation after start, and when the Relation
@@ -80,7 +81,7 @@ export class LogDecoder {
 
   constructor(options: LogDecoderOptions) {
     this.#options = options;
-    this.#output = new LogOutput(options.from, options.batchBytesMax);
+    this.#output = new LogOutput(options.from, options);
     this.#nearXid = options.nearXid;
     for (const schema of options.tables) this.#tables.set(schema.id, new TableLog(schema));
   }

@@ -9,7 +9,7 @@ function schemaOf(name: string, version: number): TableSchema {
 }
 
 test("no epoch can end between two schema changes of one transaction", () => {
-  const output = new LogOutput(new PgPosition(pgLsn(1n)), 1 << 20);
+  const output = new LogOutput(new PgPosition(pgLsn(1n)), { batchBytesMax: 1 << 20, flushRows: 1e6 });
   const kinds = (): string[] => output.take().map(({ kind }) => kind);
   for (const lsn of [2n, 4n]) {
     const transaction = new PgTransaction(xid64(lsn), pgLsn(lsn), 0);

@@ -1,5 +1,6 @@
 import type { MillraceError } from "../../core/errors.ts";
 import type { LogItem } from "../../core/line.ts";
+import type { LogRequest } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { LogQueue } from "./log-queue.ts";
 import { OpenBatch } from "./open-batch.ts";
@@ -15,6 +16,9 @@ const OPEN_BATCHES_MAX = 4;
  */
 export class LogOutput {
   readonly #batchBytesMax: number;
+  readonly #flushRows: number;
+  /** Changes since the last flush. */
+  #rows = 0;
   readonly #queue = new LogQueue();
   /** Tables with an open batch, by their first row. */
   readonly #open = new Set<TableLog>();
@@ -29,9 +33,10 @@ export class LogOutput {
   #boundarySaid = false;
   #flushAtCommit = false;
 
-  constructor(from: PgPosition, batchBytesMax: number) {
+  constructor(from: PgPosition, { batchBytesMax, flushRows }: Pick<LogRequest, "batchBytesMax" | "flushRows">) {
     this.#position = from;
     this.#batchBytesMax = batchBytesMax;
+    this.#flushRows = flushRows;
   }
 
   /** How far the log is, whether said yet or not. */
@@ -63,7 +68,7 @@ export class LogOutput {
     this.#commitTimeMs = commitTimeMs ?? this.#commitTimeMs;
     this.moveTo(position);
     this.#queue.release();
-    if (this.#flushAtCommit) this.flush();
+    if (this.#flushAtCommit || this.#rows >= this.#flushRows) this.flush();
   }
 
   /** Everything up to there has been given to us, and no transaction is open. */
@@ -74,6 +79,7 @@ export class LogOutput {
   flush(): void {
     this.#flushAtCommit = this.#inTransaction;
     if (this.#inTransaction) return;
+    this.#rows = 0;
     for (const table of this.#open) this.#queue.push({ kind: "rows", batch: this.#take(table).close() });
     this.#progress();
   }
@@ -91,6 +97,7 @@ export class LogOutput {
 
   /** A change of that many bytes was written to the table's batch. */
   grew(table: TableLog, bytes: number): void {
+    this.#rows++;
     table.bytesBound += bytes;
     this.#openBytes += bytes;
     if (table.bytesBound > this.#batchBytesMax) this.#measure(table);

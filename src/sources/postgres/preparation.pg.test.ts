@@ -114,7 +114,13 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
     await using db = await createDatabase(version);
     await using source = openSource(db, "public.\\.*");
     const start = await source.prepare({ resume: null, tables: [] }, () => undefined, deadline());
-    await using reader = source.log({ from: start, tables: [], batchBytesMax: 1 << 20, flushIntervalMs: 20 });
+    await using reader = source.log({
+      from: start,
+      tables: [],
+      batchBytesMax: 1 << 20,
+      flushIntervalMs: 20,
+      flushRows: 1e6,
+    });
     for await (const item of reader.items(deadline())) {
       expect(item).toMatchObject({ kind: "progress" });
       break;
@@ -162,7 +168,13 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
     await using source = openSource(db, "public.a");
     const schemas = await offeredSchemas(source);
     const start = await source.prepare({ resume: null, tables: schemas }, () => undefined, deadline());
-    await using reader = source.log({ from: start, tables: schemas, batchBytesMax: 1 << 20, flushIntervalMs: 20 });
+    await using reader = source.log({
+      from: start,
+      tables: schemas,
+      batchBytesMax: 1 << 20,
+      flushIntervalMs: 20,
+      flushRows: 1e6,
+    });
     const items = reader.items(deadline())[Symbol.asyncIterator]();
     await items.next();
     const refused = { code: "SLOT_IN_USE", message: expect.stringContaining("(millrace tested)") as unknown };
@@ -252,7 +264,13 @@ describe("a commit that waits for an absent standby", () => {
       const { rows } = await writer.query<{ xid: string }>("SELECT pg_current_xact_id()::text AS xid");
       const xid = rows[0]!.xid;
       const committing = writer.query("INSERT INTO a VALUES (1); COMMIT");
-      await using reader = source.log({ from: start, tables, batchBytesMax: 1 << 20, flushIntervalMs: 20 });
+      await using reader = source.log({
+        from: start,
+        tables,
+        batchBytesMax: 1 << 20,
+        flushIntervalMs: 20,
+        flushRows: 1e6,
+      });
       for await (const item of reader.items(deadline())) {
         if (item.kind !== "rows") continue;
         const { transaction } = item.batch.runs[0]!;

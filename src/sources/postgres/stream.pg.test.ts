@@ -22,7 +22,13 @@ class Reading implements AsyncDisposable {
   private constructor(source: Source, start: Position, schemas: readonly TableSchema[]) {
     this.source = source;
     this.start = this.position = start;
-    this.reader = source.log({ from: start, tables: schemas, batchBytesMax: 1 << 20, flushIntervalMs: 20 });
+    this.reader = source.log({
+      from: start,
+      tables: schemas,
+      batchBytesMax: 1 << 20,
+      flushIntervalMs: 20,
+      flushRows: 1e6,
+    });
     this.#items = this.reader.items(deadline())[Symbol.asyncIterator]();
   }
 
@@ -173,7 +179,7 @@ describe.each(["oldest", "newest"] as const)("the log of the %s PostgreSQL", (ve
   it("says when the connection is lost, when the slot is gone, and when somebody else has it", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
-    const request = { batchBytesMax: 1 << 20, flushIntervalMs: 20 };
+    const request = { batchBytesMax: 1 << 20, flushIntervalMs: 20, flushRows: 1e6 };
     await using second = openSource(db, "public.t");
     const tables = await offeredSchemas(second);
     const from = await second.prepare({ resume: null, tables }, said, deadline());

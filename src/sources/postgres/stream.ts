@@ -148,6 +148,7 @@ export class PgLogReader implements LogReader {
       from: this.#from,
       nearXid: xid64(BigInt(server!.xid)),
       batchBytesMax: request.batchBytesMax,
+      flushRows: request.flushRows,
       rules,
       lookup: relationLookup(this.#sessions, rules, oids, life),
     });
