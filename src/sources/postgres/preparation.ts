@@ -7,7 +7,7 @@ import type { PgPosition, Xid64 } from "./position.ts";
 import { checkPublication, ensurePublication, readPublication } from "./publication.ts";
 import { changedError } from "./schema.ts";
 import { checkServer, serverFacts, type ServerFacts } from "./server-facts.ts";
-import { beginSlot, checkResume, readSlot, type Slot } from "./slot.ts";
+import { beginSlot, checkResume, checkSlot, readSlot, type Slot } from "./slot.ts";
 import { matchedTables, tableRefusal, type MatchedTable } from "./table-match.ts";
 import type { TableOids } from "./table-watch.ts";
 import { takeXid } from "./waiting.ts";
@@ -41,7 +41,7 @@ export async function prepare(
   if (request.resume !== null) {
     checkResume(options, slot, request.resume);
     if (publication === null) throw publicationLost(options, request.resume);
-  }
+  } else if (slot !== null) checkSlot(options, slot);
   await ensurePublication(options, session, publication, tables, created, ambient, signal);
   const start = request.resume ?? (await beginSlot(options, session, slot, created, ambient, signal));
   // A transaction may be open from before the slot, or from before a table was published: its changes are not in the

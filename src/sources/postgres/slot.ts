@@ -57,7 +57,8 @@ export function slotInUse(options: PostgresOptions, pid: number | null, applicat
   });
 }
 
-function checkSlot(options: PostgresOptions, slot: Slot): void {
+/** Whether the slot is one that we can read, and nobody else does. */
+export function checkSlot(options: PostgresOptions, slot: Slot): void {
   if (slot.plugin !== "pgoutput" || slot.database !== options.database)
     throw new MillraceError(
       "SLOT_MISMATCH",
@@ -96,7 +97,7 @@ export function checkResume(options: PostgresOptions, slot: Slot | null, resume:
 }
 
 /**
- * Makes the slot where it is absent and returns where its log begins. One that is already there (made by an operator, or
+ * Makes the slot where it is absent and returns where its log begins. One that is already there (see `checkSlot`; made by an operator, or
  * by a run that ended before its first epoch) is moved up to the present: what it held was never delivered, and the
  * publication may be younger than it.
  */
@@ -109,7 +110,6 @@ export async function beginSlot(
   signal: AbortSignal,
 ): Promise<PgPosition> {
   if (slot !== null) {
-    checkSlot(options, slot);
     if (slotLost(slot) === null) {
       const [moved] = await session.query<{ lsn: string }>(
         "SELECT end_lsn::text AS lsn FROM pg_replication_slot_advance($1, pg_current_wal_flush_lsn())",
