@@ -39,7 +39,15 @@ const PLAN: PipelinePlan = {
     cutMethod: "exact",
     notes: ["something to know"],
     offers: [
-      { schema, object: "1", logged: false, rowsEstimate: 250_001, bytesEstimate: 30_000_000, readBy: "chunks of (id)", notes: ["no cascades"] },
+      {
+        schema,
+        object: "1",
+        logged: false,
+        rowsEstimate: 250_001,
+        bytesEstimate: 30_000_000,
+        readBy: "chunks of (id)",
+        notes: ["no cascades"],
+      },
     ],
     refusals: [{ table: LOG, error: new MillraceError("INTERNAL", "it has no key", { hint: "ALTER TABLE log …;" }) }],
   },
