@@ -40,7 +40,7 @@ async function calls(items: readonly LineItem[]): Promise<string[]> {
     pipeline: "p",
     from: { epoch: 0, token: 1, parts: new Map() },
     tables: new Map([[schema.id, part]]),
-    limits: { intervalMs: 1e9, rowsMax: 1e9, bytesMax: 1e9 },
+    limits: { intervalMs: 1e9, changesMax: 1e9, bytesMax: 1e9 },
     sink,
     store: store as CheckpointStore,
     ...quiet,

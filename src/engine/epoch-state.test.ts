@@ -155,8 +155,8 @@ describe("an epoch", () => {
 });
 
 describe("an epoch is due", () => {
-  const limits = { intervalMs: 1000, rowsMax: 100, bytesMax: 1_000_000 };
-  const nothing = { rows: 0, bytes: 0 };
+  const limits = { intervalMs: 1000, changesMax: 100, bytesMax: 1_000_000 };
+  const nothing = { bytes: 0 };
   const due = (state: OpenEpoch, pending = nothing, nowMs = 1000): string | null =>
     dueReason(state, limits, pending, nowMs);
 
@@ -164,12 +164,16 @@ describe("an epoch is due", () => {
     const full = openAfter(EVENTS.written, EVENTS.progress);
     expect(due(full, nothing, 1999)).toBeNull();
     expect(due(full, nothing, 2000)).toBe("interval");
-    expect(due(full, { rows: 100, bytes: 0 })).toBe("rows");
-    expect(due(full, { rows: 99, bytes: 1_000_000 })).toBe("bytes");
+    const written = (rows: number, inTransaction: boolean): OpenEpoch =>
+      openAfter({ kind: "written", rows, inTransaction }, EVENTS.progress);
+    expect(due(written(100, true))).toBe("rows");
+    expect(due(written(99, true))).toBeNull();
+    expect(due(full, { bytes: 1_000_000 })).toBe("bytes");
+    expect(due(written(1e6, false), { bytes: 999_999 })).toBeNull();
   });
 
   test("not inside a transaction, however large", () => {
-    expect(due(openAfter(EVENTS.written), { rows: 1000, bytes: 9e9 }, 9e9)).toBeNull();
+    expect(due(openAfter(EVENTS.written), { bytes: 9e9 }, 9e9)).toBeNull();
   });
 
   test("not when nothing changed; a moved position or another part is a change", () => {

@@ -28,6 +28,8 @@ export interface OpenEpoch {
   readonly token: number;
   readonly openedAtMs: number;
   readonly rows: number;
+  /** Of them, changes of the log. */
+  readonly changes: number;
   readonly atBoundary: boolean;
   /** The parts that this epoch changes, by key; null takes one away. */
   readonly parts: ReadonlyMap<string, Json>;
@@ -52,7 +54,8 @@ export type EpochEvent =
 /** When an open epoch ends by itself. */
 export interface EpochLimits {
   readonly intervalMs: number;
-  readonly rowsMax: number;
+  /** Of the log. Rows of a snapshot are bounded by bytes alone: they need no folding. */
+  readonly changesMax: number;
   readonly bytesMax: number;
 }
 
@@ -76,6 +79,7 @@ function openEpoch(
     token,
     openedAtMs,
     rows: 0,
+    changes: 0,
     atBoundary: true,
     parts: new Map(),
     committedPosition,
@@ -94,11 +98,11 @@ export function hasContent(epoch: OpenEpoch): boolean {
 export function dueReason(
   epoch: OpenEpoch,
   limits: EpochLimits,
-  pending: { readonly rows: number; readonly bytes: number },
+  pending: { readonly bytes: number },
   nowMs: number,
 ): CloseReason | null {
   if (!epoch.atBoundary || !hasContent(epoch)) return null;
-  if (pending.rows >= limits.rowsMax) return "rows";
+  if (epoch.changes >= limits.changesMax) return "rows";
   if (pending.bytes >= limits.bytesMax) return "bytes";
   return nowMs - epoch.openedAtMs >= limits.intervalMs ? "interval" : null;
 }
@@ -128,7 +132,12 @@ export function reduceEpoch(state: EpochState, event: EpochEvent): EpochState {
 function reduceOpen(state: OpenEpoch, event: EpochEvent): EpochState {
   switch (event.kind) {
     case "written":
-      return { ...state, rows: state.rows + event.rows, atBoundary: state.atBoundary && !event.inTransaction };
+      return {
+        ...state,
+        rows: state.rows + event.rows,
+        changes: state.changes + (event.inTransaction ? event.rows : 0),
+        atBoundary: state.atBoundary && !event.inTransaction,
+      };
     case "part":
       return { ...state, parts: new Map(state.parts).set(event.key, event.value) };
     case "progress":

@@ -21,7 +21,7 @@ export interface Connectors {
 /** All bounds and intervals of a run; none has a default here. */
 export interface EngineSettings {
   readonly checkpointIntervalMs: number;
-  /** An epoch has at most so many rows, and more only where a single transaction or chunk has. */
+  /** An epoch has at most so many changes of the log, and more only where a single transaction has. */
   readonly checkpointRowsMax: number;
   /** And behind this many bytes that the sink has accepted. */
   readonly checkpointBytesMax: number;

@@ -55,6 +55,8 @@ async function begin(
   events({ kind: "starting", step: "inspecting the source" });
   const inspection = await source.inspect(signal);
   const plan = planTables({ content, inspection, terms: pipeline.terms, resnapshot: request.resnapshot, failed });
+  if (plan.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
+    connectors.executor.start();
   const position = await prepare(request, connectors, content, plan.live, signal);
   const epochs = new Epochs({
     pipeline: pipeline.name,
@@ -63,7 +65,7 @@ async function begin(
     limits: {
       intervalMs: settings.checkpointIntervalMs,
       // What comes until the next flush must still fit.
-      rowsMax: Math.max(1, settings.checkpointRowsMax - settings.flushRows),
+      changesMax: Math.max(1, settings.checkpointRowsMax - settings.flushRows),
       bytesMax: settings.checkpointBytesMax,
     },
     sink,

@@ -27,7 +27,7 @@ const keys = z.strictObject({
   "checkpoint.max-rows": integer(
     1,
     100_000_000,
-    "An epoch has at most so many rows; more only where a single transaction or chunk brings them.",
+    "An epoch has at most so many changes; more only where a single transaction brings them.",
   ).prefault("100000"),
   "checkpoint.store": text(
     "The folder where the pipeline's checkpoint is kept, in a folder of its name. Relative to the folder of the pipeline file.",

@@ -14,6 +14,8 @@ import { WorkerLane, type WorkerHandle } from "./worker-lane.ts";
  */
 export interface ChunkExecutor extends AsyncDisposable {
   readonly workers: number;
+  /** Says that chunks will come: workers get ready while the rest of the run does. */
+  start(): void;
   read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome>;
 }
 
@@ -26,7 +28,7 @@ export interface LocalExecutorOptions {
   readonly ambient: Ambient;
 }
 
-/** Reads chunks in threads of this process. They start with the first chunks, one each. */
+/** Reads chunks in threads of this process. They start with the first chunks, one each, unless `start` was called. */
 export function createLocalExecutor(options: LocalExecutorOptions): ChunkExecutor {
   const { workerUrl, workerData, workers, ambient } = options;
   return new ThreadExecutor(workers, () => new Worker(workerUrl, { workerData }), ambient);
@@ -71,6 +73,10 @@ export class ThreadExecutor implements ChunkExecutor {
       ended.abort();
       this.#release(lane);
     }
+  }
+
+  start(): void {
+    while (this.#lanes.size < this.workers) this.#free.push(this.#started());
   }
 
   async #acquire(signal: AbortSignal): Promise<WorkerLane> {

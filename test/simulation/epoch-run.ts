@@ -89,7 +89,7 @@ function* fill(
   rows: number[],
 ): Generator<Stage, OpenEpoch | null, void> {
   const cutsTransactions = world.mutation === "ends inside a transaction";
-  const limits = { intervalMs: random.between(1, 6), rowsMax: random.between(1, 6), bytesMax: 1000 };
+  const limits = { intervalMs: random.between(1, 6), changesMax: random.between(1, 6), bytesMax: 1000 };
   let epoch = opened;
   const step = (event: EpochEvent): void => {
     const state = reduceEpoch(epoch, event);
@@ -97,7 +97,7 @@ function* fill(
     epoch = state;
   };
   for (let atMs = opened.openedAtMs; ; atMs++) {
-    if (dueReason(epoch, limits, { rows: rows.length, bytes: 0 }, atMs) !== null) return epoch;
+    if (dueReason(epoch, limits, { bytes: 0 }, atMs) !== null) return epoch;
     const row = reader.next();
     if (row !== null) {
       rows.push(row);

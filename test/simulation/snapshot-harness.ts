@@ -120,6 +120,7 @@ export class SnapshotHarness {
   #executor(): ChunkExecutor {
     return {
       workers: 3,
+      start: () => undefined,
       read: async (request, listener, signal) => {
         this.requests.push(request);
         await new Promise((resolve) => setImmediate(resolve));

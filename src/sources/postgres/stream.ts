@@ -61,6 +61,9 @@ export class PgLogReader implements LogReader {
   #decoder: LogDecoder | null = null;
   #durable: PgLsn;
   #paused = false;
+  /** Somebody waits for the position to move: the next keepalive is passed on at once. */
+  #pinged = false;
+  #answered = false;
   /** Something came since the last tick; when the last such tick was. */
   #heard = false;
   #heardMs = 0;
@@ -118,7 +121,8 @@ export class PgLogReader implements LogReader {
     for (;;) {
       life.throwIfAborted();
       await this.#decodeSlice(decoder);
-      if (clock.monotonicMs() - flushedMs >= flushIntervalMs) {
+      if (this.#answered || clock.monotonicMs() - flushedMs >= flushIntervalMs) {
+        this.#answered = this.#pinged = false;
         flushedMs = clock.monotonicMs();
         decoder.flush();
       }
@@ -173,8 +177,10 @@ export class PgLogReader implements LogReader {
     const queue = this.#queue;
     const until = queue.bytes - SLICE_BYTES;
     while (queue.bytes > until && queue.next()) {
-      if (queue.keepalive !== null) decoder.keepalive(queue.keepalive);
-      else {
+      if (queue.keepalive !== null) {
+        decoder.keepalive(queue.keepalive);
+        this.#answered = this.#pinged;
+      } else {
         const looking = decoder.decode(queue.data, queue.start, queue.end);
         if (looking !== null) await looking;
       }
@@ -250,6 +256,7 @@ export class PgLogReader implements LogReader {
   }
 
   ping(): void {
+    this.#pinged = true;
     if (this.#decoder !== null) this.#sendStatus(true);
   }
 
