@@ -8,11 +8,11 @@ const MIB = 1024 * 1024;
  * default and Node.js, with a worker thread for each chunk that is read at a time, about 150.
  */
 export function engineSettings(spec: PipelineSpec): EngineSettings {
-  const chunkBytesMax = 12 * MIB;
+  const chunkBytesMax = 8 * MIB;
   return {
     checkpointIntervalMs: spec.checkpointIntervalMs,
     checkpointRowsMax: spec.checkpointRowsMax,
-    checkpointBytesMax: 64 * MIB,
+    checkpointBytesMax: 32 * MIB,
     // An epoch ends where the reader has flushed: a tenth keeps the interval to within a tenth.
     flushIntervalMs: Math.min(100, Math.max(5, spec.checkpointIntervalMs / 10)),
     flushRows: Math.max(1, Math.floor(spec.checkpointRowsMax / 20)),
