@@ -2,7 +2,7 @@ import { batchBytes, type ChangeBatch } from "../../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest, KeyBound } from "../../core/chunk.ts";
 import type { Json } from "../../core/json.ts";
 import type { ValueRules } from "../../core/source.ts";
-import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
+import { keyColumns, type TableId, type TableSchema } from "../../core/table-schema.ts";
 import { cellText } from "./cell-text.ts";
 import type { PostgresOptions } from "./config.ts";
 import { LazySession, type Session } from "./connection.ts";
@@ -11,7 +11,7 @@ import { CopyOut, type CopySink } from "./copy-out.ts";
 import { openTable, rangeCopy } from "./table-read.ts";
 
 /** A batch is handed over at either. */
-const BATCH_BYTES = 1 << 20;
+const BATCH_BYTES = 4 << 20;
 const BATCH_ROWS = 32_768;
 
 /** A chunk never scans the table; parallel workers would take more of the source than we were given. */
@@ -45,6 +45,8 @@ export function snapshotBatch(schema: TableSchema, decoder: CopyDecoder): Change
 export class PgChunkReader implements ChunkReader {
   readonly #rules: ValueRules;
   readonly #sessions: LazySession;
+  /** The rows of the last chunk's first batch, and their table: the next one's will be about as many. */
+  #last: { readonly table: TableId; readonly batchRows: number } | null = null;
 
   constructor(options: PostgresOptions, rules: ValueRules) {
     this.#rules = rules;
@@ -55,9 +57,11 @@ export class PgChunkReader implements ChunkReader {
     const session = await this.#sessions.get(signal);
     const table = await openTable(session, request.schema, this.#rules, readSettings(request.schema), signal);
     on.opened(table.cut.serialize());
-    const sink = new ChunkSink(request, table.schema, this.#rules, on);
+    const batchRows = this.#last?.table === table.schema.id ? this.#last.batchRows : 0;
+    const sink = new ChunkSink(request, new CopyDecoder(table.schema, this.#rules, batchRows), table.schema, on);
     const sql = rangeCopy(table.schema, table.catalog, request.range, request.rowsMax);
     await runCopy(session, sql, sink, signal);
+    this.#last = { table: table.schema.id, batchRows: sink.batchRows };
     return sink.outcome();
   }
 
@@ -111,11 +115,13 @@ class ChunkSink implements BoundedSink {
   #lastKey: KeyBound | null = null;
   #handingOver: Promise<void> = Promise.resolve();
   full: boolean = false;
+  /** Of the first batch. */
+  batchRows: number = 0;
 
-  constructor(request: ChunkRequest, schema: TableSchema, rules: ValueRules, on: ReadEvents) {
+  constructor(request: ChunkRequest, decoder: CopyDecoder, schema: TableSchema, on: ReadEvents) {
     this.#request = request;
     this.#schema = schema;
-    this.#decoder = new CopyDecoder(schema, rules);
+    this.#decoder = decoder;
     this.#on = on;
     this.#capped = schema.key.length > 0;
   }
@@ -135,6 +141,7 @@ class ChunkSink implements BoundedSink {
   #handOver(): Promise<void> {
     const batch = snapshotBatch(this.#schema, this.#decoder);
     const last = batch.length - 1;
+    if (this.#rows === 0) this.batchRows = batch.length;
     this.#rows += batch.length;
     this.#bytes += batch.bytes;
     this.#lastKey = this.#schema.key.map((i) => cellText(batch.columns[i]!, last));

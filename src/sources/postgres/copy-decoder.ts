@@ -50,11 +50,12 @@ export class CopyDecoder {
   readonly #frameHeader = new Uint8Array(FRAME_HEADER_BYTES);
   #frameHeaderBytes = 0;
 
-  constructor(schema: TableSchema, rules: ValueRules) {
+  /** `rows`: about how many there will be before the first `take`. */
+  constructor(schema: TableSchema, rules: ValueRules, rows: number = 0) {
     this.#schema = schema;
     this.#types = schema.columns.map((column) => cellType(column.type, rules));
     this.#nullInstead = rules.unrepresentable === "null";
-    this.#builders = schema.columns.map((column) => new ColumnBuilder(column.type));
+    this.#builders = schema.columns.map((column) => new ColumnBuilder(column.type, rows));
   }
 
   /** Bytes that the rows since the last `take` use. */
@@ -104,7 +105,8 @@ export class CopyDecoder {
   /** The columns of the rows so far (`rows` long); the next ones begin. A row of which only a part has come stays. */
   take(): Column[] {
     const columns = this.#builders.map((builder) => builder.finish());
-    const rows = this.rows;
+    // A few more than this time: growing copies everything, and doubles it.
+    const rows = this.rows + (this.rows >> 3);
     this.#builders = this.#schema.columns.map((column) => new ColumnBuilder(column.type, rows));
     this.rows = 0;
     return columns;
