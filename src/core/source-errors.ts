@@ -65,7 +65,8 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
   SOURCE_LOCK_TIMEOUT: {
     exit: 1,
     retry: "timed",
-    meaning: "A table of the source was locked by somebody else for longer than we wait (`lock.timeout`).",
+    meaning:
+      "A table of the source was locked by somebody else for longer than we wait (`lock.timeout`), or that wait was ended as a deadlock.",
     action:
       "Nothing, when the lock goes away; else end the session that holds it (`SELECT * FROM pg_locks WHERE NOT granted`).",
   },

@@ -220,6 +220,21 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
     await within("the old transaction's end to be noticed", settling);
   });
 
+  it("locks one table at a time, so that it cannot deadlock with the application", async () => {
+    await using db = await createDatabase(version);
+    await db.query("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (id int PRIMARY KEY)");
+    const application = await db.client();
+    await application.query("BEGIN; LOCK TABLE b IN ACCESS EXCLUSIVE MODE");
+    const preparing = prepared(db, "public.[ab]");
+    await waitFor("the second table to be waited for", async () => {
+      const rows = await db.query("SELECT FROM pg_locks WHERE relation = 'b'::regclass AND NOT granted");
+      return rows.length > 0;
+    });
+    // With the first table still locked this would be a cycle, and one of the two would be ended.
+    await application.query("LOCK TABLE a IN ACCESS EXCLUSIVE MODE; COMMIT");
+    expect((await within("both to be published", preparing)).said[0]).toContain("public.a, public.b");
+  });
+
   it("makes the slot when the transactions before it have ended", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE a (id int PRIMARY KEY)");

@@ -63,7 +63,10 @@ function onlyTables(tables: readonly NamedTable[]): string {
   return tables.map((table) => `ONLY ${tableName(table)}`).join(", ");
 }
 
-/** Exactly these tables, never ALL TABLES: one without a usable identity would reject the application's UPDATEs (law 5). */
+/**
+ * What an operator would run to make it. Exactly these tables, never ALL TABLES: one without a usable identity would
+ * reject the application's UPDATEs (law 5).
+ */
 function createStatement(options: PostgresOptions, tables: readonly NamedTable[]): string {
   const name = quoteIdentifier(options.publicationName);
   // Where every table has stopped there is still a log to acknowledge.
@@ -212,26 +215,32 @@ export async function ensurePublication(
   signal: AbortSignal,
 ): Promise<void> {
   const name = quoteIdentifier(options.publicationName);
-  const statements: string[] = [];
+  // Each of these is a transaction of its own, which locks one table at the most: with two, it could deadlock with the
+  // application, and the server might then choose the application's statement to fail (law 5).
+  const steps: (readonly string[])[] = [];
   const said: string[] = [];
+  const change = (verb: "ADD" | "DROP", changed: readonly NamedTable[]): void => {
+    for (const table of changed) steps.push([`ALTER PUBLICATION ${name} ${verb} TABLE ${onlyTables([table])}`]);
+  };
   if (publication === null) {
-    statements.push(createStatement(options, tables), markStatement(options));
+    steps.push([createStatement(options, []), markStatement(options)]);
+    change("ADD", tables);
     said.push(`publication ${options.publicationName} was created for ${tables.map(idOf).join(", ") || "no table"}`);
   } else if (publication.madeBy === options.pipeline && publication.mayAlter) {
     const missing = missingFrom(publication, tables);
     const wanted = new Set(tables.map(idOf));
     const extra = publication.tables.filter((table) => !wanted.has(idOf(table)));
     if (missing.length > 0) {
-      statements.push(`ALTER PUBLICATION ${name} ADD TABLE ${onlyTables(missing)}`);
+      change("ADD", missing);
       said.push(`${missing.map(idOf).join(", ")}: added to publication ${options.publicationName}`);
     }
     if (extra.length > 0) {
-      statements.push(`ALTER PUBLICATION ${name} DROP TABLE ${onlyTables(extra)}`);
+      change("DROP", extra);
       said.push(`${extra.map(idOf).join(", ")}: taken out of publication ${options.publicationName}`);
     }
   }
-  if (statements.length === 0) return;
-  await session.script(["BEGIN", ...statements, "COMMIT"].join("; "), signal);
+  if (steps.length === 0) return;
+  for (const statements of steps) await session.script(["BEGIN", ...statements, "COMMIT"].join("; "), signal);
   ambient.failpoint("source.publication-created");
   said.forEach(created);
 }

@@ -24,6 +24,7 @@ const BY_STATE: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ["42501", "SOURCE_PRIVILEGE"],
   ["53300", "SOURCE_BUSY"],
   ["53400", "SOURCE_BUSY"],
+  ["40P01", "SOURCE_LOCK_TIMEOUT"],
   ["55P03", "SOURCE_LOCK_TIMEOUT"],
   ["57P01", "SOURCE_CONNECTION_LOST"],
   ["57P02", "SOURCE_CONNECTION_LOST"],
