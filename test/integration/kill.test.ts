@@ -130,19 +130,19 @@ test("chunks that were committed are not read again after a kill", async () => {
   await db.query("VACUUM ANALYZE words");
   await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
   const run = pipeline.run();
-  await pipeline.untilRows("words", 1_000);
+  await pipeline.untilRows("words", rows / 2);
   run.signal("SIGKILL");
   expect(await run.exit(), run.output).toEqual(KILLED);
   const state = await pipeline.tableState("words");
   const done = state?.kind === "snapshotting" ? (state.progress?.rows ?? 0) : 0;
-  expect(done).toBeGreaterThanOrEqual(1_000);
+  expect(done).toBeGreaterThanOrEqual(rows / 2);
   const before = await rowsRead(db, pipeline);
 
   await pipeline.catchUp();
   const read = (await rowsRead(db, pipeline)) - before;
-  // What planning looks up comes on top.
   expect(read).toBeGreaterThanOrEqual(rows - done);
-  expect(read).toBeLessThan((rows - done) * 1.1);
+  // What planning looks up comes on top; what was done is at least as much again.
+  expect(read).toBeLessThan((rows - done) * 1.3);
   expect(await pipeline.differences(["words"])).toEqual([]);
 });
 
