@@ -52,7 +52,10 @@ export interface Sink {
    * known as made by this pipeline, whose next run may begin it anew. A target that is not there is not made.
    */
   forget(pipeline: string, signal: AbortSignal): Promise<void>;
-  /** Bytes of accepted rows not yet committed, and rows; the engine ends an epoch early by them. */
+  /**
+   * Accepted rows that are not committed, and what they weigh: their bytes, or more where the sink needs more memory to
+   * commit them (wide rows in DuckDB). The engine ends an epoch early by the weight.
+   */
   pending(): { readonly rows: number; readonly bytes: number };
   /** Ends it: what is not committed is gone. Idempotent, and never rejects for what was lost by it. */
   close(): Promise<void>;
