@@ -54,10 +54,13 @@ export class ColumnBuilder {
     this.float64 = new Float64Array(buffer, 0, byteLength >> 3);
   }
 
-  /** Makes room for one more cell. Call before writing into the views. */
-  reserve(): void {
-    if (this.row < this.#capacity) return;
-    this.#capacity *= 2;
+  /** Makes room for `cells` more. Call before writing into the views. */
+  reserve(cells: number = 1): void {
+    if (this.row + cells > this.#capacity) this.#grow(this.row + cells);
+  }
+
+  #grow(rows: number): void {
+    this.#capacity = Math.max(rows, this.#capacity * 2);
     if (this.width >= 0) {
       this.bytes = grownBytes(this.bytes, this.#valueBytes(this.#capacity));
       this.#remakeViews();

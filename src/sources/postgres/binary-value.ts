@@ -9,99 +9,195 @@ const EPOCH_MICROS_HIGH = 220_417;
 const EPOCH_MICROS_LOW = 993_517_568;
 const INT32_MAX = 0x7fff_ffff;
 const INT32_MIN = -0x8000_0000;
+/** Every value comes behind its length; a negative one is null. */
+const LENGTH_BYTES = 4;
+const UUID_BYTES = 16;
 
-function int32(b: Uint8Array, at: number): number {
-  return (b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!;
+/** Cells of one column: the lengths that come before their values stand at `places[0 … count)` of `bytes`. */
+export interface BinaryCells {
+  readonly bytes: Uint8Array;
+  /** The same bytes. */
+  readonly view: DataView;
+  readonly places: Int32Array;
+  readonly count: number;
 }
 
+/** Told of a value that the column cannot hold or that is none of its type: it throws, or appends what stands instead. */
+export type CellFailed = (outcome: Outcome) => void;
+
 /**
- * Appends one value in PostgreSQL's binary form, big endian, as its type's `send` function writes it. Hot: once a cell
- * of every snapshot.
+ * Appends values in PostgreSQL's binary form, big endian, as their type's `send` function writes them. Hot: every cell of
+ * every snapshot goes through one of these loops, which do nothing else so that they stay fast.
  */
-export function appendBinary(
-  builder: ColumnBuilder,
-  type: CellType,
-  b: Uint8Array,
-  start: number,
-  end: number,
-): Outcome {
+export function appendBinary(builder: ColumnBuilder, type: CellType, cells: BinaryCells, failed: CellFailed): void {
   switch (type.code) {
     case CellCode.int64:
     case CellCode.time:
-      if (end - start !== 8) return Outcome.malformed;
-      return append64(builder, int32(b, start), int32(b, start + 4));
+    case CellCode.float64:
+      return append64(builder, cells, failed);
     case CellCode.int32:
-      if (end - start !== 4) return Outcome.malformed;
-      builder.reserve();
-      builder.int32[builder.row] = int32(b, start);
-      builder.next();
-      return Outcome.done;
+    case CellCode.float32:
+      return append32(builder, cells, failed);
     case CellCode.text:
     case CellCode.bytes:
-      builder.appendBytes(b, start, end);
-      return Outcome.done;
+      return appendText(builder, cells);
     case CellCode.decimal:
-      return appendBinaryNumeric(builder, type, b, start, end);
-    case CellCode.float64:
-      if (end - start !== 8) return Outcome.malformed;
-      return append64(builder, int32(b, start), int32(b, start + 4));
-    case CellCode.bool:
-      if (end - start !== 1) return Outcome.malformed;
-      builder.appendBool(b[start] !== 0);
-      return Outcome.done;
+      return appendDecimals(builder, type, cells, failed);
     case CellCode.timestamp:
-      return end - start === 8
-        ? appendTimestamp(builder, type, int32(b, start), int32(b, start + 4))
-        : Outcome.malformed;
+      return appendTimestamps(builder, type, cells, failed);
     case CellCode.date:
-      return end - start === 4 ? appendDate(builder, type, int32(b, start)) : Outcome.malformed;
-    case CellCode.float32:
-      if (end - start !== 4) return Outcome.malformed;
-      builder.reserve();
-      builder.int32[builder.row] = int32(b, start);
-      builder.next();
-      return Outcome.done;
+      return appendDates(builder, type, cells, failed);
+    case CellCode.bool:
+      return appendBools(builder, cells, failed);
     case CellCode.int16:
-      if (end - start !== 2) return Outcome.malformed;
-      builder.reserve();
-      builder.int16[builder.row] = (b[start]! << 8) | b[start + 1]!;
-      builder.next();
-      return Outcome.done;
+      return append16(builder, cells, failed);
     case CellCode.uuid:
-      if (end - start !== 16) return Outcome.malformed;
-      builder.reserve();
-      for (let i = 0, at = builder.row * 16; i < 16; i++) builder.bytes[at + i] = b[start + i]!;
-      builder.next();
-      return Outcome.done;
+      return appendUuids(builder, cells, failed);
   }
 }
 
-function append64(builder: ColumnBuilder, high: number, low: number): Outcome {
-  builder.reserve();
-  const at = builder.row * 2;
-  builder.int32[at] = low;
-  builder.int32[at + 1] = high;
-  builder.next();
-  return Outcome.done;
+function append64(builder: ColumnBuilder, { view, places, count }: BinaryCells, failed: CellFailed): void {
+  builder.reserve(count);
+  const words = builder.int32;
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length === 8) {
+      const word = builder.row * 2;
+      words[word] = view.getInt32(at + LENGTH_BYTES + 4);
+      words[word + 1] = view.getInt32(at + LENGTH_BYTES);
+      builder.next();
+    } else if (length < 0) builder.appendNull();
+    else failed(Outcome.malformed);
+  }
 }
 
-function appendTimestamp(builder: ColumnBuilder, type: CellType, high: number, low: number): Outcome {
-  if ((high === INT32_MAX && low === -1) || (high === INT32_MIN && low === 0))
-    return type.infinity ? append64(builder, high, low) : Outcome.unrepresentable;
-  const lowSum = (low >>> 0) + EPOCH_MICROS_LOW;
-  const highSum = high + EPOCH_MICROS_HIGH + (lowSum >= TWO_32 ? 1 : 0);
-  // Past the year 294,246 microseconds since 1970 leave 64 bits.
-  // (The last microsecond of them stands for infinity.)
-  return highSum > INT32_MAX || (highSum === INT32_MAX && (lowSum | 0) === -1)
-    ? Outcome.unrepresentable
-    : append64(builder, highSum, lowSum | 0);
+function append32(builder: ColumnBuilder, { view, places, count }: BinaryCells, failed: CellFailed): void {
+  builder.reserve(count);
+  const words = builder.int32;
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length === 4) {
+      words[builder.row] = view.getInt32(at + LENGTH_BYTES);
+      builder.next();
+    } else if (length < 0) builder.appendNull();
+    else failed(Outcome.malformed);
+  }
 }
 
-function appendDate(builder: ColumnBuilder, type: CellType, days: number): Outcome {
-  const infinite = days === INT32_MAX || days === INT32_MIN;
-  if (infinite && !type.infinity) return Outcome.unrepresentable;
-  builder.reserve();
-  builder.int32[builder.row] = infinite ? days : days + EPOCH_DAYS;
-  builder.next();
-  return Outcome.done;
+function append16(builder: ColumnBuilder, { view, places, count }: BinaryCells, failed: CellFailed): void {
+  builder.reserve(count);
+  const halves = builder.int16;
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length === 2) {
+      halves[builder.row] = view.getInt16(at + LENGTH_BYTES);
+      builder.next();
+    } else if (length < 0) builder.appendNull();
+    else failed(Outcome.malformed);
+  }
+}
+
+function appendText(builder: ColumnBuilder, { bytes, view, places, count }: BinaryCells): void {
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length < 0) builder.appendNull();
+    else builder.appendBytes(bytes, at + LENGTH_BYTES, at + LENGTH_BYTES + length);
+  }
+}
+
+function appendDecimals(builder: ColumnBuilder, type: CellType, cells: BinaryCells, failed: CellFailed): void {
+  const { bytes, view, places, count } = cells;
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length < 0) builder.appendNull();
+    else {
+      const start = at + LENGTH_BYTES;
+      const outcome = appendBinaryNumeric(builder, type, bytes, start, start + length);
+      if (outcome !== Outcome.done) failed(outcome);
+    }
+  }
+}
+
+function appendBools(builder: ColumnBuilder, { bytes, view, places, count }: BinaryCells, failed: CellFailed): void {
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length === 1) builder.appendBool(bytes[at + LENGTH_BYTES] !== 0);
+    else if (length < 0) builder.appendNull();
+    else failed(Outcome.malformed);
+  }
+}
+
+function appendUuids(builder: ColumnBuilder, { bytes, view, places, count }: BinaryCells, failed: CellFailed): void {
+  builder.reserve(count);
+  const target = builder.bytes;
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length === UUID_BYTES) {
+      const start = builder.row * UUID_BYTES;
+      for (let b = 0; b < UUID_BYTES; b++) target[start + b] = bytes[at + LENGTH_BYTES + b]!;
+      builder.next();
+    } else if (length < 0) builder.appendNull();
+    else failed(Outcome.malformed);
+  }
+}
+
+function appendTimestamps(builder: ColumnBuilder, type: CellType, cells: BinaryCells, failed: CellFailed): void {
+  const { view, places, count } = cells;
+  builder.reserve(count);
+  const words = builder.int32;
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length !== 8) {
+      if (length < 0) builder.appendNull();
+      else failed(Outcome.malformed);
+      continue;
+    }
+    let high = view.getInt32(at + LENGTH_BYTES);
+    let low = view.getInt32(at + LENGTH_BYTES + 4);
+    const infinite = (high === INT32_MAX && low === -1) || (high === INT32_MIN && low === 0);
+    if (!infinite) {
+      const lowSum = (low >>> 0) + EPOCH_MICROS_LOW;
+      high += EPOCH_MICROS_HIGH + (lowSum >= TWO_32 ? 1 : 0);
+      low = lowSum | 0;
+    }
+    // Past the year 294,246 microseconds since 1970 leave 64 bits, of which the largest stands for infinity.
+    if (infinite ? !type.infinity : high > INT32_MAX || (high === INT32_MAX && low === -1)) {
+      failed(Outcome.unrepresentable);
+      continue;
+    }
+    const word = builder.row * 2;
+    words[word] = low;
+    words[word + 1] = high;
+    builder.next();
+  }
+}
+
+function appendDates(builder: ColumnBuilder, type: CellType, cells: BinaryCells, failed: CellFailed): void {
+  const { view, places, count } = cells;
+  builder.reserve(count);
+  const words = builder.int32;
+  for (let i = 0; i < count; i++) {
+    const at = places[i]!;
+    const length = view.getInt32(at);
+    if (length !== 4) {
+      if (length < 0) builder.appendNull();
+      else failed(Outcome.malformed);
+      continue;
+    }
+    const days = view.getInt32(at + LENGTH_BYTES);
+    const infinite = days === INT32_MAX || days === INT32_MIN;
+    if (infinite && !type.infinity) failed(Outcome.unrepresentable);
+    else {
+      words[builder.row] = infinite ? days : days + EPOCH_DAYS;
+      builder.next();
+    }
+  }
 }

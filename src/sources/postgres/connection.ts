@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import pg from "pg";
 import { MillraceError } from "../../core/errors.ts";
+import { bulkSocket } from "./bulk-socket.ts";
 import type { PostgresOptions } from "./config.ts";
 import { statementError } from "./server-error.ts";
 
@@ -81,7 +82,9 @@ export class Session implements AsyncDisposable {
 
   static async open(options: PostgresOptions, limits: SessionLimits, signal: AbortSignal): Promise<Session> {
     signal.throwIfAborted();
-    const client = new pg.Client(clientConfig(options, limits));
+    // TLS decrypts into buffers of its own.
+    const socket = options.ssl === "disable" ? { stream: bulkSocket } : {};
+    const client = new pg.Client({ ...clientConfig(options, limits), ...socket });
     const session = new Session(options, client);
     try {
       await abortable(signal, client.connect(), () => session.destroy());

@@ -3,7 +3,7 @@ import type { Column } from "../../core/column.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
-import { appendBinary } from "./binary-value.ts";
+import { appendBinary, type BinaryCells, type CellFailed } from "./binary-value.ts";
 import { cellType, Outcome, type CellType } from "./cell-type.ts";
 import { valueError } from "./value-error.ts";
 
@@ -15,6 +15,8 @@ const SIGNATURE = new Uint8Array([0x50, 0x47, 0x43, 0x4f, 0x50, 0x59, 0x0a, 0xff
 /** Signature, flags, and the length of an extension that follows. */
 const HEADER_BYTES = 19;
 const TRAILER = -1;
+/** Rows whose places are noted before their columns are decoded: a piece's, so that its bytes are still at hand. */
+const GROUP_ROWS = 1024;
 
 function int32(b: Uint8Array, at: number): number {
   return (b[at]! << 24) | (b[at + 1]! << 16) | (b[at + 2]! << 8) | b[at + 3]!;
@@ -28,9 +30,9 @@ function int16(b: Uint8Array, at: number): number {
  * Decodes the stream of a binary COPY whose select list is `selectExpression` of each of the schema's columns, in order.
  * Throws VALUE_UNREPRESENTABLE or DECODE_FAILED, naming table and column; it is then of no further use.
  *
- * Hot. The server sends one row a message, and nearly always a chunk of the connection holds whole messages: those rows
- * are decoded where they lie. What a chunk cuts through is put together in a side buffer, byte for byte no more than
- * that row.
+ * Hot. The server sends one row a message, and nearly always a piece of the connection holds whole messages. Their rows are
+ * decoded where they lie, in two steps: where each cell is, row by row; then the cells, column by column. What a piece
+ * cuts through is put together in a side buffer, byte for byte no more than that row.
  */
 export class CopyDecoder {
   /** Rows decoded since the last `take`. */
@@ -40,7 +42,13 @@ export class CopyDecoder {
   readonly #schema: TableSchema;
   readonly #types: readonly CellType[];
   readonly #nullInstead: boolean;
+  readonly #failed: readonly CellFailed[];
   #builders: ColumnBuilder[];
+  /** By column: where the cells of the rows that are noted are. */
+  readonly #places: readonly Int32Array[];
+  #noted = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(this.#bytes.buffer);
   #headerSeen = false;
   /** The beginning of a row (or of the header) whose rest has not come yet. */
   #carry: Uint8Array = new Uint8Array(1024);
@@ -55,6 +63,8 @@ export class CopyDecoder {
     this.#schema = schema;
     this.#types = schema.columns.map((column) => cellType(column.type, rules));
     this.#nullInstead = rules.unrepresentable === "null";
+    this.#failed = schema.columns.map((_, i) => (outcome) => this.#cellFailed(outcome, i));
+    this.#places = schema.columns.map(() => new Int32Array(GROUP_ROWS));
     this.#builders = schema.columns.map((column) => new ColumnBuilder(column.type, rows));
   }
 
@@ -67,6 +77,11 @@ export class CopyDecoder {
 
   /** Any slice of the COPY stream (the contents of CopyData messages). The bytes are not kept. */
   push(bytes: Uint8Array, start: number, end: number): void {
+    this.#pushContents(bytes, start, end);
+    this.#decodeNoted();
+  }
+
+  #pushContents(bytes: Uint8Array, start: number, end: number): void {
     let at = this.#carryBytes === 0 ? start : this.#completeCarried(bytes, start, end);
     while (at < end) {
       const unitEnd = this.#unitEnd(bytes, at, end);
@@ -87,18 +102,22 @@ export class CopyDecoder {
     let at = start;
     while (at < end) {
       if (this.#frameLeft === 0) {
-        if (this.#frameHeaderBytes === 0 && bytes[at] !== COPY_DATA) return at;
+        if (this.#frameHeaderBytes === 0 && bytes[at] !== COPY_DATA) {
+          this.#decodeNoted();
+          return at;
+        }
         at = this.#beginFrame(bytes, at, end);
         if (this.#frameLeft === 0) continue;
       }
       const contentsEnd = Math.min(at + this.#frameLeft, end);
       // The protocol says one row a message: in one that is whole, lengths need not be added up before they are read.
       if (this.#headerSeen && this.#carryBytes === 0 && contentsEnd - at === this.#frameLeft)
-        for (let row = at; row < contentsEnd;) row = this.#row(bytes, row, contentsEnd);
-      else this.push(bytes, at, contentsEnd);
+        for (let row = at; row < contentsEnd;) row = this.#note(bytes, row, contentsEnd);
+      else this.#pushContents(bytes, at, contentsEnd);
       this.#frameLeft -= contentsEnd - at;
       at = contentsEnd;
     }
+    this.#decodeNoted();
     return end;
   }
 
@@ -152,34 +171,51 @@ export class CopyDecoder {
   }
 
   #unit(b: Uint8Array, start: number, end: number): void {
-    if (this.#headerSeen) this.#row(b, start, end);
+    if (this.#headerSeen) this.#note(b, start, end);
     else this.#header(b, start);
   }
 
-  /** The row at `start`, which must end at or before `end`; returns where. */
-  #row(b: Uint8Array, start: number, end: number): number {
-    const count = end - start < 2 ? 0 : int16(b, start);
-    const builders = this.#builders;
+  /** Notes where the cells of the row at `start` are, which must end at or before `end`; returns where it does. */
+  #note(b: Uint8Array, start: number, end: number): number {
+    if (this.#noted === GROUP_ROWS || this.#bytes !== b) this.#turnTo(b);
+    const view = this.#view;
+    const count = end - start < 2 ? 0 : view.getInt16(start);
+    const places = this.#places;
     let at = start + 2;
-    if (count !== builders.length || this.finished) {
+    if (count !== places.length || this.finished) {
       if (count !== TRAILER || this.finished) throw this.#broken(`a row of ${count} columns`);
       this.finished = true;
       return at;
     }
-    const types = this.#types;
+    const row = this.#noted;
     for (let i = 0; i < count; i++) {
-      const length = end - at < 4 ? 0 : int32(b, at);
-      at += 4;
-      if (length > end - at) throw this.#broken("a row beyond its message");
-      if (length < 0) builders[i]!.appendNull();
-      else {
-        const outcome = appendBinary(builders[i]!, types[i]!, b, at, at + length);
-        if (outcome !== Outcome.done) this.#failed(outcome, i);
-        at += length;
-      }
+      const length = end - at < 4 ? 0 : view.getInt32(at);
+      places[i]![row] = at;
+      at += length < 0 ? 4 : length + 4;
+      if (at > end) throw this.#broken("a row beyond its message");
     }
-    this.rows++;
+    this.#noted = row + 1;
     return at;
+  }
+
+  #turnTo(b: Uint8Array): void {
+    this.#decodeNoted();
+    if (this.#bytes === b) return;
+    this.#bytes = b;
+    this.#view = new DataView(b.buffer, b.byteOffset, b.byteLength);
+  }
+
+  #decodeNoted(): void {
+    const count = this.#noted;
+    if (count === 0) return;
+    this.#noted = 0;
+    this.rows += count;
+    const bytes = this.#bytes;
+    const view = this.#view;
+    for (let i = 0; i < this.#places.length; i++) {
+      const cells: BinaryCells = { bytes, view, places: this.#places[i]!, count };
+      appendBinary(this.#builders[i]!, this.#types[i]!, cells, this.#failed[i]!);
+    }
   }
 
   #header(b: Uint8Array, start: number): void {
@@ -190,7 +226,7 @@ export class CopyDecoder {
     this.#headerSeen = true;
   }
 
-  #failed(outcome: Outcome, column: number): void {
+  #cellFailed(outcome: Outcome, column: number): void {
     if (outcome !== Outcome.unrepresentable || !this.#nullInstead)
       throw valueError(outcome, this.#schema, column, null);
     this.#builders[column]!.appendNull();
@@ -204,6 +240,8 @@ export class CopyDecoder {
       if (unitEnd >= 0) {
         this.#carryBytes = 0;
         this.#unit(this.#carry, 0, unitEnd);
+        // Before the next one is put together in its place.
+        this.#decodeNoted();
         return at;
       }
       if (at === end) return at;

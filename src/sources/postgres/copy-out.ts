@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type pg from "pg";
-import { MillraceError } from "../../core/errors.ts";
+import { takePieces } from "./bulk-socket.ts";
 
 /** First bytes of backend messages (PostgreSQL's protocol, *Message Formats*). */
 const COPY_DATA = 0x64; // d
@@ -33,7 +33,7 @@ export class CopyOut implements pg.Submittable {
   #resolve: () => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
   #socket: Socket | null = null;
-  #parser: ((bytes: Buffer) => void) | null = null;
+  #handBack: (rest: Uint8Array) => void = () => undefined;
   #copying = false;
   /** The beginning of a message that is not copied, until its length is known; then what is left of it. */
   readonly #header = Buffer.alloc(HEADER_BYTES);
@@ -51,16 +51,12 @@ export class CopyOut implements pg.Submittable {
 
   submit(connection: pg.Connection): void {
     const { stream } = connection as unknown as PgConnection;
-    const [parser, ...others] = stream.listeners("data") as ((bytes: Buffer) => void)[];
-    if (parser === undefined || others.length > 0) throw new MillraceError("INTERNAL", "the socket has other readers");
     this.#socket = stream;
-    this.#parser = parser;
-    stream.removeListener("data", parser);
-    stream.on("data", this.#onData);
+    this.#handBack = takePieces(stream, this.#onPiece);
     (connection as unknown as PgConnection).query(this.#text);
   }
 
-  readonly #onData = (piece: Buffer): void => {
+  readonly #onPiece = (piece: Uint8Array): void => {
     try {
       const at = this.#consume(piece);
       if (at !== null) this.#handBack(piece.subarray(at));
@@ -72,7 +68,7 @@ export class CopyOut implements pg.Submittable {
   };
 
   /** Where the message begins that is for `pg` again; null: not yet. */
-  #consume(piece: Buffer): number | null {
+  #consume(piece: Uint8Array): number | null {
     let at = 0;
     while (at < piece.length) {
       if (this.#skipBytes > 0) {
@@ -95,7 +91,7 @@ export class CopyOut implements pg.Submittable {
   }
 
   /** A notice, a parameter's new value, the results of the statements before the COPY: nothing that matters here. */
-  #readHeader(piece: Buffer, start: number): number {
+  #readHeader(piece: Uint8Array, start: number): number {
     let at = start;
     while (this.#headerBytes < HEADER_BYTES && at < piece.length) this.#header[this.#headerBytes++] = piece[at++]!;
     if (this.#headerBytes === HEADER_BYTES) {
@@ -112,13 +108,6 @@ export class CopyOut implements pg.Submittable {
       () => socket.resume(),
       (error: unknown) => this.#fail(error),
     );
-  }
-
-  #handBack(rest: Buffer): void {
-    const socket = this.#socket!;
-    socket.removeListener("data", this.#onData);
-    socket.on("data", this.#parser!);
-    this.#parser!(rest);
   }
 
   /** The sink cannot take what comes: the rest of the COPY is of no use, and the connection with it. */

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { cellTexts, STRICT_RULES } from "../../../test/support/postgres-decoding.ts";
 import { numericBinary } from "../../../test/support/postgres-wire.ts";
 import { ColumnBuilder } from "../../core/column-builder.ts";
-import { appendBinary } from "./binary-value.ts";
+import { appendBinaryNumeric } from "./binary-numeric.ts";
 import { cellType, Outcome } from "./cell-type.ts";
 import { appendText } from "./text-value.ts";
 
@@ -41,7 +41,7 @@ it("decimals are the same by their text and by their binary form, and print as t
         const bytes = Buffer.from(text);
         const binary = numericBinary(text);
         expect(appendText(byText, cellType(type, STRICT_RULES), bytes, 0, bytes.length)).toBe(Outcome.done);
-        expect(appendBinary(byBinary, cellType(type, STRICT_RULES), binary, 0, binary.length)).toBe(Outcome.done);
+        expect(appendBinaryNumeric(byBinary, cellType(type, STRICT_RULES), binary, 0, binary.length)).toBe(Outcome.done);
       }
       const column = byText.finish();
       expect(cellTexts(column)).toEqual(texts);
