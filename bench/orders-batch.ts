@@ -43,7 +43,7 @@ function appendText(builder: ColumnBuilder, text: Uint8Array): void {
 
 /** Rows of these ids. A snapshot's where `op` is null; a delete knows the id alone. */
 export function ordersBatch(ids: readonly number[], op: Op | null): ChangeBatch {
-  const builders = ordersSchema.columns.map(({ type }) => new ColumnBuilder(type, ids.length));
+  const builders = ordersSchema.columns.map(({ type }) => new ColumnBuilder(type));
   for (const id of ids) appendOrder(builders, id, op === Op.delete);
   const columns = builders.map((builder) => builder.finish());
   const ops = op === null ? null : new Uint8Array(ids.length).fill(op);

@@ -41,6 +41,11 @@ export interface ChangeBatch {
   readonly runs: readonly Run[];
   /** Bytes it keeps alive, for the bounds of queues and windows. */
   readonly bytes: number;
+  /**
+   * Its buffers can be used again: its last owner calls this, once, and touches the batch no more, nor any other that
+   * shares its columns. Not to call it costs memory alone.
+   */
+  readonly recycle?: () => void;
 }
 
 export function batchBytes(columns: readonly Column[], ops: Uint8Array | null): number {

@@ -1,12 +1,16 @@
+import type { BufferPool } from "./buffer-pool.ts";
 import { bitmapBytes, type Column } from "./column.ts";
 import { fixedWidth, type LogicalType } from "./logical-type.ts";
 
 const ROWS_MIN = 64;
+/** What a text is taken to be long before any was seen. */
+const TEXT_BYTES = 16;
 
-function grownBytes(old: Uint8Array, bytes: number): Uint8Array {
-  const grown = new Uint8Array((bytes + 7) & ~7);
-  grown.set(old);
-  return grown;
+/** What a column will need, where that is known about: growing copies everything, and doubles it. */
+export interface ColumnRoom {
+  readonly rows: number;
+  /** Of text, json and bytes. */
+  readonly dataBytes: number;
 }
 
 /**
@@ -25,25 +29,53 @@ export class ColumnBuilder {
   int16: Int16Array;
   float32: Float32Array;
   float64: Float64Array;
+  readonly #pool: BufferPool | null;
   #capacity: number;
   #offsets: Int32Array | null;
   #dataEnd = 0;
   #validity: Uint8Array | null = null;
   #absent: Uint8Array | null = null;
 
-  constructor(type: LogicalType, rows: number = ROWS_MIN) {
+  constructor(type: LogicalType, room?: ColumnRoom | null, pool: BufferPool | null = null) {
     this.type = type;
     this.width = fixedWidth(type);
-    this.#capacity = Math.max(rows, ROWS_MIN);
-    this.#offsets = this.width < 0 ? new Int32Array(this.#capacity + 1) : null;
-    this.bytes = new Uint8Array(this.#valueBytes(this.#capacity));
+    this.#pool = pool;
+    this.#capacity = Math.max(room?.rows ?? 0, ROWS_MIN);
+    this.#offsets = this.width < 0 ? this.#newOffsets(this.#capacity) : null;
+    if (this.#offsets !== null) this.#offsets[0] = 0;
+    const dataBytes = Math.max(room?.dataBytes ?? 0, ROWS_MIN * TEXT_BYTES);
+    this.bytes = this.#newBytes(this.width < 0 ? dataBytes : this.#valueBytes(this.#capacity));
     this.int32 = this.int16 = this.float32 = this.float64 = undefined as never;
     this.#remakeViews();
   }
 
   #valueBytes(rows: number): number {
-    if (this.width < 0) return rows * 16;
     return this.width === 0 ? bitmapBytes(rows) : (rows * this.width + 7) & ~7;
+  }
+
+  /** Bitmaps are only ever added to, so theirs must be zero. */
+  #newBytes(bytes: number): Uint8Array {
+    return this.#pool === null || this.width === 0
+      ? new Uint8Array((bytes + 7) & ~7)
+      : new Uint8Array(this.#pool.take(bytes));
+  }
+
+  #newOffsets(rows: number): Int32Array {
+    if (this.#pool === null) return new Int32Array(rows + 1);
+    return new Int32Array(this.#pool.take((rows + 1) * 4), 0, rows + 1);
+  }
+
+  /** The view's buffer is of no more use. */
+  #drop(view: Uint8Array | Int32Array): void {
+    this.#pool?.give(view.buffer as ArrayBuffer);
+  }
+
+  #moveValues(bytes: number): void {
+    const grown = this.#newBytes(bytes);
+    grown.set(this.bytes);
+    this.#drop(this.bytes);
+    this.bytes = grown;
+    this.#remakeViews();
   }
 
   #remakeViews(): void {
@@ -61,16 +93,15 @@ export class ColumnBuilder {
 
   #grow(rows: number): void {
     this.#capacity = Math.max(rows, this.#capacity * 2);
-    if (this.width >= 0) {
-      this.bytes = grownBytes(this.bytes, this.#valueBytes(this.#capacity));
-      this.#remakeViews();
-    } else {
-      const offsets = new Int32Array(this.#capacity + 1);
+    if (this.width >= 0) this.#moveValues(this.#valueBytes(this.#capacity));
+    else {
+      const offsets = this.#newOffsets(this.#capacity);
       offsets.set(this.#offsets!);
+      this.#drop(this.#offsets!);
       this.#offsets = offsets;
     }
-    if (this.#validity !== null) this.#validity = grownBytes(this.#validity, bitmapBytes(this.#capacity));
-    if (this.#absent !== null) this.#absent = grownBytes(this.#absent, bitmapBytes(this.#capacity));
+    this.#validity &&= grownBitmap(this.#validity, this.#capacity);
+    this.#absent &&= grownBitmap(this.#absent, this.#capacity);
   }
 
   /** Ends a cell whose value was written into the views (fixed width), not null. */
@@ -98,10 +129,7 @@ export class ColumnBuilder {
   /** Room for `length` bytes of data at the returned place of `bytes`, for a value that is written in pieces. */
   makeRoom(length: number): number {
     const need = this.#dataEnd + length;
-    if (need > this.bytes.byteLength) {
-      this.bytes = grownBytes(this.bytes, Math.max(need, this.bytes.byteLength * 2));
-      this.#remakeViews();
-    }
+    if (need > this.bytes.byteLength) this.#moveValues(Math.max(need, this.bytes.byteLength * 2));
     return this.#dataEnd;
   }
 
@@ -119,6 +147,9 @@ export class ColumnBuilder {
       for (let row = 0; row < this.row; row++) this.#validity[row >> 3]! |= 1 << (row & 7);
     }
     if (this.#offsets !== null) this.#offsets[this.row + 1] = this.#dataEnd;
+    // Used memory may have anything there, and the same rows are to be the same bytes.
+    else if (this.#pool !== null)
+      for (let at = this.row * this.width, end = at + this.width; at < end; at++) this.bytes[at] = 0;
     this.row++;
   }
 
@@ -141,14 +172,30 @@ export class ColumnBuilder {
     return {
       type: this.type,
       length: this.row,
-      values: fitted(this.bytes, used),
-      offsets: offsets === null ? null : this.row * 2 < offsets.length ? offsets.slice(0, this.row + 1) : offsets,
+      values: this.#fittedValues(used),
+      offsets: offsets === null ? null : this.#fittedOffsets(offsets),
       validity: this.#validity,
       absent: this.#absent,
     };
   }
+
+  #fittedValues(used: number): Uint8Array {
+    if (used * 2 >= this.bytes.byteLength) return this.bytes;
+    const fitted = this.bytes.slice(0, (used + 7) & ~7);
+    this.#drop(this.bytes);
+    return fitted;
+  }
+
+  #fittedOffsets(offsets: Int32Array): Int32Array {
+    if (this.row * 2 >= offsets.length) return offsets;
+    const fitted = offsets.slice(0, this.row + 1);
+    this.#drop(offsets);
+    return fitted;
+  }
 }
 
-function fitted(bytes: Uint8Array, used: number): Uint8Array {
-  return used * 2 < bytes.byteLength ? bytes.slice(0, (used + 7) & ~7) : bytes;
+function grownBitmap(old: Uint8Array, rows: number): Uint8Array {
+  const grown = new Uint8Array(bitmapBytes(rows));
+  grown.set(old);
+  return grown;
 }

@@ -1,3 +1,4 @@
+import type { BufferPool } from "../core/buffer-pool.ts";
 import type { ChunkReader } from "../core/chunk.ts";
 import type { ValueRules } from "../core/source.ts";
 import type { PostgresOptions } from "../sources/postgres/config.ts";
@@ -17,6 +18,6 @@ export interface ChunkWorkerData {
  */
 const CHUNK_READERS = { postgres: createPostgresChunkReader };
 
-export function openChunkReader({ type, options, rules }: ChunkWorkerData): ChunkReader {
-  return CHUNK_READERS[type](options, rules);
+export function openChunkReader({ type, options, rules }: ChunkWorkerData, pool: BufferPool): ChunkReader {
+  return CHUNK_READERS[type](options, rules, pool);
 }

@@ -1,8 +1,13 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { BufferPool } from "../core/buffer-pool.ts";
 import { MillraceError } from "../core/errors.ts";
 import { serveChunks } from "../snapshot/chunk-server.ts";
 import { openChunkReader, type ChunkWorkerData } from "./chunk-readers.ts";
 
+/** The batches of two chunks: one that is being read, one that is being written. */
+const POOL_BYTES_MAX = 24 << 20;
+
 // The entry of a worker thread that reads chunks: the only composition root beside compose.ts.
 if (parentPort === null) throw new MillraceError("INTERNAL", "the chunk worker runs in a worker thread");
-await serveChunks(parentPort, openChunkReader(workerData as ChunkWorkerData));
+const pool = new BufferPool(POOL_BYTES_MAX);
+await serveChunks(parentPort, openChunkReader(workerData as ChunkWorkerData, pool), pool);

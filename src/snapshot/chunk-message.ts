@@ -9,6 +9,8 @@ export type ToWorker =
   | { readonly kind: "read"; readonly chunk: number; readonly request: ChunkRequest }
   /** A batch was taken: another may be sent. */
   | { readonly kind: "credit"; readonly chunk: number }
+  /** Of batches that are written: to be used again. */
+  | { readonly kind: "buffers"; readonly buffers: readonly ArrayBuffer[] }
   | { readonly kind: "cancel"; readonly chunk: number }
   | { readonly kind: "close" };
 

@@ -1,12 +1,16 @@
 import type { MessagePort } from "node:worker_threads";
+import type { BufferPool } from "../core/buffer-pool.ts";
 import type { ChunkReader } from "../core/chunk.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
 import { Notice } from "../flow/notice.ts";
 import { BATCH_CREDITS, sentError, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 
-/** Reads the chunks that `port` asks for, one at a time. Resolves when it is told to close, with the reader disposed. */
-export async function serveChunks(port: MessagePort, reader: ChunkReader): Promise<void> {
-  const served = new ChunkServer(port, reader);
+/**
+ * Reads the chunks that `port` asks for, one at a time. Resolves when it is told to close, with the reader disposed. The
+ * buffers of batches that were written go back to `pool`, where the reader takes them from.
+ */
+export async function serveChunks(port: MessagePort, reader: ChunkReader, pool: BufferPool): Promise<void> {
+  const served = new ChunkServer(port, reader, pool);
   await new Promise<void>((resolve) => {
     port.on("message", (message: ToWorker) => served.take(message, resolve));
     port.on("close", resolve);
@@ -26,11 +30,13 @@ interface ServedChunk {
 class ChunkServer {
   readonly #port: MessagePort;
   readonly #reader: ChunkReader;
+  readonly #pool: BufferPool;
   #current: ServedChunk | null = null;
 
-  constructor(port: MessagePort, reader: ChunkReader) {
+  constructor(port: MessagePort, reader: ChunkReader, pool: BufferPool) {
     this.#port = port;
     this.#reader = reader;
+    this.#pool = pool;
   }
 
   take(message: ToWorker, close: () => void): void {
@@ -42,6 +48,9 @@ class ChunkServer {
         if (this.#current?.chunk !== message.chunk) return;
         this.#current.credits++;
         this.#current.credited.notify();
+        return;
+      case "buffers":
+        for (const buffer of message.buffers) this.#pool.give(buffer);
         return;
       case "cancel":
         if (this.#current?.chunk === message.chunk) this.#current.abort.abort(cancelled());

@@ -1,5 +1,6 @@
 import { MessageChannel } from "node:worker_threads";
 import { describe, expect, test } from "vitest";
+import { BufferPool } from "../core/buffer-pool.ts";
 import { batchBytes, type ChangeBatch } from "../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest } from "../core/chunk.ts";
 import { ColumnBuilder } from "../core/column-builder.ts";
@@ -56,9 +57,9 @@ function served(read: ChunkReader["read"], disposed: () => void = silent): Worke
   const { port1, port2 } = new MessageChannel();
   const exits: (() => void)[] = [];
   const reader: ChunkReader = { read, [Symbol.asyncDispose]: async () => disposed() };
-  void serveChunks(port2, reader).then(() => exits.forEach((exit) => exit()));
+  void serveChunks(port2, reader, new BufferPool(0)).then(() => exits.forEach((exit) => exit()));
   return {
-    postMessage: (message: ToWorker) => port1.postMessage(message, []),
+    postMessage: (message: ToWorker, transfer) => port1.postMessage(message, transfer),
     on(event: "message" | "error" | "exit", listener: (value: never) => void) {
       if (event === "message") port1.on("message", listener as (message: FromWorker) => void);
       if (event === "exit") exits.push(listener as () => void);

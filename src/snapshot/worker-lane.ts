@@ -1,11 +1,12 @@
 import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
-import { receivedError, type FromWorker, type ToWorker } from "./chunk-message.ts";
+import type { ChangeBatch } from "../core/change-batch.ts";
+import { receivedError, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 import type { ChunkListener } from "./chunk-listener.ts";
 
 /** A thread, or what stands for one, that runs `serveChunks`. */
 export interface WorkerHandle {
-  postMessage(message: ToWorker, transfer: []): void;
+  postMessage(message: ToWorker, transfer: readonly ArrayBuffer[]): void;
   on(event: "message", listener: (message: FromWorker) => void): unknown;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "exit", listener: () => void): unknown;
@@ -81,7 +82,7 @@ export class WorkerLane {
         return;
       case "batch":
         reading.taken = reading.taken.then(async () => {
-          await reading.listener.batch(message.batch);
+          await reading.listener.batch(this.#recyclable(message.batch));
           this.#send({ kind: "credit", chunk: reading.chunk });
         });
         reading.taken.catch((error: unknown) => this.#giveUp(reading, error));
@@ -100,8 +101,16 @@ export class WorkerLane {
     }
   }
 
-  #send(message: ToWorker): void {
-    this.#worker.postMessage(message, []);
+  #send(message: ToWorker, transfer: readonly ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer);
+  }
+
+  #recyclable(batch: ChangeBatch): ChangeBatch {
+    const recycle = (): void => {
+      const buffers = transferable(batch);
+      if (!this.dead) this.#send({ kind: "buffers", buffers }, buffers);
+    };
+    return { ...batch, recycle };
   }
 
   /** What it is read for has failed here. The worker answers the cancel before it can be asked for another chunk. */

@@ -1,4 +1,5 @@
 import type { Ambient } from "../../src/core/ambient.ts";
+import { BufferPool } from "../../src/core/buffer-pool.ts";
 import type { ChangeBatch } from "../../src/core/change-batch.ts";
 import type { ChunkOutcome, ChunkRange, ChunkReader } from "../../src/core/chunk.ts";
 import { isAbsent, isNull } from "../../src/core/column.ts";
@@ -7,7 +8,7 @@ import type { Source, ValueRules } from "../../src/core/source.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
 import { cellText } from "../../src/sources/postgres/cell-text.ts";
 import type { PostgresOptions } from "../../src/sources/postgres/config.ts";
-import { createPostgresSource } from "../../src/sources/postgres/source.ts";
+import { createPostgresChunkReader, createPostgresSource } from "../../src/sources/postgres/source.ts";
 import { parseTablePatterns } from "../../src/sources/postgres/table-pattern.ts";
 import { testAmbient } from "./test-ambient.ts";
 import { DEADLINE_MS } from "./wait-for.ts";
@@ -52,6 +53,10 @@ export function sourceOptions(db: Database, tables: string, changes: Partial<Pos
 
 export function openSource(db: Database, tables: string, changes: Partial<PostgresOptions> = {}): Source {
   return createPostgresSource(sourceOptions(db, tables, changes), RULES, AMBIENT);
+}
+
+export function openReader(db: Database, tables: string, changes: Partial<PostgresOptions> = {}): ChunkReader {
+  return createPostgresChunkReader(sourceOptions(db, tables, changes), RULES, new BufferPool(1 << 20));
 }
 
 /** The schemas that the source offers. */

@@ -58,6 +58,7 @@ export class DiscardSink implements Sink {
     this.#checkOpen();
     this.#counts = counted(this.#counts, batch);
     this.#pending = { rows: this.#pending.rows + batch.length, bytes: this.#pending.bytes + batch.bytes };
+    batch.recycle?.();
   }
 
   async truncate(_table: TableId): Promise<void> {

@@ -18,6 +18,7 @@ export interface Group {
   readonly batchSchema: TableSchema;
   readonly mapping: readonly number[];
   readonly parts: FeedPart[];
+  readonly batches: ChangeBatch[];
   rows: number;
   bytes: number;
   deletes: boolean;
@@ -67,6 +68,7 @@ export class TableWriter {
         batchSchema: batch.schema,
         mapping: columnMapping(this.target.schema, batch.schema),
         parts: [],
+        batches: [],
         rows: 0,
         bytes: 0,
         deletes: false,
@@ -77,6 +79,7 @@ export class TableWriter {
     const { part, deletes, partial } = feedPart(batch, group.mapping, this.#sequence);
     this.#sequence += batch.length;
     group.parts.push(part);
+    group.batches.push(batch);
     group.rows += batch.length;
     group.bytes += batch.bytes;
     group.deletes ||= deletes;
@@ -93,6 +96,7 @@ export class TableWriter {
   async load(groups: readonly Group[]): Promise<void> {
     for (const group of groups) {
       await this.#loadGroup(group);
+      for (const batch of group.batches) batch.recycle?.();
       const { rows, bytes } = this.#waiting ?? { rows: 0, bytes: 0 };
       if (rows >= this.#tuning.changeRowsMax || bytes >= this.#tuning.changeBytesMax) await this.fold();
     }

@@ -3,14 +3,12 @@ import {
   deadline,
   NO_CAPS,
   offeredSchemas,
+  openReader,
   openSource,
   readChunk,
-  RULES,
-  sourceOptions,
 } from "../../../test/support/postgres-source.ts";
 import { createDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import type { ChunkRange } from "../../core/chunk.ts";
-import { createPostgresChunkReader } from "./source.ts";
 
 /** Keys of every type that orders in a way of its own, with a table of 500 rows each. */
 const KEYS = [
@@ -96,7 +94,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await db.query(`INSERT INTO t ${rows}`);
     await db.query("ANALYZE t");
     await using source = openSource(db, "public.t");
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     const [schema] = await offeredSchemas(source);
     const { max } = await source.planner.extent(schema!, deadline());
     const seen: string[] = [];

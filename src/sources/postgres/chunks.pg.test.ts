@@ -4,16 +4,14 @@ import {
   deadline,
   NO_CAPS,
   offeredSchemas,
+  openReader,
   openSource,
   readChunk,
-  RULES,
-  sourceOptions,
 } from "../../../test/support/postgres-source.ts";
 import { createDatabase } from "../../../test/support/postgres.ts";
 import { waitFor } from "../../../test/support/wait-for.ts";
 import type { ChunkRange } from "../../core/chunk.ts";
 import { PgCut, xid64 } from "./position.ts";
-import { createPostgresChunkReader } from "./source.ts";
 
 const ALL: ChunkRange = { lower: null, upper: null };
 
@@ -56,7 +54,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     const before = await scans((s) => s.rows === 20_000);
     {
       await using source = openSource(db, "public.t");
-      await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+      await using reader = openReader(db, "public.t");
       const [schema] = await offeredSchemas(source);
       const { max } = await source.planner.extent(schema!, deadline());
       const first = await source.planner.next(schema!, { lower: null, upper: max }, 1000, deadline());
@@ -70,7 +68,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     await using source = openSource(db, "public.t");
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     const [schema] = await offeredSchemas(source);
     const refused = readChunk(reader, schema!, { lower: null, upper: ["no number"] });
     await expect(refused).rejects.toMatchObject({ code: "SOURCE_STATEMENT_FAILED" });
@@ -82,7 +80,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await db.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
     await db.query("INSERT INTO t SELECT g, repeat('x', 20000) FROM generate_series(1, 300) g");
     await using source = openSource(db, "public.t");
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     const [schema] = await offeredSchemas(source);
     const ids: number[] = [];
     let range: ChunkRange | null = { lower: null, upper: ["300"] };
@@ -109,7 +107,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     const xidOf = async (sql: string): Promise<bigint> => BigInt((await open.query<{ x: string }>(sql)).rows[0]!.x);
     const openXid = await xidOf("SELECT pg_current_xact_id()::text AS x");
     const [done] = await db.query<{ x: string }>("INSERT INTO t VALUES (13) RETURNING pg_current_xact_id()::text AS x");
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     await using source = openSource(db, "public.t");
     const [schema] = await offeredSchemas(source);
     const { cut, rows } = await readChunk(reader, schema!, ALL);
@@ -127,7 +125,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await using source = openSource(db, "public.t");
     const [schema] = await offeredSchemas(source);
     await db.query("ALTER TABLE t ADD COLUMN a text DEFAULT 'it''s, {so}', ADD COLUMN b int");
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     const { outcome, rows } = await readChunk(reader, schema!, ALL);
     expect(rows).toEqual([["1", "it's, {so}", null]]);
     expect(outcome.schema.version).toBe(2);
@@ -154,7 +152,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await using source = openSource(db, "public.t");
     const [schema] = await offeredSchemas(source);
     await db.query(ddl);
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     await expect(readChunk(reader, schema!, ALL)).rejects.toMatchObject({ code });
     await db.query("CREATE TABLE again (id int PRIMARY KEY)");
     const [other] = await offeredSchemas(openSource(db, "public.again"));
@@ -168,7 +166,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     const [schema] = await offeredSchemas(source);
     const holder = await db.client();
     await holder.query("BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE");
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t", { lockTimeoutMs: 100 }), RULES);
+    await using reader = openReader(db, "public.t", { lockTimeoutMs: 100 });
     await expect(readChunk(reader, schema!, ALL)).rejects.toMatchObject({
       code: "SOURCE_LOCK_TIMEOUT",
       retry: "timed",
@@ -183,7 +181,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await db.query("INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 100000) g");
     await using source = openSource(db, "public.t");
     const [schema] = await offeredSchemas(source);
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     let taken = 0;
     let open = 0;
     const outcome = await reader.read(
@@ -209,7 +207,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await db.query("INSERT INTO t SELECT g, repeat('x', 100) FROM generate_series(1, 100000) g");
     await using source = openSource(db, "public.t");
     const [schema] = await offeredSchemas(source);
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     const abort = new AbortController();
     const reading = reader.read(
       { grant: { chunk: 1, attempt: 1, token: 1 }, schema: schema!, range: ALL, ...NO_CAPS },
@@ -231,7 +229,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     await using source = openSource(db, "public.(p\\d*|parent)");
     const [whole, parent, ...others] = await offeredSchemas(source);
     expect([whole!.id, parent!.id, others]).toEqual(["public.p", "public.parent", []]);
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.p"), RULES);
+    await using reader = openReader(db, "public.p");
     expect((await readChunk(reader, whole!, ALL)).rows).toHaveLength(400);
     expect((await readChunk(reader, parent!, ALL)).rows).toEqual([["1"]]);
     const { max, rowsEstimate } = await source.planner.extent(whole!, deadline());
@@ -247,7 +245,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     );
     await using source = openSource(db, "public.t");
     const [schema] = await offeredSchemas(source);
-    await using reader = createPostgresChunkReader(sourceOptions(db, "public.t"), RULES);
+    await using reader = openReader(db, "public.t");
     const { batches } = await readChunk(reader, schema!, ALL);
     await db.query("DELETE FROM t WHERE b = 2; UPDATE t SET v = 'new' WHERE b = 1");
     const selected = batchRows(await source.selectByKey(batches[0]!, deadline()));

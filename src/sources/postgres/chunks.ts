@@ -1,12 +1,14 @@
+import type { BufferPool } from "../../core/buffer-pool.ts";
 import { batchBytes, type ChangeBatch } from "../../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest, KeyBound } from "../../core/chunk.ts";
+import type { ColumnRoom } from "../../core/column-builder.ts";
 import type { Json } from "../../core/json.ts";
 import type { ValueRules } from "../../core/source.ts";
-import { keyColumns, type TableId, type TableSchema } from "../../core/table-schema.ts";
+import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
 import { cellText } from "./cell-text.ts";
 import type { PostgresOptions } from "./config.ts";
 import { LazySession, type Session } from "./connection.ts";
-import { CopyDecoder } from "./copy-decoder.ts";
+import { CopyDecoder, roomOf } from "./copy-decoder.ts";
 import { CopyOut, type CopySink } from "./copy-out.ts";
 import { openTable, rangeCopy } from "./table-read.ts";
 
@@ -45,11 +47,13 @@ export function snapshotBatch(schema: TableSchema, decoder: CopyDecoder): Change
 export class PgChunkReader implements ChunkReader {
   readonly #rules: ValueRules;
   readonly #sessions: LazySession;
-  /** The rows of the last chunk's first batch, and their table: the next one's will be about as many. */
-  #last: { readonly table: TableId; readonly batchRows: number } | null = null;
+  readonly #pool: BufferPool;
+  /** The room that the last chunk's first batch took, and its table: the next one's will be about the same. */
+  #last: { readonly table: TableSchema; readonly room: readonly ColumnRoom[] } | null = null;
 
-  constructor(options: PostgresOptions, rules: ValueRules) {
+  constructor(options: PostgresOptions, rules: ValueRules, pool: BufferPool) {
     this.#rules = rules;
+    this.#pool = pool;
     this.#sessions = new LazySession(options, { statementTimeoutMs: 0, lockTimeoutMs: options.lockTimeoutMs });
   }
 
@@ -57,11 +61,13 @@ export class PgChunkReader implements ChunkReader {
     const session = await this.#sessions.get(signal);
     const table = await openTable(session, request.schema, this.#rules, readSettings(request.schema), signal);
     on.opened(table.cut.serialize());
-    const batchRows = this.#last?.table === table.schema.id ? this.#last.batchRows : 0;
-    const sink = new ChunkSink(request, new CopyDecoder(table.schema, this.#rules, batchRows), table.schema, on);
+    const { id, version } = table.schema;
+    const room = this.#last?.table.id === id && this.#last.table.version === version ? this.#last.room : null;
+    const decoder = new CopyDecoder(table.schema, this.#rules, room, this.#pool);
+    const sink = new ChunkSink(request, decoder, table.schema, on);
     const sql = rangeCopy(table.schema, table.catalog, request.range, request.rowsMax);
     await runCopy(session, sql, sink, signal);
-    this.#last = { table: table.schema.id, batchRows: sink.batchRows };
+    this.#last = sink.room === null ? null : { table: table.schema, room: sink.room };
     return sink.outcome();
   }
 
@@ -115,8 +121,8 @@ class ChunkSink implements BoundedSink {
   #lastKey: KeyBound | null = null;
   #handingOver: Promise<void> = Promise.resolve();
   full: boolean = false;
-  /** Of the first batch. */
-  batchRows: number = 0;
+  /** That the first batch took. */
+  room: readonly ColumnRoom[] | null = null;
 
   constructor(request: ChunkRequest, decoder: CopyDecoder, schema: TableSchema, on: ReadEvents) {
     this.#request = request;
@@ -139,11 +145,11 @@ class ChunkSink implements BoundedSink {
   }
 
   #handOver(): Promise<void> {
+    this.#bytes += this.#decoder.bytes;
     const batch = snapshotBatch(this.#schema, this.#decoder);
     const last = batch.length - 1;
-    if (this.#rows === 0) this.batchRows = batch.length;
+    this.room ??= roomOf(batch.columns);
     this.#rows += batch.length;
-    this.#bytes += batch.bytes;
     this.#lastKey = this.#schema.key.map((i) => cellText(batch.columns[i]!, last));
     this.#handingOver = this.#handingOver.then(() => this.#on.batch(batch));
     return this.#handingOver;

@@ -1,4 +1,5 @@
-import { ColumnBuilder } from "../../core/column-builder.ts";
+import type { BufferPool } from "../../core/buffer-pool.ts";
+import { ColumnBuilder, type ColumnRoom } from "../../core/column-builder.ts";
 import type { Column } from "../../core/column.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
@@ -26,6 +27,12 @@ function int16(b: Uint8Array, at: number): number {
   return ((b[at]! << 24) | (b[at + 1]! << 16)) >> 16;
 }
 
+/** For as many rows as these columns have, and a few more. */
+export function roomOf(columns: readonly Column[]): readonly ColumnRoom[] {
+  const more = (amount: number): number => amount + (amount >> 4);
+  return columns.map(({ length, offsets }) => ({ rows: more(length), dataBytes: more(offsets?.[length] ?? 0) }));
+}
+
 /**
  * Decodes the stream of a binary COPY whose select list is `selectExpression` of each of the schema's columns, in order.
  * Throws VALUE_UNREPRESENTABLE or DECODE_FAILED, naming table and column; it is then of no further use.
@@ -42,6 +49,7 @@ export class CopyDecoder {
   readonly #schema: TableSchema;
   readonly #types: readonly CellType[];
   readonly #nullInstead: boolean;
+  readonly #pool: BufferPool | null;
   readonly #failed: readonly CellFailed[];
   #builders: ColumnBuilder[];
   /** By column: where the cells of the rows that are noted are. */
@@ -58,14 +66,20 @@ export class CopyDecoder {
   readonly #frameHeader = new Uint8Array(FRAME_HEADER_BYTES);
   #frameHeaderBytes = 0;
 
-  /** `rows`: about how many there will be before the first `take`. */
-  constructor(schema: TableSchema, rules: ValueRules, rows: number = 0) {
+  /** `room`: about what each column will have before the first `take`; `pool`: where its memory comes from. */
+  constructor(
+    schema: TableSchema,
+    rules: ValueRules,
+    room: readonly ColumnRoom[] | null = null,
+    pool: BufferPool | null = null,
+  ) {
+    this.#pool = pool;
     this.#schema = schema;
     this.#types = schema.columns.map((column) => cellType(column.type, rules));
     this.#nullInstead = rules.unrepresentable === "null";
     this.#failed = schema.columns.map((_, i) => (outcome) => this.#cellFailed(outcome, i));
     this.#places = schema.columns.map(() => new Int32Array(GROUP_ROWS));
-    this.#builders = schema.columns.map((column) => new ColumnBuilder(column.type, rows));
+    this.#builders = this.#newBuilders(room);
   }
 
   /** Bytes that the rows since the last `take` use. */
@@ -124,11 +138,13 @@ export class CopyDecoder {
   /** The columns of the rows so far (`rows` long); the next ones begin. A row of which only a part has come stays. */
   take(): Column[] {
     const columns = this.#builders.map((builder) => builder.finish());
-    // A few more than this time: growing copies everything, and doubles it.
-    const rows = this.rows + (this.rows >> 3);
-    this.#builders = this.#schema.columns.map((column) => new ColumnBuilder(column.type, rows));
+    this.#builders = this.#newBuilders(roomOf(columns));
     this.rows = 0;
     return columns;
+  }
+
+  #newBuilders(room: readonly ColumnRoom[] | null): ColumnBuilder[] {
+    return this.#schema.columns.map((column, i) => new ColumnBuilder(column.type, room?.[i], this.#pool));
   }
 
   #beginFrame(bytes: Uint8Array, start: number, end: number): number {

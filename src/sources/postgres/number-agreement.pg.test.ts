@@ -58,7 +58,7 @@ const CASES: readonly { readonly title: string; readonly type: LogicalType; read
 ];
 
 function byText(type: LogicalType, texts: readonly string[]): Column {
-  const builder = new ColumnBuilder(type, texts.length);
+  const builder = new ColumnBuilder(type);
   const cell = cellType(type, STRICT_RULES);
   const refused = texts.filter((text) => {
     const bytes = Buffer.from(text);

@@ -1,5 +1,6 @@
 import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
+import type { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChunkPlanner, ChunkReader } from "../../core/chunk.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
@@ -151,6 +152,6 @@ export function createPostgresSource(options: PostgresOptions, rules: ValueRules
 }
 
 /** For one worker, in whatever thread: the options are plain data. */
-export function createPostgresChunkReader(options: PostgresOptions, rules: ValueRules): ChunkReader {
-  return new PgChunkReader(options, rules);
+export function createPostgresChunkReader(options: PostgresOptions, rules: ValueRules, pool: BufferPool): ChunkReader {
+  return new PgChunkReader(options, rules, pool);
 }
