@@ -42,3 +42,25 @@ export class BufferPool {
     while (this.#bytes > this.#bytesMax) this.#bytes -= this.#free.shift()!.byteLength;
   }
 }
+
+/** Buffers of a pool that are taken one by one and given back together. */
+export class BufferLoan {
+  readonly #pool: BufferPool;
+  readonly #taken: ArrayBuffer[] = [];
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
+
+  /** As `BufferPool.take`. */
+  take(bytes: number): ArrayBuffer {
+    const buffer = this.#pool.take(bytes);
+    this.#taken.push(buffer);
+    return buffer;
+  }
+
+  /** Nothing of what was taken may be used from here on. */
+  end(): void {
+    for (const buffer of this.#taken.splice(0)) this.#pool.give(buffer);
+  }
+}

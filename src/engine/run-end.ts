@@ -51,6 +51,7 @@ export class RunEnd {
     if (this.#target === null) {
       this.#target = await connectors.source.head(signal);
       this.#waitingSinceMs = nowMs;
+      log.ping();
     }
     if (this.#passed(this.#target)) return epochs.hasContent ? null : this.#outcome("caught-up");
     if (nowMs - this.#waitingSinceMs >= NUDGE_AFTER_MS) {

@@ -4,8 +4,8 @@ import { MillraceError } from "../core/errors.ts";
 import { serveChunks } from "../snapshot/chunk-server.ts";
 import { openChunkReader, type ChunkWorkerData } from "./chunk-readers.ts";
 
-/** The batches of two chunks: one that is being read, one that is being written. */
-const POOL_BYTES_MAX = 24 << 20;
+/** The batches of a chunk, and a half. */
+const POOL_BYTES_MAX = 12 << 20;
 
 // The entry of a worker thread that reads chunks: the only composition root beside compose.ts.
 if (parentPort === null) throw new MillraceError("INTERNAL", "the chunk worker runs in a worker thread");

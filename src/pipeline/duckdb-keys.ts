@@ -19,7 +19,11 @@ const keys = z.strictObject({
     "at least 64MB",
     "DuckDB's own memory limit. Changes at random places of a table with tens of millions of rows need more than the default.",
   ).prefault(`${DUCKDB_DEFAULTS.memoryLimitBytes / 2 ** 20}MiB`),
-  threads: integer(1, 256, "Threads that DuckDB works with.").prefault(`${DUCKDB_DEFAULTS.threads}`),
+  threads: integer(
+    1,
+    256,
+    "Threads with which DuckDB brings changes into their tables; new rows are written by one.",
+  ).prefault(`${DUCKDB_DEFAULTS.threads}`),
   "primary-key": flag(
     "Declare PRIMARY KEY on the target tables. Not needed for uniqueness; its index has to fit in memory and slows every epoch down.",
   ).prefault("false"),

@@ -53,11 +53,15 @@ const valuesOf = (batch: ChangeBatch): number[] => [
 ];
 
 /** A worker that serves chunks at the other end of a message channel, in this very thread. */
-function served(read: ChunkReader["read"], disposed: () => void = silent): WorkerHandle {
+function served(
+  read: ChunkReader["read"],
+  disposed: () => void = silent,
+  pool: BufferPool = new BufferPool(0),
+): WorkerHandle {
   const { port1, port2 } = new MessageChannel();
   const exits: (() => void)[] = [];
   const reader: ChunkReader = { read, [Symbol.asyncDispose]: async () => disposed() };
-  void serveChunks(port2, reader, new BufferPool(0)).then(() => exits.forEach((exit) => exit()));
+  void serveChunks(port2, reader, pool).then(() => exits.forEach((exit) => exit()));
   return {
     postMessage: (message: ToWorker, transfer) => port1.postMessage(message, transfer),
     on(event: "message" | "error" | "exit", listener: (value: never) => void) {
@@ -93,6 +97,28 @@ describe("ThreadExecutor over serveChunks", () => {
     expect(listener.batches.map(valuesOf)).toEqual([[1, 2], [3]]);
     expect(listener.batches[0]!.schema).toBe(listener.batches[1]!.schema);
     expect(sent!.columns[0]!.values.byteLength).toBe(0);
+  });
+
+  test("buffers of a batch that is recycled are the reader's again, before it reads another chunk", async () => {
+    const pool = new BufferPool(1 << 20);
+    const values = Array.from({ length: 4096 }, (_, i) => i);
+    const atStart: number[] = [];
+    const read: ChunkReader["read"] = async (asked, on) => {
+      atStart.push(pool.bytes);
+      on.opened(null);
+      await on.batch(rows(...values));
+      return outcome(asked, values.length);
+    };
+    await using executor = new ThreadExecutor(1, () => served(read, silent, pool), ambient);
+    const [first, second] = [collecting(), collecting()];
+    await executor.read(request(1), first, never);
+    const [batch] = first.batches;
+    expect(valuesOf(batch!)).toEqual(values);
+    const { byteLength } = batch!.columns[0]!.values;
+    batch!.recycle!();
+    expect(batch!.columns[0]!.values.byteLength).toBe(0);
+    await executor.read(request(2), second, never);
+    expect(atStart).toEqual([0, byteLength]);
   });
 
   test("no more batches are under way than there are credits", async () => {

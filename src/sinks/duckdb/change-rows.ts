@@ -1,3 +1,4 @@
+import type { BufferLoan } from "../../core/buffer-pool.ts";
 import { Op, type ChangeBatch } from "../../core/change-batch.ts";
 import { bit } from "../../core/column.ts";
 import { MillraceError } from "../../core/errors.ts";
@@ -19,12 +20,18 @@ export function maskCount(schema: TableSchema): number {
   return Math.ceil(schema.columns.length / MASK_BITS);
 }
 
-/** The columns of the relation that `feedPart` makes: the target's `c0`, `c1`, … that the batch has, then our own. */
-export function feedColumns(target: TableSchema, mapping: readonly number[]): readonly FeedColumn[] {
-  const int32 = { kind: "int", bits: 32 } as const;
+/** The first columns of the relation that `feedPart` makes: `c0`, `c1`, … of the target that the batch has. */
+export function valueColumns(target: TableSchema, mapping: readonly number[]): readonly FeedColumn[] {
   const columns: FeedColumn[] = [];
   for (const [i, place] of mapping.entries())
     if (place >= 0) columns.push({ name: `c${i}`, type: target.columns[i]!.type });
+  return columns;
+}
+
+/** All of its columns: then come our own. */
+export function feedColumns(target: TableSchema, mapping: readonly number[]): readonly FeedColumn[] {
+  const int32 = { kind: "int", bits: 32 } as const;
+  const columns = [...valueColumns(target, mapping)];
   columns.push({ name: "__op", type: int32 }, { name: "__seq", type: int32 });
   for (let i = 0; i < maskCount(target); i++) columns.push({ name: `__absent${i}`, type: int32 });
   return columns;
@@ -37,21 +44,28 @@ export interface ChangePart {
   readonly partial: boolean;
 }
 
-/** A batch as rows to feed, numbered from `sequence` in the order in which they happened. */
-export function feedPart(batch: ChangeBatch, mapping: readonly number[], sequence: number): ChangePart {
+/** A batch as rows to feed, numbered from `sequence` in the order in which they happened, until the loan ends. */
+export function feedPart(
+  batch: ChangeBatch,
+  mapping: readonly number[],
+  sequence: number,
+  loan: BufferLoan,
+): ChangePart {
   const { length } = batch;
-  const sequences = new Int32Array(length);
+  const int32s = (): Int32Array => new Int32Array(loan.take(length * 4), 0, length).fill(0);
+  const sequences = int32s();
   for (let row = 0; row < length; row++) sequences[row] = sequence + row;
-  const masks = Array.from({ length: Math.ceil(mapping.length / MASK_BITS) }, () => new Int32Array(length));
+  const masks = Array.from({ length: Math.ceil(mapping.length / MASK_BITS) }, int32s);
   const added = mapping.flatMap((place, i) => (place < 0 ? [i] : []));
-  const folds = batch.ops === null ? new Int32Array(length) : foldsOf(batch, added.length > 0);
+  const folds = int32s();
+  if (batch.ops !== null) noteFolds(batch, folds, added.length > 0);
   for (const [i, place] of mapping.entries())
     if (place >= 0) markAbsent(batch, place, folds, masks[Math.floor(i / MASK_BITS)]!, 1 << (i % MASK_BITS));
   for (const i of added)
     for (let row = 0; row < length; row++)
       if (folds[row]! >= Fold.part) masks[Math.floor(i / MASK_BITS)]![row]! |= 1 << (i % MASK_BITS);
   const columns: VectorData[] = [];
-  for (const place of mapping) if (place >= 0) columns.push(encodeColumn(batch.columns[place]!));
+  for (const place of mapping) if (place >= 0) columns.push(encodeColumn(batch.columns[place]!, loan));
   for (const own of [folds, sequences, ...masks]) columns.push(int32Vector(own));
   return {
     part: { length, columns },
@@ -60,14 +74,12 @@ export function feedPart(batch: ChangeBatch, mapping: readonly number[], sequenc
   };
 }
 
-function foldsOf(batch: ChangeBatch, older: boolean): Int32Array {
-  const folds = new Int32Array(batch.length);
+function noteFolds(batch: ChangeBatch, folds: Int32Array, older: boolean): void {
   for (let row = 0; row < batch.length; row++) {
     const op = batch.ops![row]!;
     if (op === Op.delete) folds[row] = Fold.delete;
     else if (op === Op.update && older) folds[row] = Fold.older;
   }
-  return folds;
 }
 
 /** Notes a column's absent cells; an update that has one is a `part`. Only updates may have them here. */

@@ -7,7 +7,7 @@ export interface DuckdbOptions {
   readonly path: string;
   /** `memory.limit`: DuckDB's own limit. The process needs about 200 MB beside it. */
   readonly memoryLimitBytes: number;
-  /** `threads`: threads of DuckDB. */
+  /** `threads`: threads of DuckDB that bring changes into their tables. */
   readonly threads: number;
   /** `primary-key`: give the target tables a PRIMARY KEY. Its index must fit in memory. */
   readonly primaryKey: boolean;

@@ -1,3 +1,4 @@
+import type { BufferLoan } from "../../core/buffer-pool.ts";
 import { bit, type Column } from "../../core/column.ts";
 
 /**
@@ -19,23 +20,23 @@ const INT32_MIN = -0x8000_0000;
 const SIGN_BIT_32 = 0x8000_0000 | 0;
 
 /**
- * Arrow's layout to DuckDB's. Most types share it and are not copied. Hot: called once a batch and column, loops over
- * the cells for booleans, decimals, UUIDs, dates and timestamps.
+ * Arrow's layout to DuckDB's. Most types share it and are not copied; what is lies in memory of the loan. Hot: called once
+ * a batch and column, loops over the cells for booleans, decimals, UUIDs, dates and timestamps.
  */
-export function encodeColumn(column: Column): VectorData {
+export function encodeColumn(column: Column, loan: BufferLoan): VectorData {
   const { type, length, validity } = column;
   switch (type.kind) {
     case "bool":
-      return { kind: "fixed", width: 1, data: boolBytes(column), validity };
+      return { kind: "fixed", width: 1, data: boolBytes(column, loan), validity };
     case "int":
     case "float":
       return { kind: "fixed", width: type.bits / 8, data: column.values, validity };
     case "decimal": {
       const width = decimalWidth(type.precision);
-      return { kind: "fixed", width, data: width === 16 ? column.values : narrowed(column, width), validity };
+      return { kind: "fixed", width, data: width === 16 ? column.values : narrowed(column, width, loan), validity };
     }
     case "uuid":
-      return { kind: "fixed", width: 16, data: uuidBytes(column.values, length), validity };
+      return { kind: "fixed", width: 16, data: uuidBytes(column.values, length, loan), validity };
     case "date":
       return { kind: "fixed", width: 4, data: dateBytes(column.values, length), validity };
     case "time":
@@ -63,22 +64,23 @@ function bytesOf(view: Int32Array | Int16Array): Uint8Array {
   return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }
 
-function boolBytes({ values, length }: Column): Uint8Array {
-  const bytes = new Uint8Array(length);
+function boolBytes({ values, length }: Column, loan: BufferLoan): Uint8Array {
+  const bytes = new Uint8Array(loan.take(length), 0, length);
   for (let row = 0; row < length; row++) bytes[row] = bit(values, row) ? 1 : 0;
   return bytes;
 }
 
 /** The low bytes of each 128-bit integer: its value is known to fit. */
-function narrowed({ values, length }: Column, width: 2 | 4 | 8): Uint8Array {
+function narrowed({ values, length }: Column, width: 2 | 4 | 8, loan: BufferLoan): Uint8Array {
+  const buffer = loan.take(length * width);
   if (width === 2) {
     const from = new Int16Array(values.buffer, values.byteOffset, length * 8);
-    const to = new Int16Array(length);
+    const to = new Int16Array(buffer, 0, length);
     for (let row = 0; row < length; row++) to[row] = from[row * 8]!;
     return bytesOf(to);
   }
   const from = new Int32Array(values.buffer, values.byteOffset, length * 4);
-  const to = new Int32Array(length * (width / 4));
+  const to = new Int32Array(buffer, 0, length * (width / 4));
   if (width === 4) for (let row = 0; row < length; row++) to[row] = from[row * 4]!;
   else
     for (let row = 0; row < length; row++) {
@@ -89,8 +91,8 @@ function narrowed({ values, length }: Column, width: 2 | 4 | 8): Uint8Array {
 }
 
 /** DuckDB keeps a UUID as a 128-bit integer, little endian, with the highest bit flipped so that it sorts right. */
-function uuidBytes(values: Uint8Array, length: number): Uint8Array {
-  const bytes = new Uint8Array(length * 16);
+function uuidBytes(values: Uint8Array, length: number, loan: BufferLoan): Uint8Array {
+  const bytes = new Uint8Array(loan.take(length * 16), 0, length * 16);
   for (let start = 0; start < bytes.length; start += 16) {
     for (let i = 0; i < 16; i++) bytes[start + i] = values[start + 15 - i]!;
     bytes[start + 15]! ^= 0x80;

@@ -16,7 +16,7 @@ export interface FeedColumn {
 
 export interface FeedPart {
   readonly length: number;
-  /** As many as the columns, in their order. */
+  /** Those of the rows, in their order, and maybe others behind them. */
   readonly columns: readonly VectorData[];
 }
 

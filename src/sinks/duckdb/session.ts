@@ -24,11 +24,13 @@ export class DuckdbSession {
   readonly #path: string;
   readonly #instance: Database;
   readonly #reader: DuckDBConnection;
+  readonly #threads: number;
   #closed = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, database: string, instance: Database, connection: Connection) {
+  private constructor(path: string, database: string, instance: Database, connection: Connection, threads: number) {
     this.#path = path;
+    this.#threads = threads;
     this.database = database;
     this.#instance = instance;
     this.connection = connection;
@@ -41,7 +43,8 @@ export class DuckdbSession {
       const config = duckdb.create_config();
       const settings = {
         memory_limit: `${options.memoryLimitBytes}B`,
-        threads: `${options.threads}`,
+        // See `inParallel`.
+        threads: "1",
         preserve_insertion_order: "false",
         temp_directory: `${file}.tmp`,
         autoinstall_known_extensions: "false",
@@ -54,7 +57,7 @@ export class DuckdbSession {
       const connection = await duckdb.connect(instance);
       const reader = new DuckDBConnection(connection);
       const [named] = (await reader.runAndReadAll("SELECT current_database() AS name")).getRowObjectsJS() as Row[];
-      return new DuckdbSession(file, String(named!["name"]), instance, connection);
+      return new DuckdbSession(file, String(named!["name"]), instance, connection, options.threads);
     } catch (error) {
       throw duckdbError(error, options.path);
     }
@@ -71,6 +74,17 @@ export class DuckdbSession {
    */
   async compact(on: boolean): Promise<void> {
     await this.run(on ? "RESET GLOBAL max_vacuum_tasks" : "SET GLOBAL max_vacuum_tasks = 0");
+  }
+
+  /**
+   * Runs statements with all of the sink's threads, where the work can be shared. Otherwise there is one: while a feed has
+   * none of its rows ready, any other thread asks for work in a loop, and takes a core from those that make the rows.
+   */
+  async inParallel(sql: string): Promise<void> {
+    if (this.#threads === 1) return await this.run(sql);
+    await this.run(`SET GLOBAL threads = ${this.#threads}`);
+    await this.run(sql);
+    await this.run("SET GLOBAL threads = 1");
   }
 
   /** Runs statements, separated by `;`. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import type { Ambient } from "../../core/ambient.ts";
+import { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
@@ -17,6 +18,8 @@ import { checkColumnNames, nameClash, qualifiedName, qualifiedSchema, sameName, 
 import { createTouchedSql, type Target } from "./target.ts";
 import { WideRows } from "./wide-rows.ts";
 import { TableWriter } from "./writer.ts";
+
+const POOL_BYTES_MAX = 8 << 20;
 
 export function createDuckdbSink(options: DuckdbOptions, ambient: Ambient, tuning: DuckdbTuning = DUCKDB_TUNING): Sink {
   return new DuckdbSink(options, ambient, tuning);
@@ -41,6 +44,8 @@ class DuckdbSink implements Sink {
   readonly #options: DuckdbOptions;
   readonly #ambient: Ambient;
   readonly #tuning: DuckdbTuning;
+  /** Memory of what is made of the batches, for DuckDB's layout. */
+  readonly #pool = new BufferPool(POOL_BYTES_MAX);
   readonly #writers = new Map<TableId, TableWriter>();
   /** From the start of `open` or `forget`: a `close` that comes meanwhile must find it. */
   #session: Promise<DuckdbSession> | null = null;
@@ -69,7 +74,7 @@ class DuckdbSink implements Sink {
       const feed =
         this.#tuning.feed === "appender"
           ? new AppenderFeed(session.connection, run)
-          : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run);
+          : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run, this.#pool);
       const wide = new WideRows(session, state, this.#options.memoryLimitBytes);
       await wide.recall(await state.tables("all"));
       this.#opened = { session, feed, state, wide, pipeline };
@@ -111,7 +116,7 @@ class DuckdbSink implements Sink {
       last: `temp.main.${stem}_last"`,
       laid: `temp.main.${stem}_laid"`,
     };
-    this.#writers.set(row.id, new TableWriter(session, feed, this.#tuning, target, touchedRows > 0));
+    this.#writers.set(row.id, new TableWriter(session, feed, this.#pool, this.#tuning, target, touchedRows > 0));
   }
 
   async beginTable(schema: TableSchema, incarnation: number, _mode: BeginMode): Promise<void> {

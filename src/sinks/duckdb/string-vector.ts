@@ -1,4 +1,5 @@
 import duckdb, { type DataChunk, type Vector } from "@duckdb/node-bindings";
+import type { BufferLoan } from "../../core/buffer-pool.ts";
 
 /**
  * The one place that leans on how DuckDB lays out a string in memory, which is not part of its documented interface
@@ -43,8 +44,14 @@ export class StringArena {
 }
 
 /** The strings `data[offsets[i], offsets[i + 1])` as an array of DuckDB's string headers. Hot. */
-export function stringHeaders(data: Uint8Array, offsets: Int32Array, rows: number, arena: StringArena): Uint8Array {
-  const headers = new Uint8Array(rows * STRING_BYTES);
+export function stringHeaders(
+  data: Uint8Array,
+  offsets: Int32Array,
+  rows: number,
+  arena: StringArena,
+  loan: BufferLoan,
+): Uint8Array {
+  const headers = new Uint8Array(loan.take(rows * STRING_BYTES), 0, rows * STRING_BYTES);
   const words = new Uint32Array(headers.buffer);
   const first = offsets[0]!;
   const end = offsets[rows]!;
@@ -55,6 +62,7 @@ export function stringHeaders(data: Uint8Array, offsets: Int32Array, rows: numbe
     const word = row * 4;
     words[word] = length;
     if (length <= INLINE_MAX) {
+      words[word + 1] = words[word + 2] = words[word + 3] = 0;
       const at = row * STRING_BYTES + 4;
       for (let i = 0; i < length; i++) headers[at + i] = data[start + i]!;
     } else {

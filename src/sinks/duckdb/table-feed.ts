@@ -1,4 +1,5 @@
 import duckdb, { type Connection } from "@duckdb/node-bindings";
+import { BufferLoan, type BufferPool } from "../../core/buffer-pool.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { VectorData } from "./encode.ts";
 import { copyToVector, nativeType, RowCursor, type Feed, type FeedRows, type StringWriter } from "./feed.ts";
@@ -15,6 +16,7 @@ export class TableFeed implements Feed {
   readonly #name: string;
   readonly #query: (sql: string) => Promise<void>;
   readonly #arena = new StringArena();
+  readonly #loan: BufferLoan;
   /** String headers by column data: a second statement over the same rows uses those of the first. */
   #headers = new Map<VectorData, Uint8Array>();
   #rows: FeedRows | null = null;
@@ -22,7 +24,8 @@ export class TableFeed implements Feed {
   #failure: unknown = null;
 
   /** `name` must be the only one of its kind in the database: functions are known to all of its connections. */
-  constructor(connection: Connection, name: string, query: (sql: string) => Promise<void>) {
+  constructor(connection: Connection, name: string, query: (sql: string) => Promise<void>, pool: BufferPool) {
+    this.#loan = new BufferLoan(pool);
     this.#name = name;
     this.#query = query;
     const feed = duckdb.create_table_function();
@@ -58,13 +61,14 @@ export class TableFeed implements Feed {
       this.#rows = this.#cursor = this.#failure = null;
       this.#headers = new Map();
       this.#arena.reset();
+      this.#loan.end();
     }
   }
 
   readonly #writeStrings: StringWriter = (vector, at, strings, row, count) => {
     let headers = this.#headers.get(strings);
     if (headers === undefined) {
-      headers = stringHeaders(strings.data, strings.offsets, strings.length, this.#arena);
+      headers = stringHeaders(strings.data, strings.offsets, strings.length, this.#arena, this.#loan);
       this.#headers.set(strings, headers);
     }
     copyToVector(vector, at, headers, STRING_BYTES, row, count);

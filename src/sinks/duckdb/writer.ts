@@ -1,8 +1,9 @@
+import { BufferLoan, type BufferPool } from "../../core/buffer-pool.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import type { DuckdbTuning } from "./config.ts";
-import { feedColumns, feedPart } from "./change-rows.ts";
+import { feedColumns, feedPart, valueColumns } from "./change-rows.ts";
 import type { Feed, FeedPart } from "./feed.ts";
 import { keyedFoldSql, touchedJoin } from "./keyed-fold.ts";
 import { keylessFoldSql } from "./keyless-fold.ts";
@@ -18,7 +19,9 @@ export interface Group {
   readonly batchSchema: TableSchema;
   readonly mapping: readonly number[];
   readonly parts: FeedPart[];
+  /** The memory of the parts: the batches', and what was made of them. */
   readonly batches: ChangeBatch[];
+  readonly loan: BufferLoan;
   rows: number;
   bytes: number;
   deletes: boolean;
@@ -41,6 +44,7 @@ export class TableWriter {
   target: Target;
   readonly #session: DuckdbSession;
   readonly #feed: Feed;
+  readonly #pool: BufferPool;
   readonly #tuning: DuckdbTuning;
   #groups: Group[] = [];
   #waiting: Waiting | null = null;
@@ -49,8 +53,16 @@ export class TableWriter {
   /** Whether the log has touched a key since the snapshot began, as far as it is in the side table. */
   #touched: boolean;
 
-  constructor(session: DuckdbSession, feed: Feed, tuning: DuckdbTuning, target: Target, touched: boolean) {
+  constructor(
+    session: DuckdbSession,
+    feed: Feed,
+    pool: BufferPool,
+    tuning: DuckdbTuning,
+    target: Target,
+    touched: boolean,
+  ) {
     this.#session = session;
+    this.#pool = pool;
     this.#feed = feed;
     this.#tuning = tuning;
     this.target = target;
@@ -69,6 +81,7 @@ export class TableWriter {
         mapping: columnMapping(this.target.schema, batch.schema),
         parts: [],
         batches: [],
+        loan: new BufferLoan(this.#pool),
         rows: 0,
         bytes: 0,
         deletes: false,
@@ -76,7 +89,7 @@ export class TableWriter {
       };
       this.#groups.push(group);
     }
-    const { part, deletes, partial } = feedPart(batch, group.mapping, this.#sequence);
+    const { part, deletes, partial } = feedPart(batch, group.mapping, this.#sequence, group.loan);
     this.#sequence += batch.length;
     group.parts.push(part);
     group.batches.push(batch);
@@ -97,6 +110,7 @@ export class TableWriter {
     for (const group of groups) {
       await this.#loadGroup(group);
       for (const batch of group.batches) batch.recycle?.();
+      group.loan.end();
       const { rows, bytes } = this.#waiting ?? { rows: 0, bytes: 0 };
       if (rows >= this.#tuning.changeRowsMax || bytes >= this.#tuning.changeBytesMax) await this.fold();
     }
@@ -104,10 +118,13 @@ export class TableWriter {
 
   async #loadGroup(group: Group): Promise<void> {
     const { mapping } = group;
-    const rows = { columns: feedColumns(this.target.schema, mapping), parts: group.parts, length: group.rows };
+    const { schema } = this.target;
+    const rows = { columns: feedColumns(schema, mapping), parts: group.parts, length: group.rows };
     switch (this.#wayOf(group)) {
-      case "straight":
-        return this.#feed.run(rows, (from) => [insertRowsSql(this.target, mapping, from)]);
+      case "straight": {
+        const values = { ...rows, columns: valueColumns(schema, mapping) };
+        return this.#feed.run(values, (from) => [insertRowsSql(this.target, mapping, from)]);
+      }
       case "changes":
         await this.#toChanges(group);
         return this.#feed.run(rows, (from) => [insertChangesSql(this.target, mapping, from)]);
@@ -150,7 +167,7 @@ export class TableWriter {
     const keyless = this.target.schema.key.length === 0;
     const statements = keyless ? keylessFoldSql(this.target) : keyedFoldSql(this.target, waiting.partial);
     this.#touched = this.target.touched !== null;
-    await this.#session.run(statements.join(";\n"));
+    await this.#session.inParallel(statements.join(";\n"));
   }
 
   /** Empties the table: what was added or waits before is overtaken by it. */

@@ -41,7 +41,9 @@ it("decimals are the same by their text and by their binary form, and print as t
         const bytes = Buffer.from(text);
         const binary = numericBinary(text);
         expect(appendText(byText, cellType(type, STRICT_RULES), bytes, 0, bytes.length)).toBe(Outcome.done);
-        expect(appendBinaryNumeric(byBinary, cellType(type, STRICT_RULES), binary, 0, binary.length)).toBe(Outcome.done);
+        expect(appendBinaryNumeric(byBinary, cellType(type, STRICT_RULES), binary, 0, binary.length)).toBe(
+          Outcome.done,
+        );
       }
       const column = byText.finish();
       expect(cellTexts(column)).toEqual(texts);
