@@ -53,10 +53,10 @@ export interface Sink {
    */
   forget(pipeline: string, signal: AbortSignal): Promise<void>;
   /**
-   * Accepted rows that are not committed, and what they weigh: their bytes, or more where the sink needs more memory to
-   * commit them (wide rows in DuckDB). The engine ends an epoch early by the weight.
+   * What accepted rows that are not committed weigh: their bytes, or more where the sink needs more memory to commit them
+   * (wide rows in DuckDB); 0 when there are none. The engine ends an epoch early by it.
    */
-  pending(): { readonly rows: number; readonly bytes: number };
+  pendingBytes(): number;
   /** Ends it: what is not committed is gone. Idempotent, and never rejects for what was lost by it. */
   close(): Promise<void>;
 }

@@ -31,7 +31,7 @@ async function calls(items: readonly LineItem[]): Promise<string[]> {
     applySchema: () => note("applySchema"),
     endSnapshot: () => note("endSnapshot"),
     commit: () => note("commit"),
-    pending: () => ({ rows: 0, bytes: 0 }),
+    pendingBytes: () => 0,
   } as Partial<Sink> as Sink;
   const store = { put: async () => undefined, confirm: async () => undefined } as Partial<CheckpointStore>;
   const part: TablePart = { state: { kind: "streaming", rows: 0 }, incarnation: 1, fingerprint: "", schema };

@@ -156,32 +156,31 @@ describe("an epoch", () => {
 
 describe("an epoch is due", () => {
   const limits = { intervalMs: 1000, changesMax: 100, bytesMax: 1_000_000 };
-  const nothing = { bytes: 0 };
-  const due = (state: OpenEpoch, pending = nothing, nowMs = 1000): string | null =>
-    dueReason(state, limits, pending, nowMs);
+  const due = (state: OpenEpoch, pendingBytes = 0, nowMs = 1000): string | null =>
+    dueReason(state, limits, pendingBytes, nowMs);
 
   test("by its interval, rows and bytes, at a boundary", () => {
     const full = openAfter(EVENTS.written, EVENTS.progress);
-    expect(due(full, nothing, 1999)).toBeNull();
-    expect(due(full, nothing, 2000)).toBe("interval");
+    expect(due(full, 0, 1999)).toBeNull();
+    expect(due(full, 0, 2000)).toBe("interval");
     const written = (rows: number, inTransaction: boolean): OpenEpoch =>
       openAfter({ kind: "written", rows, inTransaction }, EVENTS.progress);
     expect(due(written(100, true))).toBe("rows");
     expect(due(written(99, true))).toBeNull();
-    expect(due(full, { bytes: 1_000_000 })).toBe("bytes");
-    expect(due(written(1e6, false), { bytes: 999_999 })).toBeNull();
+    expect(due(full, 1_000_000)).toBe("bytes");
+    expect(due(written(1e6, false), 999_999)).toBeNull();
   });
 
   test("not inside a transaction, however large", () => {
-    expect(due(openAfter(EVENTS.written), { bytes: 9e9 }, 9e9)).toBeNull();
+    expect(due(openAfter(EVENTS.written), 9e9, 9e9)).toBeNull();
   });
 
   test("not when nothing changed; a moved position or another part is a change", () => {
     const still = openAfter({ kind: "progress", position: "p7" });
     expect(hasContent(still)).toBe(false);
-    expect(due(still, nothing, 9e9)).toBeNull();
-    expect(due(openAfter(EVENTS.progress), nothing, 2000)).toBe("interval");
-    expect(due(openAfter(EVENTS.part), nothing, 2000)).toBe("interval");
+    expect(due(still, 0, 9e9)).toBeNull();
+    expect(due(openAfter(EVENTS.progress), 0, 2000)).toBe("interval");
+    expect(due(openAfter(EVENTS.part), 0, 2000)).toBe("interval");
   });
 
   test("not when the position only went forth and back", () => {

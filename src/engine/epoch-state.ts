@@ -98,12 +98,12 @@ export function hasContent(epoch: OpenEpoch): boolean {
 export function dueReason(
   epoch: OpenEpoch,
   limits: EpochLimits,
-  pending: { readonly bytes: number },
+  pendingBytes: number,
   nowMs: number,
 ): CloseReason | null {
   if (!epoch.atBoundary || !hasContent(epoch)) return null;
   if (epoch.changes >= limits.changesMax) return "rows";
-  if (pending.bytes >= limits.bytesMax) return "bytes";
+  if (pendingBytes >= limits.bytesMax) return "bytes";
   return nowMs - epoch.openedAtMs >= limits.intervalMs ? "interval" : null;
 }
 

@@ -80,7 +80,7 @@ export class Epochs {
   due(): CloseReason | null {
     if (this.#state.kind !== "open") return null;
     const nowMs = this.#options.ambient.clock.monotonicMs();
-    return dueReason(this.#state, this.#options.limits, this.#options.sink.pending(), nowMs);
+    return dueReason(this.#state, this.#options.limits, this.#options.sink.pendingBytes(), nowMs);
   }
 
   /** Committing it would change something. */

@@ -23,7 +23,7 @@ async function write(sink: Sink, op: Change["op"], count: number, from: number):
   let epoch = from;
   for (let first = 0; first < count; first += 2) {
     await sink.write(batch(wide, rows(op, first)));
-    if (sink.pending().bytes >= EPOCH_BYTES || first + 2 >= count) await sink.commit(record(epoch++));
+    if (sink.pendingBytes() >= EPOCH_BYTES || first + 2 >= count) await sink.commit(record(epoch++));
   }
   return epoch;
 }

@@ -39,8 +39,7 @@ export function epochsAndRecords(harness: () => SinkHarness): void {
     await sink.beginTable(orders, 1, "create");
     await sink.commit(record(1));
     await sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", null] }]));
-    expect(sink.pending().rows).toBe(1);
-    expect(sink.pending().bytes).toBeGreaterThan(0);
+    expect(sink.pendingBytes()).toBeGreaterThan(0);
     await sink.close();
     await sink.close();
     expect(await target.rows(orders)).toEqual([]);

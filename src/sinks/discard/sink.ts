@@ -22,7 +22,7 @@ export class DiscardSink implements Sink {
   readonly #ambient: Ambient;
   #counts: DiscardCounts = noCounts;
   #last: { readonly epoch: number; readonly token: number } | null = null;
-  #pending = { rows: 0, bytes: 0 };
+  #pendingBytes = 0;
   #open = false;
 
   constructor(ambient: Ambient) {
@@ -57,7 +57,7 @@ export class DiscardSink implements Sink {
   async write(batch: ChangeBatch): Promise<void> {
     this.#checkOpen();
     this.#counts = counted(this.#counts, batch);
-    this.#pending = { rows: this.#pending.rows + batch.length, bytes: this.#pending.bytes + batch.bytes };
+    this.#pendingBytes += batch.bytes;
     batch.recycle?.();
   }
 
@@ -81,18 +81,18 @@ export class DiscardSink implements Sink {
       );
     this.#last = { epoch: record.epoch, token: record.token };
     this.#counts = { ...this.#counts, epochs: this.#counts.epochs + 1 };
-    this.#pending = { rows: 0, bytes: 0 };
+    this.#pendingBytes = 0;
     this.#ambient.failpoint("sink.record-written");
   }
 
-  pending(): { readonly rows: number; readonly bytes: number } {
-    return this.#pending;
+  pendingBytes(): number {
+    return this.#pendingBytes;
   }
 
   async close(): Promise<void> {
     this.#open = false;
     this.#last = null;
-    this.#pending = { rows: 0, bytes: 0 };
+    this.#pendingBytes = 0;
   }
 
   #checkOpen(): void {

@@ -52,7 +52,7 @@ class DuckdbSink implements Sink {
   #opened: Opened | null = null;
   #inTransaction = false;
   #buffered = { rows: 0, bytes: 0 };
-  #pending = { rows: 0, bytes: 0 };
+  #pendingBytes = 0;
   #loading: Promise<void> = Promise.resolve();
   /** What broke the epoch: a half-written one must never be committed, so every later call fails by it too. */
   #broken: { readonly error: unknown } | null = null;
@@ -199,8 +199,7 @@ class DuckdbSink implements Sink {
       this.#writer(batch.schema.id).add(batch);
       this.#buffered.rows += batch.length;
       this.#buffered.bytes += batch.bytes;
-      this.#pending.rows += batch.length;
-      this.#pending.bytes += this.#open().wide.weigh(batch);
+      this.#pendingBytes += this.#open().wide.weigh(batch);
       const { bufferRowsMax, bufferBytesMax } = this.#tuning;
       if (this.#buffered.rows < bufferRowsMax && this.#buffered.bytes < bufferBytesMax) return;
       await this.#loading;
@@ -274,7 +273,7 @@ class DuckdbSink implements Sink {
       this.#ambient.failpoint("sink.record-written");
       await session.run("COMMIT");
       this.#inTransaction = false;
-      this.#pending = { rows: 0, bytes: 0 };
+      this.#pendingBytes = 0;
       for (const writer of this.#writers.values()) writer.epochEnded();
     });
   }
@@ -285,8 +284,8 @@ class DuckdbSink implements Sink {
     return row;
   }
 
-  pending(): { readonly rows: number; readonly bytes: number } {
-    return { ...this.#pending };
+  pendingBytes(): number {
+    return this.#pendingBytes;
   }
 
   async close(): Promise<void> {
@@ -322,7 +321,7 @@ class DuckdbSink implements Sink {
   }
 
   #checkBetweenEpochs(call: string): void {
-    if (this.#inTransaction || this.#pending.rows > 0)
+    if (this.#inTransaction || this.#pendingBytes > 0)
       throw new MillraceError("INTERNAL", `${call} was called after rows of the epoch`);
   }
 }

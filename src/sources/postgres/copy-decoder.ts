@@ -51,7 +51,9 @@ export class CopyDecoder {
   readonly #nullInstead: boolean;
   readonly #pool: BufferPool | null;
   readonly #failed: readonly CellFailed[];
-  #builders: ColumnBuilder[];
+  /** Of the rows since the last `take`; null: there are none. Behind a chunk's end they would hold memory for nothing. */
+  #builders: readonly ColumnBuilder[] | null = null;
+  #room: readonly ColumnRoom[] | null;
   /** By column: where the cells of the rows that are noted are. */
   readonly #places: readonly Int32Array[];
   #noted = 0;
@@ -73,19 +75,19 @@ export class CopyDecoder {
     room: readonly ColumnRoom[] | null = null,
     pool: BufferPool | null = null,
   ) {
+    this.#room = room;
     this.#pool = pool;
     this.#schema = schema;
     this.#types = schema.columns.map((column) => cellType(column.type, rules));
     this.#nullInstead = rules.unrepresentable === "null";
     this.#failed = schema.columns.map((_, i) => (outcome) => this.#cellFailed(outcome, i));
     this.#places = schema.columns.map(() => new Int32Array(GROUP_ROWS));
-    this.#builders = this.#newBuilders(room);
   }
 
   /** Bytes that the rows since the last `take` use. */
   get bytes(): number {
     let bytes = 0;
-    for (const builder of this.#builders) bytes += builder.usedBytes;
+    for (const builder of this.#builders ?? []) bytes += builder.usedBytes;
     return bytes;
   }
 
@@ -137,14 +139,18 @@ export class CopyDecoder {
 
   /** The columns of the rows so far (`rows` long); the next ones begin. A row of which only a part has come stays. */
   take(): Column[] {
-    const columns = this.#builders.map((builder) => builder.finish());
-    this.#builders = this.#newBuilders(roomOf(columns));
+    const columns = (this.#builders ?? this.#begin()).map((builder) => builder.finish());
+    this.#room = roomOf(columns);
+    this.#builders = null;
     this.rows = 0;
     return columns;
   }
 
-  #newBuilders(room: readonly ColumnRoom[] | null): ColumnBuilder[] {
-    return this.#schema.columns.map((column, i) => new ColumnBuilder(column.type, room?.[i], this.#pool));
+  #begin(): readonly ColumnBuilder[] {
+    const room = this.#room;
+    return (this.#builders = this.#schema.columns.map(
+      (column, i) => new ColumnBuilder(column.type, room?.[i], this.#pool),
+    ));
   }
 
   #beginFrame(bytes: Uint8Array, start: number, end: number): number {
@@ -228,9 +234,10 @@ export class CopyDecoder {
     this.rows += count;
     const bytes = this.#bytes;
     const view = this.#view;
-    for (let i = 0; i < this.#places.length; i++) {
+    const builders = this.#builders ?? this.#begin();
+    for (let i = 0; i < builders.length; i++) {
       const cells: BinaryCells = { bytes, view, places: this.#places[i]!, count };
-      appendBinary(this.#builders[i]!, this.#types[i]!, cells, this.#failed[i]!);
+      appendBinary(builders[i]!, this.#types[i]!, cells, this.#failed[i]!);
     }
   }
 
@@ -245,7 +252,7 @@ export class CopyDecoder {
   #cellFailed(outcome: Outcome, column: number): void {
     if (outcome !== Outcome.unrepresentable || !this.#nullInstead)
       throw valueError(outcome, this.#schema, column, null);
-    this.#builders[column]!.appendNull();
+    this.#builders![column]!.appendNull();
   }
 
   /** Adds to the carried row what it misses, step by step as its lengths become known, and decodes it when it is whole. */
