@@ -97,7 +97,7 @@ function* fill(
     epoch = state;
   };
   for (let atMs = opened.openedAtMs; ; atMs++) {
-    if (dueReason(epoch, limits, { bytes: 0 }, atMs) !== null) return epoch;
+    if (dueReason(epoch, limits, 0, atMs) !== null) return epoch;
     const row = reader.next();
     if (row !== null) {
       rows.push(row);
