@@ -2,7 +2,7 @@ import { Socket, type OnReadOpts, type SocketConstructorOpts } from "node:net";
 import { MillraceError } from "../../core/errors.ts";
 
 /** Pieces of this size keep the calls few, and stay in a core's cache until they are decoded. */
-const READ_BYTES = 128 << 10;
+const READ_BYTES = 64 << 10;
 
 /** Takes a piece of a connection's bytes; they may be overwritten as soon as it returns. */
 export type PieceTaker = (piece: Uint8Array) => void;
