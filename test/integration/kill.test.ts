@@ -133,7 +133,7 @@ test("chunks that were committed are not read again after a kill", async () => {
   await pipeline.untilRows("words", rows / 2);
   run.signal("SIGKILL");
   expect(await run.exit(), run.output).toEqual(KILLED);
-  const state = await pipeline.tableState("words");
+  const state = await pipeline.committedState("words");
   const done = state?.kind === "snapshotting" ? (state.progress?.rows ?? 0) : 0;
   expect(done).toBeGreaterThanOrEqual(rows / 2);
   const before = await rowsRead(db, pipeline);

@@ -4,10 +4,13 @@ import pg from "pg";
 import { readStore } from "../../src/checkpoint/file-store.ts";
 import type { CommittedRecord, TablePart, TableState } from "../../src/core/record.ts";
 import type { StatusDocument } from "../../src/observe/status-file.ts";
+import { DUCKDB_DEFAULTS } from "../../src/sinks/duckdb/config.ts";
+import { createDuckdbSink } from "../../src/sinks/duckdb/sink.ts";
 import { tableDifferences } from "./compare.ts";
 import { type MillraceProcess, millraceProcess, type ProcessOptions } from "./millrace-process.ts";
 import type { PostgresAddress } from "./private-postgres.ts";
 import { type TempFolder, tempFolder } from "./temp-folder.ts";
+import { testAmbient } from "./test-ambient.ts";
 import { DEADLINE_MS, waitFor } from "./wait-for.ts";
 
 export interface PipelineChoices {
@@ -117,10 +120,19 @@ ${process.output}`);
     return (await readStore(this.#folder.file(".millrace"), this.name))?.newest ?? null;
   }
 
-  /** What the record says of a table; null: nothing yet. */
+  /** What the record says of a table; null: nothing yet. The epoch may be one that the sink does not have yet. */
   async tableState(table: string): Promise<TableState | null> {
-    const part = (await this.record())?.parts.get(`table/public.${table}`) as TablePart | undefined;
-    return part?.state ?? null;
+    return stateOf(await this.record(), table);
+  }
+
+  /** The same of the sink's own record, when no run has the file: after a kill it alone says what was committed. */
+  async committedState(table: string): Promise<TableState | null> {
+    const sink = createDuckdbSink({ ...DUCKDB_DEFAULTS, path: this.#duckdb }, testAmbient());
+    try {
+      return stateOf(await sink.open(this.name, AbortSignal.timeout(DEADLINE_MS)), table);
+    } finally {
+      await sink.close();
+    }
   }
 
   /** Resolves when the snapshots of these tables are done, and that is recorded. */
@@ -145,7 +157,8 @@ ${process.output}`);
   ): Promise<void> {
     const condition = async (): Promise<boolean> => {
       const ended = this.#processes.findLast(() => true)?.hasEnded === true;
-      const state = await this.tableState(table);
+      const stored = await readStore(this.#folder.file(".millrace"), this.name);
+      const state = stateOf(stored?.confirmed ?? null, table);
       if (state !== null && reached(state)) return true;
       if (ended) throw new Error(`the run is over\n${this.#processes.at(-1)?.output}`);
       return false;
@@ -213,4 +226,9 @@ export async function testPipeline(source: PipelineSource, choices: PipelineChoi
   const pipeline = new TestPipeline(source);
   await pipeline.write(choices);
   return pipeline;
+}
+
+function stateOf(record: CommittedRecord | null, table: string): TableState | null {
+  const part = record?.parts.get(`table/public.${table}`) as TablePart | undefined;
+  return part?.state ?? null;
 }
