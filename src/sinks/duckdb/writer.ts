@@ -118,13 +118,12 @@ export class TableWriter {
 
   async #loadGroup(group: Group): Promise<void> {
     const { mapping } = group;
-    const { schema } = this.target;
-    const rows = { columns: feedColumns(schema, mapping), parts: group.parts, length: group.rows };
-    switch (this.#wayOf(group)) {
-      case "straight": {
-        const values = { ...rows, columns: valueColumns(schema, mapping) };
-        return this.#feed.run(values, (from) => [insertRowsSql(this.target, mapping, from)]);
-      }
+    const way = this.#wayOf(group);
+    const columns = (way === "straight" ? valueColumns : feedColumns)(this.target.schema, mapping);
+    const rows = { columns, parts: group.parts, length: group.rows };
+    switch (way) {
+      case "straight":
+        return this.#feed.run(rows, (from) => [insertRowsSql(this.target, mapping, from)]);
       case "changes":
         await this.#toChanges(group);
         return this.#feed.run(rows, (from) => [insertChangesSql(this.target, mapping, from)]);

@@ -56,6 +56,12 @@ export function appendBinary(builder: ColumnBuilder, type: CellType, cells: Bina
   }
 }
 
+/** A cell whose length is not that of its type. */
+function noValue(builder: ColumnBuilder, length: number, failed: CellFailed): void {
+  if (length < 0) builder.appendNull();
+  else failed(Outcome.malformed);
+}
+
 function append64(builder: ColumnBuilder, { view, places, count }: BinaryCells, failed: CellFailed): void {
   builder.reserve(count);
   const words = builder.int32;
@@ -67,8 +73,7 @@ function append64(builder: ColumnBuilder, { view, places, count }: BinaryCells, 
       words[word] = view.getInt32(at + LENGTH_BYTES + 4);
       words[word + 1] = view.getInt32(at + LENGTH_BYTES);
       builder.next();
-    } else if (length < 0) builder.appendNull();
-    else failed(Outcome.malformed);
+    } else noValue(builder, length, failed);
   }
 }
 
@@ -81,8 +86,7 @@ function append32(builder: ColumnBuilder, { view, places, count }: BinaryCells, 
     if (length === 4) {
       words[builder.row] = view.getInt32(at + LENGTH_BYTES);
       builder.next();
-    } else if (length < 0) builder.appendNull();
-    else failed(Outcome.malformed);
+    } else noValue(builder, length, failed);
   }
 }
 
@@ -95,8 +99,7 @@ function append16(builder: ColumnBuilder, { view, places, count }: BinaryCells, 
     if (length === 2) {
       halves[builder.row] = view.getInt16(at + LENGTH_BYTES);
       builder.next();
-    } else if (length < 0) builder.appendNull();
-    else failed(Outcome.malformed);
+    } else noValue(builder, length, failed);
   }
 }
 
@@ -128,8 +131,7 @@ function appendBools(builder: ColumnBuilder, { bytes, view, places, count }: Bin
     const at = places[i]!;
     const length = view.getInt32(at);
     if (length === 1) builder.appendBool(bytes[at + LENGTH_BYTES] !== 0);
-    else if (length < 0) builder.appendNull();
-    else failed(Outcome.malformed);
+    else noValue(builder, length, failed);
   }
 }
 
@@ -143,8 +145,7 @@ function appendUuids(builder: ColumnBuilder, { bytes, view, places, count }: Bin
       const start = builder.row * UUID_BYTES;
       for (let b = 0; b < UUID_BYTES; b++) target[start + b] = bytes[at + LENGTH_BYTES + b]!;
       builder.next();
-    } else if (length < 0) builder.appendNull();
-    else failed(Outcome.malformed);
+    } else noValue(builder, length, failed);
   }
 }
 
@@ -156,8 +157,7 @@ function appendTimestamps(builder: ColumnBuilder, type: CellType, cells: BinaryC
     const at = places[i]!;
     const length = view.getInt32(at);
     if (length !== 8) {
-      if (length < 0) builder.appendNull();
-      else failed(Outcome.malformed);
+      noValue(builder, length, failed);
       continue;
     }
     let high = view.getInt32(at + LENGTH_BYTES);
@@ -188,8 +188,7 @@ function appendDates(builder: ColumnBuilder, type: CellType, cells: BinaryCells,
     const at = places[i]!;
     const length = view.getInt32(at);
     if (length !== 4) {
-      if (length < 0) builder.appendNull();
-      else failed(Outcome.malformed);
+      noValue(builder, length, failed);
       continue;
     }
     const days = view.getInt32(at + LENGTH_BYTES);
