@@ -141,8 +141,8 @@ test("chunks that were committed are not read again after a kill", async () => {
   await pipeline.catchUp();
   const read = (await rowsRead(db, pipeline)) - before;
   expect(read).toBeGreaterThanOrEqual(rows - done);
-  // What planning looks up comes on top; what was done is at least as much again.
-  expect(read).toBeLessThan((rows - done) * 1.3);
+  // What planning looks up may come on top; what was done is at least as much again.
+  expect(read).toBeLessThan((rows - done) * 1.1);
   expect(await pipeline.differences(["words"])).toEqual([]);
 });
 
