@@ -3,13 +3,15 @@ import { duckdbApply } from "./duckdb-apply.ts";
 import type { Bench } from "./measurement.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
-import { pgSnapshot, pgSnapshotDuckdb } from "./pg-snapshot.ts";
+import { pgSnapshot, pgSnapshotDuckdb, pgSnapshotDuckdbLarge, pgSnapshotLarge } from "./pg-snapshot.ts";
 import { pgStream, pgStreamDuckdb } from "./pg-stream.ts";
 
 /** `duckdb-apply` measures in this process, and a child's peak memory is at least what its parent had as it was made: last. */
 const BENCHES: readonly Bench[] = [
   pgSnapshot,
   pgSnapshotDuckdb,
+  pgSnapshotLarge,
+  pgSnapshotDuckdbLarge,
   pgStream,
   pgStreamDuckdb,
   pgFreshness,
