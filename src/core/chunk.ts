@@ -44,7 +44,7 @@ export interface ChunkOutcome {
 }
 
 /**
- * Reads chunks for one worker, one at a time, each in a short consistent transaction of its own.
+ * Reads chunks, one at a time, each in a short consistent transaction of its own.
  *
  * `opened` is called once, before the first row, with the serialized cut. `batch` takes the rows as they come: the next
  * is read when it resolves, which is the back-pressure. Rejects with a `MillraceError` where the chunk could not be read

@@ -10,4 +10,4 @@ const POOL_BYTES_MAX = 12 << 20;
 // The entry of a worker thread that reads chunks: the only composition root beside compose.ts.
 if (parentPort === null) throw new MillraceError("INTERNAL", "the chunk worker runs in a worker thread");
 const pool = new BufferPool(POOL_BYTES_MAX);
-await serveChunks(parentPort, openChunkReader(workerData as ChunkWorkerData, pool), pool);
+await serveChunks(parentPort, () => openChunkReader(workerData as ChunkWorkerData, pool), pool);

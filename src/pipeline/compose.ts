@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { createFileStore, readStore, removeStore } from "../checkpoint/file-store.ts";
 import type { Ambient } from "../core/ambient.ts";
@@ -43,11 +44,20 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
       executor: createLocalExecutor({
         workerUrl: new URL("./chunk-worker.js", import.meta.url),
         workerData: chunkWorkerData(spec),
-        workers: spec.parallelism,
+        threads: chunkThreads(spec),
+        readsMax: spec.parallelism,
         ambient,
       }),
     }),
   };
+}
+
+/**
+ * Threads decode what the connections bring, and leave one core to the thread that writes to the sink. One keeps up with
+ * two connections and more: what takes a chunk's time is the source.
+ */
+function chunkThreads({ parallelism }: PipelineSpec): number {
+  return Math.min(parallelism, Math.max(1, availableParallelism() - 1));
 }
 
 /** What the source says to the pipeline: the tables, how each would be read, and what cannot be right. Writes nothing. */

@@ -5,7 +5,7 @@ const MIB = 1024 * 1024;
 
 /**
  * The engine's bounds, from the pipeline file and from one budget: 512 MB for the process, of which DuckDB has 160 by
- * default and Node.js, with a worker thread for each chunk that is read at a time, about 150.
+ * default and Node.js, with a worker thread for chunks, about 130.
  */
 export function engineSettings(spec: PipelineSpec): EngineSettings {
   const chunkBytesMax = 8 * MIB;

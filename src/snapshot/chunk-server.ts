@@ -6,11 +6,12 @@ import { Notice } from "../flow/notice.ts";
 import { BATCH_CREDITS, sentError, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 
 /**
- * Reads the chunks that `port` asks for, one at a time. Resolves when it is told to close, with the reader disposed. The
- * buffers of batches that were written go back to `pool`, where the reader takes them from.
+ * Reads the chunks that `port` asks for, as many at a time as it asks for: each with a reader of its own, which later ones
+ * use again. Resolves when it is told to close, with the readers disposed. The buffers of batches that were written go back
+ * to `pool`, where the readers take them from.
  */
-export async function serveChunks(port: MessagePort, reader: ChunkReader, pool: BufferPool): Promise<void> {
-  const served = new ChunkServer(port, reader, pool);
+export async function serveChunks(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool): Promise<void> {
+  const served = new ChunkServer(port, openReader, pool);
   await new Promise<void>((resolve) => {
     port.on("message", (message: ToWorker) => served.take(message, resolve));
     port.on("close", resolve);
@@ -20,7 +21,6 @@ export async function serveChunks(port: MessagePort, reader: ChunkReader, pool: 
 }
 
 interface ServedChunk {
-  readonly chunk: number;
   readonly abort: AbortController;
   readonly credited: Notice;
   credits: number;
@@ -29,13 +29,14 @@ interface ServedChunk {
 
 class ChunkServer {
   readonly #port: MessagePort;
-  readonly #reader: ChunkReader;
+  readonly #openReader: () => ChunkReader;
   readonly #pool: BufferPool;
-  #current: ServedChunk | null = null;
+  readonly #served = new Map<number, ServedChunk>();
+  readonly #free: ChunkReader[] = [];
 
-  constructor(port: MessagePort, reader: ChunkReader, pool: BufferPool) {
+  constructor(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool) {
     this.#port = port;
-    this.#reader = reader;
+    this.#openReader = openReader;
     this.#pool = pool;
   }
 
@@ -44,16 +45,18 @@ class ChunkServer {
       case "read":
         this.#begin(message);
         return;
-      case "credit":
-        if (this.#current?.chunk !== message.chunk) return;
-        this.#current.credits++;
-        this.#current.credited.notify();
+      case "credit": {
+        const served = this.#served.get(message.chunk);
+        if (served === undefined) return;
+        served.credits++;
+        served.credited.notify();
         return;
+      }
       case "buffers":
         for (const buffer of message.buffers) this.#pool.give(buffer);
         return;
       case "cancel":
-        if (this.#current?.chunk === message.chunk) this.#current.abort.abort(cancelled());
+        this.#served.get(message.chunk)?.abort.abort(cancelled());
         return;
       case "close":
         close();
@@ -64,51 +67,50 @@ class ChunkServer {
   }
 
   async end(): Promise<void> {
-    this.#current?.abort.abort(cancelled());
-    await this.#current?.ended;
-    await this.#reader[Symbol.asyncDispose]();
+    const left = [...this.#served.values()];
+    for (const { abort } of left) abort.abort(cancelled());
+    await Promise.all(left.map(({ ended }) => ended));
+    await Promise.all(this.#free.map((reader) => reader[Symbol.asyncDispose]()));
   }
 
   #begin(message: ToWorker & { kind: "read" }): void {
-    const { chunk } = message;
-    if (this.#current !== null) {
-      const error = sentError(new MillraceError("INTERNAL", "a chunk worker was asked for two chunks at once"));
-      this.#send({ kind: "failed", chunk, error });
-      return;
-    }
-    const current: ServedChunk = {
-      chunk,
+    const served: ServedChunk = {
       abort: new AbortController(),
       credited: new Notice(),
       credits: BATCH_CREDITS,
       ended: Promise.resolve(),
     };
-    this.#current = current;
-    current.ended = this.#read(current, message);
+    this.#served.set(message.chunk, served);
+    served.ended = this.#read(served, message);
   }
 
   /** Never rejects: how it ends is the answer. */
-  async #read(current: ServedChunk, { chunk, request }: ToWorker & { kind: "read" }): Promise<void> {
-    const { signal } = current.abort;
+  async #read(served: ServedChunk, { chunk, request }: ToWorker & { kind: "read" }): Promise<void> {
+    const { signal } = served.abort;
     let answer: FromWorker;
     try {
-      const outcome = await this.#reader.read(
-        request,
-        {
-          opened: (cut) => this.#send({ kind: "opened", chunk, cut }),
-          batch: async (batch) => {
-            while (current.credits === 0) await current.credited.wait(signal);
-            current.credits--;
-            this.#port.postMessage({ kind: "batch", chunk, batch } satisfies FromWorker, transferable(batch));
+      const reader = this.#free.pop() ?? this.#openReader();
+      try {
+        const outcome = await reader.read(
+          request,
+          {
+            opened: (cut) => this.#send({ kind: "opened", chunk, cut }),
+            batch: async (batch) => {
+              while (served.credits === 0) await served.credited.wait(signal);
+              served.credits--;
+              this.#port.postMessage({ kind: "batch", chunk, batch } satisfies FromWorker, transferable(batch));
+            },
           },
-        },
-        signal,
-      );
-      answer = { kind: "outcome", chunk, outcome };
+          signal,
+        );
+        answer = { kind: "outcome", chunk, outcome };
+      } finally {
+        this.#free.push(reader);
+      }
     } catch (error) {
       answer = { kind: "failed", chunk, error: sentError(error) };
     }
-    this.#current = null;
+    this.#served.delete(chunk);
     this.#send(answer);
   }
 

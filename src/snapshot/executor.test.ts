@@ -12,7 +12,7 @@ import { serveChunks } from "./chunk-server.ts";
 import { testAmbient } from "../../test/support/test-ambient.ts";
 import type { ChunkListener } from "./chunk-listener.ts";
 import { createLocalExecutor, ThreadExecutor } from "./executor.ts";
-import type { WorkerHandle } from "./worker-lane.ts";
+import type { WorkerHandle } from "./chunk-client.ts";
 
 const never: AbortSignal = new AbortController().signal;
 const silent = (): void => undefined;
@@ -55,13 +55,16 @@ const valuesOf = (batch: ChangeBatch): number[] => [
 /** A worker that serves chunks at the other end of a message channel, in this very thread. */
 function served(
   read: ChunkReader["read"],
-  disposed: () => void = silent,
   pool: BufferPool = new BufferPool(0),
+  readers: { opened: number; disposed: number } = { opened: 0, disposed: 0 },
 ): WorkerHandle {
   const { port1, port2 } = new MessageChannel();
   const exits: (() => void)[] = [];
-  const reader: ChunkReader = { read, [Symbol.asyncDispose]: async () => disposed() };
-  void serveChunks(port2, reader, pool).then(() => exits.forEach((exit) => exit()));
+  const openReader = (): ChunkReader => {
+    readers.opened++;
+    return { read, [Symbol.asyncDispose]: async () => void readers.disposed++ };
+  };
+  void serveChunks(port2, openReader, pool).then(() => exits.forEach((exit) => exit()));
   return {
     postMessage: (message: ToWorker, transfer) => port1.postMessage(message, transfer),
     on(event: "message" | "error" | "exit", listener: (value: never) => void) {
@@ -73,6 +76,10 @@ function served(
       exits.forEach((exit) => exit());
     },
   };
+}
+
+function oneWorker(read: ChunkReader["read"], pool?: BufferPool): ThreadExecutor {
+  return new ThreadExecutor({ threads: 1, readsMax: 1, ambient }, () => served(read, pool));
 }
 
 function collecting(): ChunkListener & { readonly cuts: unknown[]; readonly batches: ChangeBatch[] } {
@@ -90,7 +97,7 @@ describe("ThreadExecutor over serveChunks", () => {
       await on.batch(rows(3));
       return outcome(asked, 3);
     };
-    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    await using executor = oneWorker(read);
     const listener = collecting();
     expect(await executor.read(request(1), listener, never)).toEqual(outcome(request(1), 3));
     expect(listener.cuts).toEqual([{ snapshot: "1:2:" }]);
@@ -109,7 +116,7 @@ describe("ThreadExecutor over serveChunks", () => {
       await on.batch(rows(...values));
       return outcome(asked, values.length);
     };
-    await using executor = new ThreadExecutor(1, () => served(read, silent, pool), ambient);
+    await using executor = oneWorker(read, pool);
     const [first, second] = [collecting(), collecting()];
     await executor.read(request(1), first, never);
     const [batch] = first.batches;
@@ -128,7 +135,7 @@ describe("ThreadExecutor over serveChunks", () => {
       for (; read < 10; read++) await on.batch(rows(read));
       return outcome(asked, 10);
     };
-    await using executor = new ThreadExecutor(1, () => served(reader), ambient);
+    await using executor = oneWorker(reader);
     let open = (): void => undefined;
     const gate = new Promise<void>((resolve) => (open = resolve));
     let firstTaken = (): void => undefined;
@@ -154,7 +161,7 @@ describe("ThreadExecutor over serveChunks", () => {
       if (asked.grant.chunk === 1) throw new MillraceError("SCHEMA_CHANGED", "gone", { hint: "look", place });
       return outcome(asked, 0);
     };
-    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    await using executor = oneWorker(read);
     await expect(executor.read(request(1), collecting(), never)).rejects.toMatchObject({
       code: "SCHEMA_CHANGED",
       message: "gone",
@@ -170,7 +177,7 @@ describe("ThreadExecutor over serveChunks", () => {
         signal.addEventListener("abort", () => reject(new MillraceError("INTERNAL", "reading was aborted")));
         on.opened(null);
       });
-    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    await using executor = oneWorker(read);
     const abort = new AbortController();
     const listener = { ...collecting(), opened: () => abort.abort() };
     await expect(executor.read(request(1), listener, abort.signal)).rejects.toThrow("reading was aborted");
@@ -182,7 +189,7 @@ describe("ThreadExecutor over serveChunks", () => {
       for (let i = 0; i < 100 && !signal.aborted; i++) await on.batch(rows(i));
       return outcome(asked, 100);
     };
-    await using executor = new ThreadExecutor(1, () => served(read), ambient);
+    await using executor = oneWorker(read);
     const failing: ChunkListener = {
       opened: silent,
       batch: () => Promise.reject(new MillraceError("INTERNAL", "full")),
@@ -191,23 +198,59 @@ describe("ThreadExecutor over serveChunks", () => {
     await expect(executor.read(request(2), collecting(), never)).resolves.toBeDefined();
   });
 
-  test("reads as many at once as there are workers, and closes them", async () => {
+  test.each([
+    { readsMax: 2, threads: 2, started: 2, opened: 2 },
+    { readsMax: 3, threads: 1, started: 1, opened: 3 },
+    { readsMax: 1, threads: 2, started: 1, opened: 1 },
+    { readsMax: 5, threads: 2, started: 2, opened: 5 },
+  ])("reads $readsMax chunks at once with $threads threads", async ({ readsMax, threads, started, opened }) => {
     let reading = 0;
     let most = 0;
-    let disposed = 0;
+    const readers = { opened: 0, disposed: 0 };
     const read: ChunkReader["read"] = async (asked, on) => {
       most = Math.max(most, ++reading);
       on.opened(null);
-      await on.batch(rows(1));
-      await on.batch(rows(1));
-      await on.batch(rows(1));
+      for (let i = 0; i < 3; i++) await on.batch(rows(asked.grant.chunk));
       reading--;
       return outcome(asked, 3);
     };
-    const executor = new ThreadExecutor(2, () => served(read, () => void disposed++), ambient);
-    await Promise.all([1, 2, 3, 4, 5].map((chunk) => executor.read(request(chunk), collecting(), never)));
+    let starts = 0;
+    const start = (): WorkerHandle => {
+      starts++;
+      return served(read, new BufferPool(0), readers);
+    };
+    const executor = new ThreadExecutor({ threads, readsMax, ambient }, start);
+    const listeners = Array.from({ length: 12 }, collecting);
+    await Promise.all(listeners.map((listener, chunk) => executor.read(request(chunk), listener, never)));
     await executor[Symbol.asyncDispose]();
-    expect([most, disposed]).toEqual([2, 2]);
+    expect(listeners.map(({ batches }) => batches.flatMap(valuesOf))).toEqual(
+      Array.from({ length: 12 }, (_, chunk) => [chunk, chunk, chunk]),
+    );
+    expect({ most, starts, ...readers }).toEqual({ most: readsMax, starts: started, opened, disposed: opened });
+  });
+
+  test("a chunk that is given up leaves the one beside it in the same worker alone", async () => {
+    let aborted = (): void => undefined;
+    const gone = new Promise<void>((resolve) => (aborted = resolve));
+    const read: ChunkReader["read"] = async (asked, on, signal) => {
+      on.opened(null);
+      if (asked.grant.chunk === 1)
+        return await new Promise((_resolve, reject) => {
+          signal.addEventListener("abort", () => reject(new MillraceError("INTERNAL", "reading was aborted")));
+        });
+      await gone;
+      await on.batch(rows(7));
+      return outcome(asked, 1);
+    };
+    await using executor = new ThreadExecutor({ threads: 1, readsMax: 2, ambient }, () => served(read));
+    const abort = new AbortController();
+    const [first, second] = [collecting(), collecting()];
+    const given = executor.read(request(1), { ...first, opened: () => abort.abort() }, abort.signal);
+    const kept = executor.read(request(2), second, never);
+    await expect(given).rejects.toThrow("reading was aborted");
+    aborted();
+    expect((await kept).rows).toBe(1);
+    expect(second.batches.flatMap(valuesOf)).toEqual([7]);
   });
 });
 
@@ -222,7 +265,7 @@ describe("createLocalExecutor", () => {
         parentPort.postMessage({ kind: "outcome", chunk: message.chunk, outcome: { grant, schema, rows: 0, bytes: 0, rest: null } });
       });`;
     const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(dies)}`);
-    await using executor = createLocalExecutor({ workerUrl, workerData: null, workers: 1, ambient });
+    await using executor = createLocalExecutor({ workerUrl, workerData: null, threads: 1, readsMax: 1, ambient });
     await expect(executor.read(request(1), collecting(), never)).rejects.toMatchObject({
       code: "CHUNK_WORKER_LOST",
       retry: "timed",

@@ -5,15 +5,14 @@ import { MillraceError } from "../core/errors.ts";
 import type { TableSchema } from "../core/table-schema.ts";
 import { Notice } from "../flow/notice.ts";
 import type { ChunkListener } from "./chunk-listener.ts";
-import { WorkerLane, type WorkerHandle } from "./worker-lane.ts";
+import { ChunkClient, type WorkerHandle } from "./chunk-client.ts";
 
 /**
- * Has chunks read by workers, each of which reads one at a time; beyond `workers` at once, `read` waits for one to be
- * free. The local one has threads, and one over a queue will have other processes. Rejects as a `ChunkReader` does, and
- * with `CHUNK_WORKER_LOST`, to be tried again, where the worker died.
+ * Has chunks read by workers; beyond a number at once, `read` waits for another to end. The local one has threads, and one
+ * over a queue will have other processes. Rejects as a `ChunkReader` does, and with `CHUNK_WORKER_LOST`, to be tried again,
+ * where the worker died.
  */
 export interface ChunkExecutor extends AsyncDisposable {
-  readonly workers: number;
   /** Says that chunks will come: workers get ready while the rest of the run does. */
   start(): void;
   read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome>;
@@ -24,14 +23,16 @@ export interface LocalExecutorOptions {
   readonly workerUrl: URL;
   /** What the module finds as `workerData`; structured-cloneable. */
   readonly workerData: unknown;
-  readonly workers: number;
+  readonly threads: number;
+  /** Chunks that are read at a time, by all threads together. */
+  readonly readsMax: number;
   readonly ambient: Ambient;
 }
 
 /** Reads chunks in threads of this process. They start with the first chunks, one each, unless `start` was called. */
 export function createLocalExecutor(options: LocalExecutorOptions): ChunkExecutor {
-  const { workerUrl, workerData, workers, ambient } = options;
-  return new ThreadExecutor(workers, () => new Worker(workerUrl, { workerData }), ambient);
+  const { workerUrl, workerData } = options;
+  return new ThreadExecutor(options, () => new Worker(workerUrl, { workerData }));
 }
 
 /** Deaths of workers, over the executor's life, after which it starts no other. */
@@ -41,83 +42,92 @@ const CLOSE_TIMEOUT_MS = 5000;
 const CANCEL_TIMEOUT_MS = 10_000;
 
 export class ThreadExecutor implements ChunkExecutor {
-  readonly workers: number;
-  readonly #start: () => WorkerHandle;
+  readonly #threads: number;
+  readonly #readsMax: number;
   readonly #ambient: Ambient;
-  readonly #free: WorkerLane[] = [];
-  readonly #lanes = new Set<WorkerLane>();
-  readonly #freed = new Notice();
+  readonly #start: () => WorkerHandle;
+  readonly #workers = new Set<ChunkClient>();
+  readonly #ended = new Notice();
+  #reads = 0;
   #deaths = 0;
 
-  constructor(workers: number, start: () => WorkerHandle, ambient: Ambient) {
-    this.workers = workers;
+  constructor(options: Pick<LocalExecutorOptions, "threads" | "readsMax" | "ambient">, start: () => WorkerHandle) {
+    this.#threads = options.threads;
+    this.#readsMax = options.readsMax;
+    this.#ambient = options.ambient;
     this.#start = start;
-    this.#ambient = ambient;
   }
 
   async read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome> {
-    const lane = await this.#acquire(signal);
+    while (this.#reads >= this.#readsMax) await this.#ended.wait(signal);
+    signal.throwIfAborted();
+    this.#reads++;
+    try {
+      return await this.#readBy(this.#leastBusy(), request, listener, signal);
+    } finally {
+      this.#reads--;
+      this.#ended.notify();
+    }
+  }
+
+  start(): void {
+    while (this.#workers.size < this.#threads) this.#started();
+  }
+
+  async #readBy(
+    worker: ChunkClient,
+    request: ChunkRequest,
+    listener: ChunkListener,
+    signal: AbortSignal,
+  ): Promise<ChunkOutcome> {
     const ended = new AbortController();
     const overdue = (): void => {
       const late = this.#ambient.clock.sleep(CANCEL_TIMEOUT_MS, ended.signal);
       late.then(
-        () => lane.terminate(),
+        () => worker.terminate(),
         () => undefined,
       );
     };
     signal.addEventListener("abort", overdue, { once: true });
     try {
-      return await lane.read(request, sharingSchema(listener), signal);
+      return await worker.read(request, sharingSchema(listener), signal);
     } finally {
       signal.removeEventListener("abort", overdue);
       ended.abort();
-      this.#release(lane);
     }
   }
 
-  start(): void {
-    while (this.#lanes.size < this.workers) this.#free.push(this.#started());
+  /** A worker without work, new where there is none, or else the one with the least. */
+  #leastBusy(): ChunkClient {
+    for (const worker of this.#workers) if (worker.dead) this.#bury(worker);
+    const [first, ...others] = this.#workers;
+    if (first === undefined) return this.#started();
+    const least = others.reduce((a, b) => (b.reading < a.reading ? b : a), first);
+    return least.reading > 0 && this.#workers.size < this.#threads ? this.#started() : least;
   }
 
-  async #acquire(signal: AbortSignal): Promise<WorkerLane> {
-    for (;;) {
-      signal.throwIfAborted();
-      const free = this.#free.pop();
-      if (free !== undefined && !free.dead) return free;
-      if (free !== undefined) this.#bury(free);
-      else if (this.#lanes.size < this.workers) return this.#started();
-      else await this.#freed.wait(signal);
-    }
-  }
-
-  #started(): WorkerLane {
+  #started(): ChunkClient {
     if (this.#deaths > DEATHS_MAX)
       throw new MillraceError("CHUNK_WORKERS_FAILING", `${this.#deaths} chunk workers have died`);
-    const lane = new WorkerLane(this.#start());
-    this.#lanes.add(lane);
-    return lane;
+    const worker = new ChunkClient(this.#start());
+    this.#workers.add(worker);
+    return worker;
   }
 
-  #release(lane: WorkerLane): void {
-    if (lane.dead) this.#bury(lane);
-    else this.#free.push(lane);
-    this.#freed.notify();
-  }
-
-  #bury(lane: WorkerLane): void {
+  #bury(worker: ChunkClient): void {
     this.#deaths++;
-    this.#lanes.delete(lane);
+    this.#workers.delete(worker);
     this.#ambient.logger.warn("chunk worker died", { deaths: this.#deaths, deathsMax: DEATHS_MAX });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const lanes = [...this.#lanes];
-    for (const lane of lanes) lane.close();
+    const workers = [...this.#workers];
+    for (const worker of workers) worker.close();
     const overdue = new AbortController();
     const late = this.#ambient.clock.sleep(CLOSE_TIMEOUT_MS, overdue.signal).catch(() => undefined);
-    await Promise.race([Promise.all(lanes.map((lane) => lane.exited)), late]);
+    await Promise.race([Promise.all(workers.map((worker) => worker.exited)), late]);
     overdue.abort();
-    await Promise.all(lanes.map((lane) => lane.terminate()));
+    await Promise.all(workers.map((worker) => worker.terminate()));
   }
 }
 

@@ -119,7 +119,6 @@ export class SnapshotHarness {
 
   #executor(): ChunkExecutor {
     return {
-      workers: 3,
       start: () => undefined,
       read: async (request, listener, signal) => {
         this.requests.push(request);

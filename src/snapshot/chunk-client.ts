@@ -24,10 +24,10 @@ interface Reading {
   reject(error: unknown): void;
 }
 
-/** One worker and the chunk that it reads. It is of no more use once it is `dead`. */
-export class WorkerLane {
+/** One worker and the chunks that it reads. It is of no more use once it is `dead`. */
+export class ChunkClient {
   readonly #worker: WorkerHandle;
-  #reading: Reading | null = null;
+  readonly #readings = new Map<number, Reading>();
   #requests = 0;
   #exited: () => void = () => undefined;
   readonly exited: Promise<void>;
@@ -51,14 +51,19 @@ export class WorkerLane {
     const cancel = (): void => this.#send({ kind: "cancel", chunk });
     signal.addEventListener("abort", cancel, { once: true });
     const outcome = new Promise<ChunkOutcome>((resolve, reject) => {
-      this.#reading = { chunk, listener, taken: Promise.resolve(), failure: null, resolve, reject };
+      this.#readings.set(chunk, { chunk, listener, taken: Promise.resolve(), failure: null, resolve, reject });
       this.#send({ kind: "read", chunk, request });
       if (signal.aborted) cancel();
     });
     return outcome.finally(() => {
       signal.removeEventListener("abort", cancel);
-      this.#reading = null;
+      this.#readings.delete(chunk);
     });
+  }
+
+  /** Chunks that it reads at this moment. */
+  get reading(): number {
+    return this.#readings.size;
   }
 
   close(): void {
@@ -70,8 +75,8 @@ export class WorkerLane {
   }
 
   #message(message: FromWorker): void {
-    const reading = this.#reading;
-    if (reading === null || reading.chunk !== message.chunk) return;
+    const reading = this.#readings.get(message.chunk);
+    if (reading === undefined) return;
     switch (message.kind) {
       case "opened":
         try {
@@ -113,7 +118,7 @@ export class WorkerLane {
     return { ...batch, recycle };
   }
 
-  /** What it is read for has failed here. The worker answers the cancel before it can be asked for another chunk. */
+  /** What it is read for has failed here. */
   #giveUp(reading: Reading, error: unknown): void {
     reading.failure ??= { error };
     this.#send({ kind: "cancel", chunk: reading.chunk });
@@ -122,6 +127,7 @@ export class WorkerLane {
   #died(error: Error | null): void {
     this.dead = true;
     const why = error === null ? "it exited" : error.message;
-    this.#reading?.reject(new MillraceError("CHUNK_WORKER_LOST", `the worker that read a chunk has died: ${why}`));
+    for (const reading of this.#readings.values())
+      reading.reject(new MillraceError("CHUNK_WORKER_LOST", `the worker that read a chunk has died: ${why}`));
   }
 }
