@@ -101,7 +101,7 @@ export class TableSnapshot {
     const { planner, planned, progress } = this.#options;
     const extent = await planner.extent(schema, signal);
     this.#size = this.#sized(extent.bytesPerRowEstimate);
-    planned(extent, this.keyless ? 1 : Math.max(1, Math.ceil(extent.rowsEstimate / this.#size.rows)));
+    planned(extent, this.keyless ? 1 : Math.max(1, Math.ceil(extent.rowsEstimate / this.#size.fullRows)));
     if (this.keyless) return;
     this.#progress = progress === null ? TableProgress.planned(extent.max) : TableProgress.from(progress);
     this.#wholeOpen = this.#progress.complete;
