@@ -15,7 +15,9 @@ export function commandAmbient(
     log.format === "json"
       ? jsonLogger(log.level, log.sink)
       : plainLogger(log.level, log.sink, () => systemClock.nowMs());
-  const failpoint = failpointTrigger(surroundings.environment["MILLRACE_FAILPOINT"], () => surroundings.die());
+  const failpoint = failpointTrigger(surroundings.environment["MILLRACE_FAILPOINT"], (name) =>
+    surroundings.signalItself(name),
+  );
   return { pid: surroundings.pid, clock: systemClock, logger, failpoint };
 }
 

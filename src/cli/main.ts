@@ -25,7 +25,7 @@ const surroundings: Surroundings = {
     };
   },
   exitNow: (code) => process.exit(code),
-  die: () => process.kill(process.pid, "SIGKILL"),
+  signalItself: (name) => process.kill(process.pid, name),
   isAlive,
   ask,
 };

@@ -34,7 +34,7 @@ async function outcome(
     version: "1.2.3",
     onStopSignal: () => ({ [Symbol.dispose]: () => undefined }),
     exitNow: () => undefined,
-    die: () => undefined,
+    signalItself: () => undefined,
     isAlive: () => false,
     ask: () => Promise.resolve(null),
   };

@@ -1,3 +1,4 @@
+import type { FailpointSignal } from "../observe/failpoint-trigger.ts";
 import type { Palette } from "./paint.ts";
 
 /** A stream that people or programs read: stdout or stderr. */
@@ -22,8 +23,8 @@ export interface Surroundings {
   onStopSignal(listener: (signal: StopSignal) => void): Disposable;
   /** Ends the process at once. */
   exitNow(code: number): void;
-  /** Ends it as a power cut would: for failpoints. */
-  die(): void;
+  /** For failpoints: SIGKILL ends it as a power cut would. */
+  signalItself(name: FailpointSignal): void;
   isAlive(pid: number): boolean;
   /** What the user answers; null where nobody can be asked. */
   ask(question: string): Promise<string | null>;

@@ -3,30 +3,33 @@ import { noFailpoints } from "../core/ambient.ts";
 import { failpointTrigger } from "./failpoint-trigger.ts";
 
 test("off without a setting", () => {
-  const die = (): void => undefined;
-  expect(failpointTrigger(undefined, die)).toBe(noFailpoints);
-  expect(failpointTrigger("", die)).toBe(noFailpoints);
+  const signal = (): void => undefined;
+  expect(failpointTrigger(undefined, signal)).toBe(noFailpoints);
+  expect(failpointTrigger("", signal)).toBe(noFailpoints);
 });
 
-test("dies at the failpoint named, once, the first or the nth time", () => {
-  let deaths = 0;
-  const first = failpointTrigger("engine.record-stored", () => deaths++);
+test("sends its signal at the failpoint named, once, the first or the nth time", () => {
+  const sent: string[] = [];
+  const first = failpointTrigger("engine.record-stored", (name) => sent.push(name));
   first("engine.sink-committed");
-  expect(deaths).toBe(0);
+  expect(sent).toEqual([]);
   first("engine.record-stored");
   first("engine.record-stored");
-  expect(deaths).toBe(1);
-  const third = failpointTrigger("snapshot.chunk-read:3", () => deaths++);
+  expect(sent).toEqual(["SIGKILL"]);
+  const third = failpointTrigger("snapshot.chunk-read:3=SIGTERM", (name) => sent.push(name));
   third("snapshot.chunk-read");
   third("snapshot.chunk-read");
-  expect(deaths).toBe(1);
+  expect(sent).toEqual(["SIGKILL"]);
   third("snapshot.chunk-read");
-  expect(deaths).toBe(2);
+  expect(sent).toEqual(["SIGKILL", "SIGTERM"]);
 });
 
-test.each(["engine.unknown", "engine.record-stored:0", "engine.record-stored:x", "engine.record-stored:"])(
-  "%s is no failpoint",
-  (setting) => {
-    expect(() => failpointTrigger(setting, () => undefined)).toThrow("there is no failpoint");
-  },
-);
+test.each([
+  "engine.unknown",
+  "engine.record-stored:0",
+  "engine.record-stored:x",
+  "engine.record-stored:",
+  "engine.record-stored=SIGHUP",
+])("%s is no failpoint", (setting) => {
+  expect(() => failpointTrigger(setting, () => undefined)).toThrow("there is no failpoint");
+});

@@ -128,14 +128,16 @@ test("chunks that were committed are not read again after a kill", async () => {
   );
   // So that planning, which walks the index, does not have to look at the rows.
   await db.query("VACUUM ANALYZE words");
-  await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
-  const run = pipeline.run();
-  await pipeline.untilRows("words", rows / 2);
-  run.signal("SIGKILL");
+  await using pipeline = await testPipeline(db, {
+    checkpointInterval: "50ms",
+    pipeline: { "checkpoint.max-rows": "1000" },
+  });
+  // Of three hundred. Epochs are short and small, so that many of them are committed by then.
+  const run = pipeline.run([], { MILLRACE_FAILPOINT: "snapshot.chunk-entered:200" });
   expect(await run.exit(), run.output).toEqual(KILLED);
   const state = await pipeline.committedState("words");
   const done = state?.kind === "snapshotting" ? (state.progress?.rows ?? 0) : 0;
-  expect(done).toBeGreaterThanOrEqual(rows / 2);
+  expect(done).toBeGreaterThan(0);
   const before = await rowsRead(db, pipeline);
 
   await pipeline.catchUp();

@@ -15,14 +15,13 @@ test("SIGTERM in the middle of the snapshot ends with 0, and the next run goes o
   await using workload = await createWorkload(db, { seed: 8, rows: 4_000, writers: 2, longStatements: 50 });
   await using pipeline = await testPipeline(db);
   workload.start();
-  const run = pipeline.run();
-  await pipeline.untilRows("orders", 100);
-  run.signal("SIGTERM");
+  // Of forty and more: most of the table is left, whatever the machine does.
+  const run = pipeline.run([], { MILLRACE_FAILPOINT: "snapshot.chunk-entered:10=SIGTERM" });
   expect(await run.exit(SECONDS_MS), run.output).toEqual({ code: 0, signal: null });
   expect((await pipeline.status()).state.kind).toBe("stopped");
   await workload.stop();
-  const state = await pipeline.tableState("orders");
-  expect(state?.kind).toBe("snapshotting");
+  const states = await Promise.all(workload.tables.map((table) => pipeline.tableState(table)));
+  expect(states.map((state) => state?.kind)).toContain("snapshotting");
 
   await pipeline.catchUp();
   expect(await pipeline.differences(workload.tables)).toEqual([]);
