@@ -27,11 +27,14 @@ interface PlannedTable {
   /** Whether the server knows how an integer key is distributed; else its estimate of a range is a constant. */
   readonly hasHistogram: boolean;
   readonly max: KeyBound | null;
-  /** Of an integer key, the width that gave the last chunk its rows. */
-  width: bigint | null;
+  /** Of an integer key, the width of the last chunk, and the rows that it was to have. */
+  last: { readonly width: bigint; readonly rows: number } | null;
 }
 
-/** Cuts tables by their key index: integers by arithmetic over the server's statistics, other keys by walking the index. */
+/**
+ * Cuts tables by their key index: integers by arithmetic over the server's statistics; by walking the index for other keys,
+ * and where the table was never analyzed, so that nothing is known of how its keys lie.
+ */
 export class PgChunkPlanner implements ChunkPlanner {
   readonly #sessions: LazySession;
   readonly #tables = new Map<string, PlannedTable>();
@@ -58,9 +61,10 @@ export class PgChunkPlanner implements ChunkPlanner {
       table = await this.#inspect(schema, signal);
       this.#tables.set(schema.id, table);
     }
-    const upper = hasIntegerKey(schema)
-      ? await this.#nextInteger(schema, table, gap, rows, signal)
-      : await this.#walk(schema, table.catalog, gap, rows, signal);
+    const upper =
+      hasIntegerKey(schema) && table.hasHistogram
+        ? await this.#nextInteger(schema, table, gap, rows, signal)
+        : await this.#walk(schema, table.catalog, gap, rows, signal);
     return { lower: gap.lower, upper: upper ?? gap.upper };
   }
 
@@ -77,7 +81,7 @@ export class PgChunkPlanner implements ChunkPlanner {
       [schema.namespace, schema.name, keyColumns(schema)[0]?.name ?? ""],
       signal,
     );
-    return { catalog, ...size, hasHistogram: known!.histogram, max, width: null };
+    return { catalog, ...size, hasHistogram: known!.histogram, max, last: null };
   }
 
   /** The first or the last key of a range, as the server prints it. */
@@ -124,8 +128,9 @@ export class PgChunkPlanner implements ChunkPlanner {
     if (first === null) return null;
     const start = BigInt(first[0]!);
     const end = BigInt(gap.upper![0]!);
-    let width = table.width ?? evenWidth(table, start, rows);
-    for (let i = 0; table.hasHistogram && i < CORRECTIONS_MAX; i++) {
+    const { last } = table;
+    let width = last === null ? evenWidth(table, start, rows) : scaled(last.width, rows / last.rows);
+    for (let i = 0; i < CORRECTIONS_MAX; i++) {
       const upper = start + width - 1n;
       const range = { lower: gap.lower, upper: [String(upper < end ? upper : end)] };
       const estimate = await this.#estimate(schema, table.catalog, range, signal);
@@ -134,7 +139,7 @@ export class PgChunkPlanner implements ChunkPlanner {
       else if (estimate < rows / 2 && upper < end) width = scaled(width, Math.min(rows / Math.max(estimate, 1), NEAR));
       else break;
     }
-    table.width = width;
+    table.last = { width, rows };
     const upper = start + width - 1n;
     return upper < end ? [String(upper)] : null;
   }

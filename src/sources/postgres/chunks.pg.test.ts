@@ -8,7 +8,7 @@ import {
   openSource,
   readChunk,
 } from "../../../test/support/postgres-source.ts";
-import { createDatabase } from "../../../test/support/postgres.ts";
+import { createDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { waitFor } from "../../../test/support/wait-for.ts";
 import type { ChunkRange } from "../../core/chunk.ts";
 import { PgCut, xid64 } from "./position.ts";
@@ -16,6 +16,35 @@ import { PgCut, xid64 } from "./position.ts";
 const ALL: ChunkRange = { lower: null, upper: null };
 
 describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (version) => {
+  /** How many chunks the planner makes of the whole table; `rows(n)` are asked of the nth. */
+  async function planned(db: TestDatabase, rows: (n: number) => number): Promise<number> {
+    await using source = openSource(db, "public.t");
+    const [schema] = await offeredSchemas(source);
+    const { max } = await source.planner.extent(schema!, deadline());
+    let chunks = 0;
+    for (let lower: readonly string[] | null = null; lower?.[0] !== max![0]; chunks++)
+      lower = (await source.planner.next(schema!, { lower, upper: max }, rows(chunks), deadline())).upper;
+    return chunks;
+  }
+
+  it("have the rows that were asked for in a table that was never analyzed", async () => {
+    await using db = await createDatabase(version);
+    // Wide rows: from its pages alone the server guesses many times as many.
+    await db.query("CREATE TABLE t (id int PRIMARY KEY, v text) WITH (autovacuum_enabled = off)");
+    await db.query("INSERT INTO t SELECT g, repeat('x', 1000) FROM generate_series(1, 10000) g");
+    expect(await planned(db, () => 1000)).toBe(10);
+  });
+
+  it("follow the rows that are asked for as they grow", async () => {
+    await using db = await createDatabase(version);
+    await db.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 20000)");
+    await db.query("ANALYZE t");
+    // 250, 500, and 1,000 from then on.
+    const chunks = await planned(db, (n) => Math.min(1000, 250 * 2 ** n));
+    expect(chunks).toBeGreaterThan(19);
+    expect(chunks).toBeLessThan(25);
+  });
+
   it("cost no more on keys spread over 2^62 than on neighbours", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE t (id bigint PRIMARY KEY)");
@@ -23,17 +52,9 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
       "INSERT INTO t SELECT g FROM generate_series(1, 20000) g UNION ALL SELECT 4611686018427387904 - g * 999999999999 FROM generate_series(1, 2000) g",
     );
     await db.query("ANALYZE t");
-    await using source = openSource(db, "public.t");
-    const [schema] = await offeredSchemas(source);
-    const { max } = await source.planner.extent(schema!, deadline());
-    const uppers: string[] = [];
-    for (let lower: readonly string[] | null = null; lower?.[0] !== max![0];) {
-      const planned = await source.planner.next(schema!, { lower, upper: max }, 1000, deadline());
-      lower = planned.upper;
-      uppers.push(lower![0]!);
-    }
-    expect(uppers.length).toBeLessThan(60);
-    expect(uppers.length).toBeGreaterThan(10);
+    const chunks = await planned(db, () => 1000);
+    expect(chunks).toBeLessThan(60);
+    expect(chunks).toBeGreaterThan(10);
   });
 
   it("never scan the table, whether they plan or read", async () => {
