@@ -63,7 +63,7 @@ test("columns added during the snapshot, with rows before and behind, end equal"
   await using db = await createDatabase();
   await using pipeline = await testPipeline(db, { parallelism: 1 });
   await filled(db);
-  await db.query("INSERT INTO t SELECT i, repeat('row ' || i, 100), i FROM generate_series(1001, 6000) i");
+  await db.query("INSERT INTO t SELECT i, repeat('row ' || i, 100), i FROM generate_series(1001, 20000) i");
   await using run = pipeline.run();
   await pipeline.untilRows("t", 300);
   for (const [i, column] of ADDED.entries())
