@@ -116,7 +116,15 @@ async function someMoment(
   workload.truncates = true;
   if (random.chance(0.3)) return await workload.untilCommitted(random.below(150));
   const goal = ((await pipeline.record())?.epoch ?? 0) + 1 + random.below(6);
-  await waitFor(`epoch ${goal}`, async () => ((await pipeline.record())?.epoch ?? 0) >= goal);
+  const reached = async (): Promise<boolean> => {
+    if (((await pipeline.record())?.epoch ?? 0) >= goal) return true;
+    workload.throwIfFailed();
+    if (run.hasEnded) throw new Error("the run is over");
+    return false;
+  };
+  await waitFor(`epoch ${goal}`, reached).catch((error: unknown) => {
+    throw new Error(run.output, { cause: error });
+  });
 }
 
 test("chunks that were committed are not read again after a kill", async () => {

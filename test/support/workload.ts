@@ -74,15 +74,20 @@ export class Workload implements AsyncDisposable {
     this.#isStopping = true;
     await this.#running;
     this.#running = null;
-    if (this.#failure !== null) throw this.#failure.error;
+    this.throwIfFailed();
     return this.stats;
+  }
+
+  /** Throws what a writer did not expect: nothing is written any more, and whoever waits for changes waits in vain. */
+  throwIfFailed(): void {
+    if (this.#failure !== null) throw this.#failure.error;
   }
 
   /** Resolves when that many more transactions have been committed from now on. */
   async untilCommitted(more: number, deadlineMs: number = DEADLINE_MS): Promise<void> {
     const goal = this.#stats.committed + more;
     const reached = (): boolean => {
-      if (this.#failure !== null) throw this.#failure.error;
+      this.throwIfFailed();
       return this.#stats.committed >= goal;
     };
     await waitFor(`the workload to commit ${more} transactions`, reached, deadlineMs);
