@@ -18,7 +18,8 @@ const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   sinks: ["formats", "stores"],
   snapshot: ["formats", "stores"],
   checkpoint: ["formats", "stores"],
-  sources: [],
+  sources: ["decoding"],
+  decoding: [],
   transform: [],
   formats: [],
   stores: [],
@@ -29,6 +30,7 @@ const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
 
 /** Where a package lives: nobody else knows that it is there. */
 const HOMES: Readonly<Record<string, string>> = {
+  mysql2: "src/sources/mysql/",
   pg: "src/sources/postgres/",
   "pg-copy-streams": "src/sources/postgres/",
   "pg-logical-replication": "src/sources/postgres/",

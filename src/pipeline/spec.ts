@@ -1,6 +1,6 @@
 import type { UnrepresentablePolicy } from "../core/logical-type.ts";
 import type { SslMode } from "../sources/postgres/config.ts";
-import type { TablePattern } from "../sources/postgres/table-pattern.ts";
+import type { TablePattern } from "../core/table-pattern.ts";
 import type { Secret } from "./secret.ts";
 
 /** `source` of type `postgres`. */

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseTablePatterns, type TablePattern } from "../sources/postgres/table-pattern.ts";
+import { parseTablePatterns, type TablePattern } from "../core/table-pattern.ts";
 
 const TAKES = "table patterns, `database.schema.table`, separated by commas or as a list";
 

@@ -9,7 +9,7 @@ import type { TableSchema } from "../../src/core/table-schema.ts";
 import { cellText } from "../../src/sources/postgres/cell-text.ts";
 import type { PostgresOptions } from "../../src/sources/postgres/config.ts";
 import { createPostgresChunkReader, createPostgresSource } from "../../src/sources/postgres/source.ts";
-import { parseTablePatterns } from "../../src/sources/postgres/table-pattern.ts";
+import { parseTablePatterns } from "../../src/core/table-pattern.ts";
 import { testAmbient } from "./test-ambient.ts";
 import { DEADLINE_MS } from "./wait-for.ts";
 

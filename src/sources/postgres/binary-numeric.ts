@@ -1,6 +1,6 @@
 import type { ColumnBuilder } from "../../core/column-builder.ts";
-import { Outcome, type CellType } from "./cell-type.ts";
-import { appendSmallDecimal, Magnitude, POWERS_OF_TEN } from "./decimal128.ts";
+import { Outcome, type CellType } from "../../decoding/cell-type.ts";
+import { appendSmallDecimal, Magnitude, POWERS_OF_TEN } from "../../decoding/decimal128.ts";
 
 const NEGATIVE = 0x4000;
 const BASE = 10_000;

@@ -1,6 +1,6 @@
 import type { ColumnBuilder } from "../../core/column-builder.ts";
 import { appendBinaryNumeric } from "./binary-numeric.ts";
-import { CellCode, Outcome, type CellType } from "./cell-type.ts";
+import { CellCode, Outcome, type CellType } from "../../decoding/cell-type.ts";
 
 const TWO_32 = 4_294_967_296;
 /** 2000-01-01, where PostgreSQL counts from, in days and in microseconds (two halves) since 1970-01-01. */

@@ -1,6 +1,6 @@
 import { bit, cellBytes, type Column } from "../../core/column.ts";
 import { assertNever } from "../../core/errors.ts";
-import { floatText } from "./float-text.ts";
+import { floatText } from "../../decoding/float-text.ts";
 
 const DAY_MICROS = 86_400_000_000n;
 const INT32_MAX = 0x7fff_ffff;

@@ -1,4 +1,4 @@
-import type { TablePattern } from "./table-pattern.ts";
+import type { TablePattern } from "../../core/table-pattern.ts";
 
 /** `verify`: TLS, with the server's certificate checked against the system's authorities; `require`: TLS unchecked. */
 export type SslMode = "disable" | "require" | "verify";

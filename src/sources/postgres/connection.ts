@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import pg from "pg";
 import { MillraceError } from "../../core/errors.ts";
-import { bulkSocket } from "./bulk-socket.ts";
+import { bulkSocket } from "../../flow/bulk-socket.ts";
 import type { PostgresOptions } from "./config.ts";
 import { statementError } from "./server-error.ts";
 

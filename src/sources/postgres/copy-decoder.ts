@@ -5,8 +5,8 @@ import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { appendBinary, type BinaryCells, type CellFailed } from "./binary-value.ts";
-import { cellType, Outcome, type CellType } from "./cell-type.ts";
-import { valueError } from "./value-error.ts";
+import { cellType, Outcome, type CellType } from "../../decoding/cell-type.ts";
+import { valueError } from "../../decoding/value-error.ts";
 
 /** Code of a CopyData message; it and the length come before its contents. */
 const COPY_DATA = 0x64;

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type pg from "pg";
-import { takePieces } from "./bulk-socket.ts";
+import { takePieces } from "../../flow/bulk-socket.ts";
 
 /** First bytes of backend messages (PostgreSQL's protocol, *Message Formats*). */
 const COPY_DATA = 0x64; // d

@@ -4,7 +4,7 @@ import { cellTexts, STRICT_RULES } from "../../../test/support/postgres-decoding
 import { numericBinary } from "../../../test/support/postgres-wire.ts";
 import { ColumnBuilder } from "../../core/column-builder.ts";
 import { appendBinaryNumeric } from "./binary-numeric.ts";
-import { cellType, Outcome } from "./cell-type.ts";
+import { cellType, Outcome } from "../../decoding/cell-type.ts";
 import { appendText } from "./text-value.ts";
 
 /** A decimal type and texts of it as the server prints them. */

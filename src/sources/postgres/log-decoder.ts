@@ -2,7 +2,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { LogItem } from "../../core/line.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { tableId, type TableId, type TableSchema } from "../../core/table-schema.ts";
-import { LogOutput } from "./log-output.ts";
+import { LogOutput } from "../../decoding/log-output.ts";
 import { type LogRelation, sameBytes } from "./log-relation.ts";
 import {
   MessageCode,
@@ -16,8 +16,8 @@ import {
 } from "./pgoutput.ts";
 import { formatLsn, type PgLsn, pgLsn, PgPosition, PgTransaction, widenXid, type Xid64 } from "./position.ts";
 import { relationMismatch, RowWriter } from "./row-writer.ts";
-import { TableLog } from "./table-log.ts";
-import { valueError } from "./value-error.ts";
+import { TableLog } from "../../decoding/table-log.ts";
+import { valueError } from "../../decoding/value-error.ts";
 
 /**
  * What the catalog says to a relation of the log. `ignore`: none of ours. `same`: the known schema stands. `schema`:
@@ -76,6 +76,7 @@ export class LogDecoder {
   #lastOid = -1;
   #transaction: OpenTransaction | null = null;
   #nearXid: Xid64;
+  #position: PgPosition;
   readonly #row = new TupleCells();
   readonly #oldRow = new TupleCells();
 
@@ -83,6 +84,7 @@ export class LogDecoder {
     this.#options = options;
     this.#output = new LogOutput(options.from, options);
     this.#nearXid = options.nearXid;
+    this.#position = options.from;
     for (const schema of options.tables) this.#tables.set(schema.id, new TableLog(schema));
   }
 
@@ -113,7 +115,7 @@ export class LogDecoder {
 
   /** The walsender has sent everything up to there: moves the position when no transaction is open. */
   keepalive(walEnd: PgLsn): void {
-    if (this.#transaction === null) this.#output.moveTo(new PgPosition(walEnd));
+    if (this.#transaction === null) this.#output.moveTo(this.#reached(walEnd));
   }
 
   /** Delivers no more of the table; what is decoded of it already stays. */
@@ -169,7 +171,13 @@ export class LogDecoder {
     if (transaction === null || end - start !== COMMIT_BYTES) throw this.#broken("a Commit out of place");
     const endLsn = pgLsn(BigInt.asUintN(64, readInt64(b, start + 10)));
     this.#transaction = null;
-    this.#output.commit(new PgPosition(endLsn), transaction.skipped ? null : transaction.commitTimeMs);
+    this.#output.commit(this.#reached(endLsn), transaction.skipped ? null : transaction.commitTimeMs);
+  }
+
+  /** Never backwards: transactions that are passed over are sent again from before `from`. */
+  #reached(lsn: PgLsn): PgPosition {
+    if (lsn > this.#position.lsn) this.#position = new PgPosition(lsn);
+    return this.#position;
   }
 
   #relation(b: Uint8Array, start: number, end: number): void {
@@ -300,7 +308,7 @@ export class LogDecoder {
 
   /** Law 2: what is not understood stops the pipeline. */
   readonly #broken = (what: string): MillraceError => {
-    const position = formatLsn(this.#transaction?.commitLsn ?? this.#output.position.lsn);
+    const position = formatLsn(this.#transaction?.commitLsn ?? this.#position.lsn);
     return new MillraceError("LOG_NOT_UNDERSTOOD", `the log has ${what} at ${position}`, { place: { position } });
   };
 }

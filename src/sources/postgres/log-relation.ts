@@ -1,6 +1,6 @@
 import type { RelationMessage } from "./pgoutput.ts";
 import type { RowWriter } from "./row-writer.ts";
-import type { TableLog } from "./table-log.ts";
+import type { TableLog } from "../../decoding/table-log.ts";
 
 /**
  * A relation of the log in its present shape. `told`: the catalog has not been asked yet; it is when a first row comes,

@@ -5,7 +5,7 @@ import { createDatabase } from "../../../test/support/postgres.ts";
 import { ColumnBuilder } from "../../core/column-builder.ts";
 import type { Column } from "../../core/column.ts";
 import { fixedWidth, type LogicalType } from "../../core/logical-type.ts";
-import { cellType, Outcome } from "./cell-type.ts";
+import { cellType, Outcome } from "../../decoding/cell-type.ts";
 import { CopyDecoder } from "./copy-decoder.ts";
 import { appendText } from "./text-value.ts";
 

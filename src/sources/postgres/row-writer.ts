@@ -5,8 +5,8 @@ import { fixedWidth } from "../../core/logical-type.ts";
 import type { Transaction } from "../../core/position.ts";
 import type { ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
-import { cellType, Outcome, type CellType } from "./cell-type.ts";
-import type { OpenBatch } from "./open-batch.ts";
+import { cellType, Outcome, type CellType } from "../../decoding/cell-type.ts";
+import type { OpenBatch } from "../../decoding/open-batch.ts";
 import { TupleCells, type RelationMessage } from "./pgoutput.ts";
 import { appendText } from "./text-value.ts";
 

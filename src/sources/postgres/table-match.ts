@@ -4,7 +4,7 @@ import { IDENTITY, KIND, PERSISTENCE, tablesByOid, type CatalogTable, type Repli
 import type { PostgresOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import { tableName } from "./sql-text.ts";
-import { tableMatcher } from "./table-pattern.ts";
+import { tableMatcher } from "../../core/table-pattern.ts";
 
 /** A leaf of a partitioned table, where its rows and their log records are. */
 export interface LeafFacts {

@@ -1,5 +1,6 @@
 import type { ColumnBuilder } from "../../core/column-builder.ts";
-import { Outcome, type CellType } from "./cell-type.ts";
+import { epochDays } from "../../decoding/calendar.ts";
+import { Outcome, type CellType } from "../../decoding/cell-type.ts";
 
 const TWO_32 = 4_294_967_296;
 const INT32_MAX = 0x7fff_ffff;
@@ -11,7 +12,6 @@ const SPACE = 0x20;
 const ZERO = 0x30;
 const BAD = -1;
 const DAY_SECONDS = 86_400;
-const DAYS_BEFORE_MONTH = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365];
 
 function digit(b: Uint8Array, at: number): number {
   const value = b[at]! - ZERO;
@@ -20,17 +20,6 @@ function digit(b: Uint8Array, at: number): number {
 
 function twoDigits(b: Uint8Array, at: number): number {
   return digit(b, at) * 10 + digit(b, at + 1);
-}
-
-/** Days since 1970-01-01 of a date of the proleptic Gregorian calendar; NaN where there is no such date. */
-function epochDays(year: number, month: number, day: number): number {
-  if (!(month >= 1 && month <= 12 && day >= 1)) return NaN;
-  const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
-  const length = DAYS_BEFORE_MONTH[month]! - DAYS_BEFORE_MONTH[month - 1]! + (leap && month === 2 ? 1 : 0);
-  if (day > length) return NaN;
-  const y = year - 1;
-  const before = y * 365 + Math.floor(y / 4) - Math.floor(y / 100) + Math.floor(y / 400);
-  return before + DAYS_BEFORE_MONTH[month - 1]! + (leap && month > 2 ? 1 : 0) + day - 1 - 719_162;
 }
 
 function endOfYear(b: Uint8Array, start: number, end: number): number {

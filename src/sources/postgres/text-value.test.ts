@@ -3,7 +3,7 @@ import { STRICT_RULES } from "../../../test/support/postgres-decoding.ts";
 import { ColumnBuilder } from "../../core/column-builder.ts";
 import type { LogicalType } from "../../core/logical-type.ts";
 import type { ValueRules } from "../../core/source.ts";
-import { cellType, Outcome } from "./cell-type.ts";
+import { cellType, Outcome } from "../../decoding/cell-type.ts";
 import { appendText } from "./text-value.ts";
 
 const FINITE: ValueRules = {

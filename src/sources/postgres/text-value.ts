@@ -1,7 +1,7 @@
 import type { ColumnBuilder } from "../../core/column-builder.ts";
-import { CellCode, Outcome, type CellType } from "./cell-type.ts";
+import { CellCode, Outcome, type CellType } from "../../decoding/cell-type.ts";
 import { appendTextDate, appendTextTime, appendTextTimestamp } from "./text-date-time.ts";
-import { appendTextDecimal, appendTextFloat, appendTextInt, appendTextInt64 } from "./text-number.ts";
+import { appendTextDecimal, appendTextFloat, appendTextInt, appendTextInt64 } from "../../decoding/text-number.ts";
 
 const NOT_HEX = 255;
 const HEX = new Uint8Array(256).fill(NOT_HEX);

@@ -1,4 +1,4 @@
-import type { TableSchema } from "../../core/table-schema.ts";
+import type { TableSchema } from "../core/table-schema.ts";
 import type { OpenBatch } from "./open-batch.ts";
 
 /** A delivered table, as the decoder keeps it. */

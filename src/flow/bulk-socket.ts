@@ -1,5 +1,5 @@
 import { Socket, type OnReadOpts, type SocketConstructorOpts } from "node:net";
-import { MillraceError } from "../../core/errors.ts";
+import { MillraceError } from "../core/errors.ts";
 
 /** Pieces of this size keep the calls few, and stay in a core's cache until they are decoded. */
 const READ_BYTES = 64 << 10;

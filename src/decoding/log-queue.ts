@@ -1,4 +1,4 @@
-import { itemBytes, type LogItem } from "../../core/line.ts";
+import { itemBytes, type LogItem } from "../core/line.ts";
 
 /**
  * Items on their way out. Those of the transaction that is still open are held back where they can be, so that a schema

@@ -1,6 +1,6 @@
-import { MillraceError } from "../../core/errors.ts";
-import { typeLabel } from "../../core/logical-type.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
+import { MillraceError } from "../core/errors.ts";
+import { typeLabel } from "../core/logical-type.ts";
+import type { TableSchema } from "../core/table-schema.ts";
 import { Outcome } from "./cell-type.ts";
 
 /** Says that a cell did not decode, and where; never the value (law 8). `position` is null in a snapshot. */

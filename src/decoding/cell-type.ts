@@ -1,5 +1,5 @@
-import type { LogicalType } from "../../core/logical-type.ts";
-import type { ValueRules } from "../../core/source.ts";
+import type { LogicalType } from "../core/logical-type.ts";
+import type { ValueRules } from "../core/source.ts";
 
 /** One small integer per way of decoding: what the hot loops switch on. `json` decodes as `text`. */
 export const CellCode = {

@@ -1,9 +1,9 @@
-import { batchBytes, type ChangeBatch, type Run } from "../../core/change-batch.ts";
-import type { Op } from "../../core/change-batch.ts";
-import { ColumnBuilder } from "../../core/column-builder.ts";
-import type { Column } from "../../core/column.ts";
-import type { Transaction } from "../../core/position.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
+import { batchBytes, type ChangeBatch, type Run } from "../core/change-batch.ts";
+import type { Op } from "../core/change-batch.ts";
+import { ColumnBuilder } from "../core/column-builder.ts";
+import type { Column } from "../core/column.ts";
+import type { Transaction } from "../core/position.ts";
+import type { TableSchema } from "../core/table-schema.ts";
 import { sliceColumn } from "./column-slice.ts";
 
 /** A table's batch while it is filled. A row is written into the builders first, and counts from `endRow`. */

@@ -1,10 +1,10 @@
-import type { MillraceError } from "../../core/errors.ts";
-import type { LogItem } from "../../core/line.ts";
-import type { LogRequest } from "../../core/source.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
+import type { MillraceError } from "../core/errors.ts";
+import type { LogItem } from "../core/line.ts";
+import type { Position, Transaction } from "../core/position.ts";
+import type { LogRequest } from "../core/source.ts";
+import type { TableSchema } from "../core/table-schema.ts";
 import { LogQueue } from "./log-queue.ts";
 import { OpenBatch } from "./open-batch.ts";
-import type { PgPosition, PgTransaction } from "./position.ts";
 import type { TableLog } from "./table-log.ts";
 
 /** All open batches together may hold so many times the bytes of one: many tables in one large transaction. */
@@ -23,7 +23,7 @@ export class LogOutput {
   /** Tables with an open batch, by their first row. */
   readonly #open = new Set<TableLog>();
   #openBytes = 0;
-  #position: PgPosition;
+  #position: Position;
   #commitTimeMs: number | null = null;
   /** Between Begin and Commit, also of a transaction that is passed over. */
   #inTransaction = false;
@@ -33,15 +33,10 @@ export class LogOutput {
   #boundarySaid = false;
   #flushAtCommit = false;
 
-  constructor(from: PgPosition, { batchBytesMax, flushRows }: Pick<LogRequest, "batchBytesMax" | "flushRows">) {
+  constructor(from: Position, { batchBytesMax, flushRows }: Pick<LogRequest, "batchBytesMax" | "flushRows">) {
     this.#position = from;
     this.#batchBytesMax = batchBytesMax;
     this.#flushRows = flushRows;
-  }
-
-  /** How far the log is, whether said yet or not. */
-  get position(): PgPosition {
-    return this.#position;
   }
 
   get heldBytes(): number {
@@ -63,7 +58,7 @@ export class LogOutput {
   }
 
   /** `commitTimeMs` is null for a transaction that was passed over. */
-  commit(position: PgPosition, commitTimeMs: number | null): void {
+  commit(position: Position, commitTimeMs: number | null): void {
     this.#inTransaction = false;
     this.#commitTimeMs = commitTimeMs ?? this.#commitTimeMs;
     this.moveTo(position);
@@ -71,9 +66,9 @@ export class LogOutput {
     if (this.#flushAtCommit || this.#rows >= this.#flushRows) this.flush();
   }
 
-  /** Everything up to there has been given to us, and no transaction is open. */
-  moveTo(position: PgPosition): void {
-    if (position.lsn > this.#position.lsn) this.#position = position;
+  /** Everything up to there has been given to us, and no transaction is open. Never backwards: the caller sees to it. */
+  moveTo(position: Position): void {
+    this.#position = position;
   }
 
   flush(): void {
@@ -141,7 +136,7 @@ export class LogOutput {
   }
 
   /** Closes a table's batch, if it has one; rows of this transaction stay in hand. */
-  #close(table: TableLog, transaction: PgTransaction): void {
+  #close(table: TableLog, transaction: Transaction): void {
     if (table.batch === null) return;
     const batch = this.#take(table);
     if (batch.length === 0) return;
@@ -154,14 +149,14 @@ export class LogOutput {
     this.#queue.hold({ kind: "rows", batch: present });
   }
 
-  truncate(table: TableLog, transaction: PgTransaction): void {
+  truncate(table: TableLog, transaction: Transaction): void {
     this.#close(table, transaction);
     this.#queue.hold({ kind: "truncate", table: table.schema.id, transaction });
     this.#boundHeld();
   }
 
   /** Everything of the table stands before its stop. A row that was begun is not part of it. */
-  stop(table: TableLog, transaction: PgTransaction, error: MillraceError): void {
+  stop(table: TableLog, transaction: Transaction, error: MillraceError): void {
     table.ended = true;
     this.#close(table, transaction);
     this.#queue.hold({ kind: "stop", table: table.schema.id, error });
@@ -171,7 +166,7 @@ export class LogOutput {
    * Puts the new schema before everything of this transaction, with all earlier transactions complete before it. False:
    * rows of this transaction have been let go, so that there is no such place any more.
    */
-  changeSchema(table: TableLog, schema: TableSchema, transaction: PgTransaction): boolean {
+  changeSchema(table: TableLog, schema: TableSchema, transaction: Transaction): boolean {
     if (this.#beyondRecall) return false;
     for (const other of this.#open) this.#close(other, transaction);
     // Once: a record made between two changes would have the first one's shape at a position before it, and a run that

@@ -1,4 +1,4 @@
-import type { ColumnBuilder } from "../../core/column-builder.ts";
+import type { ColumnBuilder } from "../core/column-builder.ts";
 
 const TWO_32 = 4_294_967_296;
 

@@ -1,4 +1,4 @@
-import type { ColumnBuilder } from "../../core/column-builder.ts";
+import type { ColumnBuilder } from "../core/column-builder.ts";
 import { Outcome, type CellType } from "./cell-type.ts";
 import { appendSmallDecimal, Magnitude, POWERS_OF_TEN } from "./decimal128.ts";
 import { parseFloat32 } from "./float-text.ts";

@@ -1,5 +1,5 @@
-import { bit, bitmapBytes, setBit, type Column } from "../../core/column.ts";
-import { fixedWidth } from "../../core/logical-type.ts";
+import { bit, bitmapBytes, setBit, type Column } from "../core/column.ts";
+import { fixedWidth } from "../core/logical-type.ts";
 
 /** Rows `[from, to)` of a column, in buffers of their own. */
 export function sliceColumn(column: Column, from: number, to: number): Column {

@@ -1,0 +1,28 @@
+import type { TablePattern } from "../../core/table-pattern.ts";
+
+/** `verify`: TLS, with the server's certificate checked against the system's authorities; `require`: TLS unchecked. */
+export type SslMode = "disable" | "require" | "verify";
+
+/**
+ * The MySQL source's options, normalised: the pipeline room parses them, everything here trusts them. Plain data, since
+ * chunk readers get it in worker threads. The same for MariaDB: which of the two it is, the server says.
+ */
+export interface MysqlOptions {
+  /** The pipeline's name: connections carry it. */
+  readonly pipeline: string;
+  readonly hostname: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly ssl: SslMode;
+  /** `schema` of a pattern is the database; `database` is not used. */
+  readonly tables: readonly TablePattern[];
+  readonly tablesExclude: readonly TablePattern[];
+  /** What we call ourselves as a replica; no other replica of the server may have the same. */
+  readonly serverId: number;
+  /** `tinyint(1)` is a boolean. */
+  readonly tinyint1AsBoolean: boolean;
+  readonly connectTimeoutMs: number;
+  /** The longest that any statement of ours waits for a metadata lock on a table (law 5). */
+  readonly lockTimeoutMs: number;
+}
