@@ -1,6 +1,7 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 const postgres = { globalSetup: ["test/support/postgres-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 };
+const mysql = { globalSetup: ["test/support/mysql-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 };
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -12,15 +13,24 @@ const config: ViteUserConfig = defineConfig({
         test: {
           name: "unit",
           include: ["src/**/*.test.ts", "test/support/**/*.test.ts"],
-          exclude: ["**/*.pg.test.ts"],
+          exclude: ["**/*.pg.test.ts", "**/*.mysql.test.ts"],
           testTimeout: 20_000,
         },
       },
       { test: { name: "tidy", include: ["test/tidy.test.ts"], testTimeout: 60_000 } },
       { test: { name: "pg", include: ["src/**/*.pg.test.ts", "test/support/**/*.pg.test.ts"], ...postgres } },
+      { test: { name: "mysql", include: ["src/**/*.mysql.test.ts", "test/support/**/*.mysql.test.ts"], ...mysql } },
       { test: { name: "simulation", include: ["test/simulation/**/*.test.ts"], testTimeout: 300_000 } },
       { test: { name: "conformance", include: ["test/conformance/**/*.test.ts"], ...postgres } },
-      { test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...postgres, testTimeout: 240_000 } },
+      {
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts"],
+          ...postgres,
+          globalSetup: [...postgres.globalSetup, ...mysql.globalSetup],
+          testTimeout: 240_000,
+        },
+      },
     ],
   },
 });

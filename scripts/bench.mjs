@@ -1,5 +1,6 @@
 // `npm run bench -- NAME`: installs and builds what is missing, then measures.
-import { become, checkNode, ensureBuilt, ensureInstalled, orExit } from "./setup.mjs";
+import { become, checkNode, ensureBuilt, ensureInstalled } from "./setup.mjs";
+import { orExit } from "./steps.mjs";
 
 orExit(() => {
   checkNode();

@@ -1,5 +1,6 @@
 // `npm run demo`: installs and builds what is missing, then runs the demo.
-import { become, checkNode, ensureBuilt, ensureInstalled, orExit } from "./setup.mjs";
+import { become, checkNode, ensureBuilt, ensureInstalled } from "./setup.mjs";
+import { orExit } from "./steps.mjs";
 
 orExit(() => {
   checkNode();

@@ -1,35 +1,15 @@
-// Makes a clone ready: packages installed as package-lock.json says, the oldest supported PostgreSQL fetched, sources
-// compiled. Each step does nothing where nothing is missing. Plain JavaScript without a dependency, since on a fresh
-// clone there is none. `node scripts/setup.mjs` does all of it.
-import { spawn, spawnSync } from "node:child_process";
+// Makes a clone ready: packages installed as package-lock.json says, servers for the tests fetched, sources compiled. Each
+// step does nothing where nothing is missing. Plain JavaScript without a dependency, since on a fresh clone there is none.
+// `node scripts/setup.mjs` does all of it.
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-
-export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { orExit, root, run, say } from "./steps.mjs";
 
 const NODE_MIN = [20, 19];
 const OLDEST_POSTGRES = "14.22.0-beta.17";
-
-/** A step that failed; the program ends with its exit code. */
-export class StepError extends Error {
-  constructor(step, exitCode) {
-    super(`${step} failed with exit code ${exitCode}`);
-    this.exitCode = exitCode;
-  }
-}
-
-/** Says what is being done, beside what a program prints for others to read. */
-export function say(text) {
-  process.stderr.write(`${text}\n`);
-}
-
-/** Runs a program to its end in the project's folder and throws where it fails. */
-export function run(step, command, args) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: ["ignore", 2, 2] });
-  if (error !== undefined) throw error;
-  if (status !== 0) throw new StepError(step, status ?? 1);
-}
 
 function npm(step, args) {
   // Set where npm itself has called us: then it is that one.
@@ -102,22 +82,11 @@ export function become(program, args) {
   });
 }
 
-/** Runs `steps`; where one of them fails the program ends with its exit code, without a stack trace. */
-export function orExit(steps, atFailure = () => undefined) {
-  try {
-    steps();
-  } catch (error) {
-    if (!(error instanceof StepError)) throw error;
-    say(error.message);
-    atFailure();
-    process.exit(error.exitCode);
-  }
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url))
   orExit(() => {
     checkNode();
     ensureInstalled();
     ensureOldestPostgres();
+    ensureMysqlServers();
     ensureBuilt();
   });

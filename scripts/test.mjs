@@ -3,7 +3,9 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { checkNode, ensureBuilt, ensureInstalled, ensureOldestPostgres, orExit, root } from "./setup.mjs";
+import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { checkNode, ensureBuilt, ensureInstalled, ensureOldestPostgres } from "./setup.mjs";
+import { orExit, root } from "./steps.mjs";
 
 const RESULTS = join(root, ".cache", "test-results.json");
 const vitestArgs = process.argv.slice(2);
@@ -13,6 +15,7 @@ orExit(
     checkNode();
     ensureInstalled();
     ensureOldestPostgres();
+    ensureMysqlServers();
     ensureBuilt();
   },
   () => console.log("0 passed, 1 failed"),

@@ -1,11 +1,11 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, chownSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { removeLeftovers, SERVER_FOLDER } from "./leftovers.ts";
+import { freePort } from "./free-port.ts";
+import { removeLeftovers, serverFolder } from "./leftovers.ts";
 import { postgresBinFolder, type PostgresVersion, type ServerUser, serverUser } from "./postgres-binaries.ts";
 import { childrenOf, isAlive } from "./process-tree.ts";
 import { waitFor, within } from "./wait-for.ts";
@@ -158,7 +158,7 @@ export async function startPrivatePostgres(
   removeLeftovers();
   const runAs = serverUser();
   const bin = postgresBinFolder(options.version ?? "newest", runAs);
-  const folder = mkdtempSync(join(tmpdir(), `${SERVER_FOLDER}${process.pid}-`));
+  const folder = mkdtempSync(join(tmpdir(), serverFolder("postgres")));
   chmodSync(folder, 0o755);
   if (runAs.uid !== undefined) chownSync(folder, runAs.uid, runAs.gid ?? runAs.uid);
   const server = new PrivatePostgres({ bin, folder, runAs, port: await freePort(), settings: options.settings ?? {} });
@@ -190,17 +190,6 @@ function initialise(server: PrivatePostgres, bin: string, folder: string, runAs:
     ],
     { ...runAs, cwd: folder, stdio: "pipe", env: { PATH: "/usr/bin:/bin", TZ: "UTC" } },
   );
-}
-
-/** A port that is free at the moment of asking. */
-async function freePort(): Promise<number> {
-  const probe = createServer();
-  probe.listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, "close");
-  return port;
 }
 
 export function clientConfig(address: PostgresAddress, database: string): pg.ClientConfig {
