@@ -1,34 +1,38 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { pgLsn } from "./position.ts";
-import { WalQueue } from "./wal-queue.ts";
+import { MessageQueue } from "./message-queue.ts";
 
-type Entry = { readonly kind: "message"; readonly size: number } | { readonly kind: "keepalive"; readonly lsn: bigint };
+interface Entry {
+  readonly kind: "message";
+  readonly tag: number;
+  readonly size: number;
+}
 type Step = Entry | { readonly kind: "take"; readonly count: number };
 
 const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ kind: fc.constant("message" as const), size: fc.oneof(fc.nat(50), fc.nat(300_000)) }),
-  fc.record({ kind: fc.constant("keepalive" as const), lsn: fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }) }),
+  fc.record({
+    kind: fc.constant("message" as const),
+    tag: fc.nat(255),
+    size: fc.oneof(fc.nat(50), fc.nat(300_000)),
+  }),
   fc.record({ kind: fc.constant("take" as const), count: fc.nat(8) }),
 );
 
-describe("the queue of the walsender's messages", () => {
+describe("the queue of a log's messages", () => {
   it("gives back what was put in, in order, and counts its bytes down to nothing", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-        const queue = new WalQueue();
+        const queue = new MessageQueue();
         const expected: Entry[] = [];
         let serial = 0;
         let taken = 0;
         const take = (): void => {
           const entry = expected[taken]!;
           expect(queue.next()).toBe(true);
-          expect(queue.keepalive).toBe(entry.kind === "keepalive" ? entry.lsn : null);
-          if (entry.kind === "message") {
-            expect(queue.end - queue.start).toBe(entry.size);
-            if (entry.size > 0) expect(queue.data[queue.start]).toBe(taken % 251);
-            if (entry.size > 0) expect(queue.data[queue.end - 1]).toBe(taken % 251);
-          }
+          expect(queue.tag).toBe(entry.tag);
+          expect(queue.end - queue.start).toBe(entry.size);
+          if (entry.size > 0) expect(queue.data[queue.start]).toBe(taken % 251);
+          if (entry.size > 0) expect(queue.data[queue.end - 1]).toBe(taken % 251);
           taken++;
         };
         for (const what of steps) {
@@ -36,8 +40,7 @@ describe("the queue of the walsender's messages", () => {
             for (let i = 0; i < what.count && taken < expected.length; i++) take();
             continue;
           }
-          if (what.kind === "message") queue.pushMessage(new Uint8Array(what.size).fill(serial % 251));
-          else queue.pushKeepalive(pgLsn(what.lsn));
+          queue.push(what.tag, new Uint8Array(what.size).fill(serial % 251));
           serial++;
           expected.push(what);
         }

@@ -1,10 +1,6 @@
-import { pgLsn, type PgLsn } from "./position.ts";
-
 const SLAB_BYTES = 256 * 1024;
-/** Before each entry: its length, or this for a keepalive, whose entry is its WAL position. */
-const LENGTH_BYTES = 4;
-const KEEPALIVE = 0xffff_ffff;
-const LSN_BYTES = 8;
+/** Before each message: its length, and its tag. */
+const HEADER_BYTES = 5;
 
 interface Slab {
   readonly bytes: Uint8Array;
@@ -18,38 +14,29 @@ function newSlab(size: number): Slab {
 }
 
 /**
- * What the walsender sent and nobody decoded yet, in order: messages and keepalives. The connection's buffers are used
- * again by the next read, so bytes are copied, into large pieces of memory and not an object each. Hot.
+ * What a log's connection brought and nobody decoded yet, in order. Its buffers are used again by the next read, so bytes
+ * are copied, into large pieces of memory and not an object each. Hot.
  */
-export class WalQueue {
+export class MessageQueue {
   readonly #slabs: Slab[] = [];
   #read = 0;
   #spare: Slab | null = null;
   /** Bytes queued, for the bound that its owner keeps. */
   bytes: number = 0;
-  /** The entry that `next` found: a message's place in `data`, or the position that a keepalive told. */
+  /** The message that `next` found. */
+  tag: number = 0;
   data: Uint8Array = new Uint8Array(0);
   start: number = 0;
   end: number = 0;
-  keepalive: PgLsn | null = null;
 
-  pushMessage(message: Uint8Array): void {
-    const slab = this.#room(LENGTH_BYTES + message.length);
+  /** `tag` says what it is, by a number below 256 that the owner knows. */
+  push(tag: number, message: Uint8Array): void {
+    const slab = this.#room(HEADER_BYTES + message.length);
     slab.view.setUint32(slab.used, message.length);
-    slab.bytes.set(message, slab.used + LENGTH_BYTES);
-    this.#pushed(slab, LENGTH_BYTES + message.length);
-  }
-
-  pushKeepalive(walEnd: PgLsn): void {
-    const slab = this.#room(LENGTH_BYTES + LSN_BYTES);
-    slab.view.setUint32(slab.used, KEEPALIVE);
-    slab.view.setBigUint64(slab.used + LENGTH_BYTES, walEnd);
-    this.#pushed(slab, LENGTH_BYTES + LSN_BYTES);
-  }
-
-  #pushed(slab: Slab, bytes: number): void {
-    slab.used += bytes;
-    this.bytes += bytes;
+    slab.bytes[slab.used + HEADER_BYTES - 1] = tag;
+    slab.bytes.set(message, slab.used + HEADER_BYTES);
+    slab.used += HEADER_BYTES + message.length;
+    this.bytes += HEADER_BYTES + message.length;
   }
 
   #room(bytes: number): Slab {
@@ -66,15 +53,15 @@ export class WalQueue {
     return this.bytes === 0;
   }
 
-  /** Takes the next entry, whose bytes stay as they are until the following call; false: there is none. */
+  /** Takes the next message, whose bytes stay as they are until the following call; false: there is none. */
   next(): boolean {
     if (this.bytes === 0) return false;
     let slab = this.#slabs[0]!;
     if (this.#read === slab.used) slab = this.#nextSlab(slab);
     const length = slab.view.getUint32(this.#read);
-    this.start = this.#read + LENGTH_BYTES;
-    this.keepalive = length === KEEPALIVE ? pgLsn(slab.view.getBigUint64(this.start)) : null;
-    this.end = this.start + (length === KEEPALIVE ? LSN_BYTES : length);
+    this.start = this.#read + HEADER_BYTES;
+    this.tag = slab.bytes[this.start - 1]!;
+    this.end = this.start + length;
     this.data = slab.bytes;
     this.bytes -= this.end - this.#read;
     this.#read = this.end;

@@ -1,31 +1,26 @@
-import { setImmediate } from "node:timers/promises";
 import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { LogItem, StopItem } from "../../core/line.ts";
 import type { DurablePosition } from "../../core/position.ts";
 import type { LogReader, LogRequest, ValueRules } from "../../core/source.ts";
 import type { TableId } from "../../core/table-schema.ts";
+import { LogPump, type PumpedLog } from "../../decoding/log-pump.ts";
+import type { MessageQueue } from "../../decoding/message-queue.ts";
 import type { PostgresOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { LogDecoder } from "./log-decoder.ts";
-import { parseLsn, PgPosition, xid64, type PgLsn } from "./position.ts";
+import { parseLsn, pgLsn, PgPosition, xid64, type PgLsn } from "./position.ts";
 import { relationLookup } from "./relation-lookup.ts";
 import { Replication } from "./replication.ts";
 import { sqlState, statementError } from "./server-error.ts";
 import { slotInUse } from "./slot.ts";
 import { TableWatch, type TableOids } from "./table-watch.ts";
 import { takeXid } from "./waiting.ts";
-import { WalQueue } from "./wal-queue.ts";
 
-/** The socket is paused above the one, and read again below the other. */
-const QUEUE_HIGH_BYTES = 16 << 20;
-const QUEUE_LOW_BYTES = 8 << 20;
-/** Decoded at a stretch before the socket, the timers and the consumer get a turn. */
-const SLICE_BYTES = 1 << 20;
 /** The server hears from us at least this often, or three times within its own patience. */
 const STATUS_INTERVAL_MS = 10_000;
-/** A server that says nothing for so long, not even when asked, is gone. */
-const SILENCE_MAX_MS = 60_000;
+/** Often enough for a server of the least patience that is of any use, 3 s. */
+const STATUS_TICK_MS = 1000;
 const STATEMENT_TIMEOUT_MS = 60_000;
 /** How often the publication is looked at. */
 const WATCH_INTERVAL_MS = 2000;
@@ -37,6 +32,20 @@ const UNDEFINED_OBJECT = "42704";
 const UNDECODABLE = /could not map file(node|number)/;
 const FLUSH_POLL_MS = 20;
 const FLUSH_POLLS_MAX = 50;
+
+/** What is queued: a pgoutput message, or the WAL position of a keepalive. */
+const MESSAGE = 0;
+const KEEPALIVE = 1;
+
+function lsnBytes(lsn: PgLsn): Uint8Array {
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, lsn);
+  return bytes;
+}
+
+function lsnOf(bytes: Uint8Array, at: number): PgLsn {
+  return pgLsn(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(at));
+}
 
 export interface LogReaderParts {
   readonly options: PostgresOptions;
@@ -50,7 +59,7 @@ export interface LogReaderParts {
 export class PgLogReader implements LogReader {
   readonly #parts: LogReaderParts;
   readonly #from: PgPosition;
-  readonly #queue = new WalQueue();
+  readonly #pump: LogPump;
   readonly #replication: Replication;
   /** For questions to the catalog beside the log, and for nudges. */
   readonly #sessions: LazySession;
@@ -60,21 +69,15 @@ export class PgLogReader implements LogReader {
   readonly #stops: StopItem[] = [];
   #decoder: LogDecoder | null = null;
   #durable: PgLsn;
-  #paused = false;
   /** Somebody waits for the position to move: the next keepalive is passed on at once. */
   #pinged = false;
   #answered = false;
-  /** Something came since the last tick; when the last such tick was. */
-  #heard = false;
-  #heardMs = 0;
   #statusMs = 0;
   #statusIntervalMs = STATUS_INTERVAL_MS;
-  #ended: { readonly error: unknown } | null = null;
-  #wake: () => void = () => undefined;
   #closing: Promise<void> | null = null;
 
   constructor(parts: LogReaderParts) {
-    const { from } = parts.request;
+    const { from, flushIntervalMs } = parts.request;
     if (!(from instanceof PgPosition)) throw new MillraceError("INTERNAL", "a position of another source");
     this.#parts = parts;
     this.#from = from;
@@ -83,61 +86,70 @@ export class PgLogReader implements LogReader {
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       lockTimeoutMs: parts.options.lockTimeoutMs,
     });
+    const tickMs = Math.min(flushIntervalMs, STATUS_TICK_MS);
+    this.#pump = new LogPump(this.#pumped(), { clock: parts.ambient.clock, flushIntervalMs, tickMs });
     this.#replication = new Replication(parts.options, {
-      message: (bytes) => {
-        this.#queue.pushMessage(bytes);
-        this.#received();
-      },
+      message: (bytes) => this.#pump.push(MESSAGE, bytes),
       keepalive: (walEnd, reply) => {
-        this.#queue.pushKeepalive(walEnd);
-        this.#received();
+        this.#pump.push(KEEPALIVE, lsnBytes(walEnd));
         if (reply) this.#sendStatus(false);
       },
-      ended: (error) => {
-        this.#ended ??= { error };
-        this.#wake();
-      },
+      ended: (error) => this.#pump.end(error),
     });
   }
 
   async *items(signal: AbortSignal): AsyncGenerator<LogItem, void, undefined> {
     const life = AbortSignal.any([signal, this.#stop.signal]);
-    let background: readonly Promise<void>[] = [];
+    let watching: Promise<void> = Promise.resolve();
     try {
-      const decoder = await this.#open(life);
-      background = [this.#tick(life), this.#watchTables(life)];
-      yield* this.#decoded(decoder, life);
+      await this.#open(life);
+      watching = this.#watchTables(life);
+      yield* this.#pump.items(life);
     } finally {
       this.#stop.abort(new MillraceError("INTERNAL", "the log reader was closed"));
-      await Promise.all(background);
+      await watching;
       await this.#close();
     }
   }
 
-  async *#decoded(decoder: LogDecoder, life: AbortSignal): AsyncGenerator<LogItem, void, undefined> {
-    const { clock } = this.#parts.ambient;
-    const { flushIntervalMs } = this.#parts.request;
-    let flushedMs = clock.monotonicMs();
-    for (;;) {
-      life.throwIfAborted();
-      await this.#decodeSlice(decoder);
-      if (this.#answered || clock.monotonicMs() - flushedMs >= flushIntervalMs) {
+  #pumped(): PumpedLog {
+    const isAnswered = (): boolean => this.#answered;
+    return {
+      pause: () => this.#replication.pause(),
+      resume: () => this.#replication.resume(),
+      decode: (queue) => this.#decode(queue),
+      get hasty() {
+        return isAnswered();
+      },
+      flush: () => {
         this.#answered = this.#pinged = false;
-        flushedMs = clock.monotonicMs();
-        decoder.flush();
-      }
-      if (decoder.hasItems) yield* decoder.take();
-      for (const stop of this.#stops.splice(0)) {
-        decoder.dropTable(stop.table);
-        yield stop;
-      }
-      if (!this.#queue.isEmpty) await setImmediate();
-      else if (this.#ended !== null) throw await this.#endError(this.#ended.error, life);
-      else await this.#somethingNew(life);
-    }
+        this.#decoder!.flush();
+      },
+      take: () => this.#take(),
+      tick: (nowMs, silentMs) => {
+        if (nowMs - this.#statusMs >= this.#statusIntervalMs) this.#sendStatus(silentMs >= this.#statusIntervalMs);
+      },
+      endError: (error, signal) => this.#endError(error, signal),
+    };
   }
 
-  async #open(life: AbortSignal): Promise<LogDecoder> {
+  #decode(queue: MessageQueue): Promise<void> | null {
+    if (queue.tag === MESSAGE) return this.#decoder!.decode(queue.data, queue.start, queue.end);
+    this.#decoder!.keepalive(lsnOf(queue.data, queue.start));
+    this.#answered = this.#pinged;
+    return null;
+  }
+
+  #take(): readonly LogItem[] {
+    const items = this.#decoder!.take();
+    for (const stop of this.#stops.splice(0)) {
+      this.#decoder!.dropTable(stop.table);
+      items.push(stop);
+    }
+    return items;
+  }
+
+  async #open(life: AbortSignal): Promise<void> {
     const { request, rules, options, oids } = this.#parts;
     const session = await this.#sessions.get(life);
     const [server] = await session.query<{ xid: string; timeout: number }>(
@@ -159,68 +171,7 @@ export class PgLogReader implements LogReader {
     for (const table of this.#dropped) decoder.dropTable(table);
     this.#decoder = decoder;
     await this.#replication.start(options.slotName, this.#from.lsn);
-    this.#heardMs = this.#statusMs = this.#parts.ambient.clock.monotonicMs();
-    return decoder;
-  }
-
-  /** Hot: once a message. */
-  #received(): void {
-    this.#heard = true;
-    if (!this.#paused && this.#queue.bytes > QUEUE_HIGH_BYTES) {
-      this.#paused = true;
-      this.#replication.pause();
-    }
-    this.#wake();
-  }
-
-  async #decodeSlice(decoder: LogDecoder): Promise<void> {
-    const queue = this.#queue;
-    const until = queue.bytes - SLICE_BYTES;
-    while (queue.bytes > until && queue.next()) {
-      if (queue.keepalive !== null) {
-        decoder.keepalive(queue.keepalive);
-        this.#answered = this.#pinged;
-      } else {
-        const looking = decoder.decode(queue.data, queue.start, queue.end);
-        if (looking !== null) await looking;
-      }
-    }
-    if (this.#paused && queue.bytes < QUEUE_LOW_BYTES) {
-      this.#paused = false;
-      this.#replication.resume();
-    }
-  }
-
-  /** Resolves with the next bytes, the end of the connection, or the next tick. */
-  async #somethingNew(life: AbortSignal): Promise<void> {
-    life.throwIfAborted();
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-      if (!this.#queue.isEmpty || this.#ended !== null) resolve();
-    });
-    this.#wake = () => undefined;
-  }
-
-  /** Every flush interval: a turn for the loop, and what is due to the server. Ends with the reader's life. */
-  async #tick(life: AbortSignal): Promise<void> {
-    const { clock } = this.#parts.ambient;
-    while (!life.aborted) {
-      await clock
-        .sleep(Math.min(this.#parts.request.flushIntervalMs, this.#statusIntervalMs), life)
-        .catch(() => undefined);
-      const nowMs = clock.monotonicMs();
-      // While we do not read, silence is ours.
-      if (this.#heard || this.#paused) this.#heardMs = nowMs;
-      this.#heard = false;
-      if (nowMs - this.#statusMs >= this.#statusIntervalMs)
-        this.#sendStatus(nowMs - this.#heardMs >= this.#statusIntervalMs);
-      if (nowMs - this.#heardMs > SILENCE_MAX_MS) {
-        const silence = `the source's log connection has been silent for ${SILENCE_MAX_MS / 1000} s`;
-        this.#ended ??= { error: new MillraceError("SOURCE_CONNECTION_LOST", silence) };
-      }
-      this.#wake();
-    }
-    this.#wake();
+    this.#statusMs = this.#parts.ambient.clock.monotonicMs();
   }
 
   async #watchTables(life: AbortSignal): Promise<void> {
@@ -233,12 +184,12 @@ export class PgLogReader implements LogReader {
         this.#stops.push(...(await watch.look(life)));
       } catch (error) {
         // No such publication: since version 18 the walsender only warns of that, and sends nothing.
-        if (sqlState(error) === UNDEFINED_OBJECT) this.#ended ??= { error };
+        if (sqlState(error) === UNDEFINED_OBJECT) this.#pump.end(error);
         // Life's end, or a connection that is gone: then so is the log's, most likely, which says it better.
         else if (!life.aborted)
           ambient.logger.warn("looking after the published tables failed", { reason: String(error) });
       }
-      this.#wake();
+      this.#pump.wake();
     }
   }
 
@@ -327,7 +278,7 @@ export class PgLogReader implements LogReader {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new MillraceError("INTERNAL", "the log reader was closed"));
-    this.#wake();
+    this.#pump.wake();
     await this.#close();
   }
 }
