@@ -1,4 +1,5 @@
 import { MillraceError } from "../core/errors.ts";
+import { madeOnSource } from "../pipeline/catalog.ts";
 import { dropPipeline } from "../pipeline/compose.ts";
 import { loadPipeline } from "../pipeline/load.ts";
 import { quietAmbient } from "./command-ambient.ts";
@@ -12,9 +13,9 @@ export async function dropCommand(file: string, yes: boolean, surroundings: Surr
   const spec = await loadPipeline(file, surroundings.environment);
   const { out } = surroundings;
   if (!yes) {
-    const { slotName, publicationName } = spec.source;
+    const onSource = madeOnSource(spec);
     out.write(
-      `This removes the slot ${slotName}, the publication ${publicationName} and the checkpoint in ` +
+      `This removes ${onSource === null ? "" : `${onSource} and `}the checkpoint in ` +
         `${printable(spec.checkpointFolder)}. The pipeline then begins anew, with a snapshot.\n`,
     );
     const answer = await surroundings.ask(`Drop the pipeline ${spec.name}? (yes/no) `);

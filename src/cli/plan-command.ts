@@ -1,5 +1,6 @@
 import type { Json } from "../core/json.ts";
 import type { TableOffer } from "../core/source.ts";
+import { sourcePlace } from "../pipeline/catalog.ts";
 import { inspectPipeline, type PipelinePlan } from "../pipeline/compose.ts";
 import { loadPipeline } from "../pipeline/load.ts";
 import type { PipelineSpec } from "../pipeline/spec.ts";
@@ -32,11 +33,11 @@ export function planLines(
   { palette }: Pick<Screen, "palette">,
 ): readonly string[] {
   const { inspection } = plan;
-  const { source, sink } = spec;
+  const { sink } = spec;
   const target = sink.type === "duckdb" ? ` ${sink.path}` : "";
   const lines = [
     `pipeline   ${palette.bold(spec.name)}`,
-    `source     ${printable(`${inspection.server} at ${source.hostname}:${source.port}, database ${source.database}`)}`,
+    `source     ${printable(`${inspection.server} at ${sourcePlace(spec)}`)}`,
     `sink       ${printable(sink.type + target)}`,
     `guarantee  ${plan.guarantee}`,
     `snapshot   ${inspection.cutMethod}`,

@@ -15,6 +15,7 @@ export type SourceErrorCode =
   | "SOURCE_NO_TABLES"
   | "TABLE_NO_IDENTITY"
   | "TABLE_NOT_LOGGED"
+  | "TABLE_NOT_SUPPORTED"
   | "TABLE_UNPUBLISHED"
   | "SCHEMA_CHANGED"
   | "DDL_UNCLEAR"
@@ -23,6 +24,7 @@ export type SourceErrorCode =
   | "DECODE_FAILED"
   | "LOG_NOT_UNDERSTOOD"
   | "PUBLICATION_MISMATCH"
+  | "SERVER_ID_IN_USE"
   | "SLOT_IN_USE"
   | "SLOT_MISMATCH"
   | "SLOT_WAIT"
@@ -41,7 +43,8 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning: "The source database refused the user name or the password, or allows no connection from here.",
-    action: "Check `username` and `password`, and the server's `pg_hba.conf`.",
+    action:
+      "Check `username` and `password`, and which hosts the server lets that user in from (PostgreSQL: `pg_hba.conf`; MySQL: the host part of the user).",
   },
   SOURCE_NO_DATABASE: {
     exit: 3,
@@ -66,9 +69,9 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 1,
     retry: "timed",
     meaning:
-      "A table of the source was locked by somebody else for longer than we wait (`lock.timeout`), or that wait was ended as a deadlock.",
+      "A table of the source was locked by somebody else for longer than we wait (`lock.timeout`), that wait was ended as a deadlock, or the table was altered again and again just as we began to read it.",
     action:
-      "Nothing, when the lock goes away; else end the session that holds it (`SELECT * FROM pg_locks WHERE NOT granted`).",
+      "Nothing, when the lock goes away; else end the session that holds it (PostgreSQL: `SELECT * FROM pg_locks WHERE NOT granted`; MySQL: `SHOW PROCESSLIST`).",
   },
   SOURCE_STATEMENT_FAILED: {
     exit: 1,
@@ -80,7 +83,7 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning: "The server is older than what Millrace supports.",
-    action: "Use PostgreSQL 14 or newer.",
+    action: "Use PostgreSQL 14, MySQL 8.0 or MariaDB 10.6, or newer.",
   },
   SOURCE_STANDBY: {
     exit: 3,
@@ -104,7 +107,8 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning: "The patterns of `tables` match no table that exists.",
-    action: "Check them: `database.schema.table`, where `\\.` is the dot of a regular expression.",
+    action:
+      "Check them: `database.schema.table` (MySQL: `database.table`), where `\\.` is the dot of a regular expression.",
   },
   TABLE_NO_IDENTITY: {
     exit: 3,
@@ -118,6 +122,13 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     retry: "manual",
     meaning: "Changes of this table are not in the log at all: it is unlogged, temporary or foreign.",
     action: "Leave it out with `tables.exclude`, or make it a logged table.",
+  },
+  TABLE_NOT_SUPPORTED: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "The table has a column type, a character set or a storage engine that cannot be read exactly, so it is not read at all.",
+    action: "Change what the message names, or leave the table out with `tables.exclude`.",
   },
   TABLE_UNPUBLISHED: {
     exit: 1,
@@ -175,6 +186,12 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     retry: "manual",
     meaning: "The publication exists, was not made by this pipeline, and does not deliver what is needed.",
     action: "Run the statement in the hint, or set another `publication.name`.",
+  },
+  SERVER_ID_IN_USE: {
+    exit: 3,
+    retry: "manual",
+    meaning: "Another replica of the MySQL server has the same id, and the server keeps only one of the two connected.",
+    action: "End the other run of this pipeline, or give one of them another `server-id`.",
   },
   SLOT_IN_USE: {
     exit: 3,

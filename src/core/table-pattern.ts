@@ -1,7 +1,12 @@
-/** One `database.schema.table` pattern; each part is the source of a regular expression that must match the whole name. */
+/** What a server calls the parts of a table's name: MySQL's databases are what elsewhere are schemas. */
+export type TableNameForm = "database.schema.table" | "database.table";
+
+/** One pattern; each part is the source of a regular expression that must match the whole name. */
 export interface TablePattern {
   readonly text: string;
-  readonly database: string;
+  /** Null in the form `database.table`. */
+  readonly database: string | null;
+  /** The namespace of the table: in the form `database.table`, the database. */
   readonly schema: string;
   readonly table: string;
 }
@@ -17,17 +22,18 @@ interface Part {
   readonly offset: number;
 }
 
-const PARTS = 3;
-
 /**
- * Parses the `tables` option in the form that Flink CDC pipelines use: patterns separated by commas, each
- * `database.schema.table`, where `.` separates the parts and `\.` is the dot of a regular expression (`shop.public.\.*`).
- * Within `[…]` and `{…}` dots and commas are the expression's own: `[.]` is a dot in a name.
+ * Parses the `tables` option in the form that Flink CDC pipelines use: patterns separated by commas, each of the parts that
+ * `form` names, where `.` separates the parts and `\.` is the dot of a regular expression (`shop.public.\.*`). Within `[…]` and `{…}` dots and commas are the expression's own: `[.]` is a dot in a name.
  */
-export function parseTablePatterns(list: string): {
+export function parseTablePatterns(
+  list: string,
+  form: TableNameForm,
+): {
   readonly patterns: readonly TablePattern[];
   readonly problems: readonly TablePatternProblem[];
 } {
+  const partsMax = form.split(".").length;
   const patterns: TablePattern[] = [];
   const problems: TablePatternProblem[] = [];
   for (const parts of splitList(list)) {
@@ -36,15 +42,16 @@ export function parseTablePatterns(list: string): {
       problems.push({ message: "a table pattern is empty", offset: Math.min(first.offset, list.length) });
       continue;
     }
-    if (parts.length !== PARTS) {
-      const message = `a table pattern has three parts, database.schema.table, not ${parts.length} (write the dot of a regular expression as \\.)`;
+    if (parts.length !== partsMax) {
+      const message = `a table pattern has ${partsMax === 3 ? "three" : "two"} parts, ${form}, not ${parts.length} (write the dot of a regular expression as \\.)`;
       problems.push({ message, offset: first.offset });
       continue;
     }
     const found = parts.map(partProblem).filter((problem) => problem !== null);
     problems.push(...found);
-    const [database, schema, table] = parts.map((part) => part.source) as [string, string, string];
-    if (found.length === 0) patterns.push({ text: `${database}.${schema}.${table}`, database, schema, table });
+    const sources = parts.map((part) => part.source);
+    const [table, schema, database] = sources.toReversed() as [string, string, string?];
+    if (found.length === 0) patterns.push({ text: sources.join("."), database: database ?? null, schema, table });
   }
   return { patterns, problems };
 }
@@ -103,18 +110,21 @@ function wholeName(source: string): RegExp {
 
 /** Whether a pattern speaks of this database at all. */
 export function matchesDatabase(pattern: TablePattern, database: string): boolean {
-  return wholeName(pattern.database).test(database);
+  return pattern.database === null || wholeName(pattern.database).test(database);
 }
 
-/** A predicate over the tables of one database: matched by one of `include` and by none of `exclude`. */
+/**
+ * A predicate over the tables of one database, or of the server where its databases are the schemas: matched by one of
+ * `include` and by none of `exclude`.
+ */
 export function tableMatcher(
   include: readonly TablePattern[],
   exclude: readonly TablePattern[],
-  database: string,
+  database: string | null,
 ): (schema: string, table: string) => boolean {
   const compile = (patterns: readonly TablePattern[]): readonly (readonly [RegExp, RegExp])[] =>
     patterns
-      .filter((pattern) => matchesDatabase(pattern, database))
+      .filter((pattern) => database === null || matchesDatabase(pattern, database))
       .map((pattern) => [wholeName(pattern.schema), wholeName(pattern.table)]);
   const wanted = compile(include);
   const unwanted = compile(exclude);

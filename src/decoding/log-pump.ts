@@ -18,6 +18,9 @@ export interface PumpedLog {
   resume(): void;
   /** Decodes the message that `queue.next()` found; a promise: the next one may be decoded when it resolves. */
   decode(queue: MessageQueue): Promise<void> | null;
+  /** The last message holds more than is decoded at a time; `decodeMore` goes on with it, when the items were taken. */
+  readonly hasMore: boolean;
+  decodeMore(): Promise<void> | null;
   /** Somebody waits for the position to move: it is flushed at once and not at the interval's end. */
   readonly hasty: boolean;
   flush(): void;
@@ -101,7 +104,7 @@ export class LogPump {
         this.#log.flush();
       }
       yield* this.#log.take();
-      if (!this.#queue.isEmpty) await setImmediate();
+      if (!this.#queue.isEmpty || this.#log.hasMore) await setImmediate();
       else if (this.#ended !== null) throw await this.#log.endError(this.#ended.error, life);
       else await this.#somethingNew(life);
     }
@@ -110,7 +113,8 @@ export class LogPump {
   async #decodeSlice(): Promise<void> {
     const queue = this.#queue;
     const until = queue.bytes - SLICE_BYTES;
-    while (queue.bytes > until && queue.next()) {
+    if (this.#log.hasMore) await this.#log.decodeMore();
+    while (!this.#log.hasMore && queue.bytes > until && queue.next()) {
       const looking = this.#log.decode(queue);
       if (looking !== null) await looking;
     }

@@ -139,8 +139,23 @@ const STRUCTURE_CASES: Record<string, readonly [string, ...string[]]> = {
     line("type: duckdb", "type: duckbd"),
     "p.yaml:8:9: `type` takes `duckdb` or `discard`, not `duckbd`; did you mean `duckdb`?",
   ],
-  "a type for later": [line("type: postgres", "type: mysql"), "p.yaml:2:9: `type` takes `postgres`, not `mysql`"],
-  "a type that is a list": [line("type: postgres", "type: [a]"), "p.yaml:2:3: `type` takes `postgres`"],
+  "a type for later": [
+    line("type: postgres", "type: oracle"),
+    "p.yaml:2:9: `type` takes `postgres` or `mysql`, not `oracle`",
+  ],
+  "tables of MySQL with a schema": [
+    line("type: postgres", "type: mysql"),
+    "p.yaml:6:11: a table pattern has two parts, database.table, not 3 (write the dot of a regular expression as \\.)",
+  ],
+  "options of MySQL": [
+    GOOD.replace("type: postgres", "type: mysql").replace(
+      "tables: shop.public.\\.*",
+      "tables: shop.\\.*\n  server-id: 0\n  slot.name: x",
+    ),
+    "p.yaml:7:14: `server-id` takes a whole number from 1 to 4294967295, not `0`",
+    "p.yaml:8:3: unknown key `slot.name` in `source`",
+  ],
+  "a type that is a list": [line("type: postgres", "type: [a]"), "p.yaml:2:3: `type` takes `postgres` or `mysql`"],
   "an unknown key": [source("  hostnam: a"), "p.yaml:4:3: unknown key `hostnam` in `source`; did you mean `hostname`?"],
   "another spelling": [
     source("  slotName: a"),

@@ -3,21 +3,15 @@ import type { Sink, SinkTraits } from "../core/sink.ts";
 import type { Source, ValueRules } from "../core/source.ts";
 import { discardTraits } from "../sinks/discard/traits.ts";
 import { duckdbTraits } from "../sinks/duckdb/traits.ts";
-import type { PostgresOptions } from "../sources/postgres/config.ts";
+import { createMysqlSource } from "../sources/mysql/source.ts";
 import { createPostgresSource } from "../sources/postgres/source.ts";
-import type { ChunkWorkerData } from "./chunk-readers.ts";
+import type { ChunkWorkerData, ConnectorData } from "./chunk-readers.ts";
 import { discardSink } from "./discard-keys.ts";
 import { duckdbSink } from "./duckdb-keys.ts";
+import { mysqlOptions, mysqlSource } from "./mysql-keys.ts";
 import { postgresOptions, postgresSource } from "./postgres-keys.ts";
 import type { Section } from "./section.ts";
-import type { DiscardSpec, DuckdbSpec, PipelineSpec, PostgresSpec, SinkSpec, SourceSpec } from "./spec.ts";
-
-/** A kind of source: its section of the file, and what is made of it. `Options` is plain data, for worker threads too. */
-interface SourceConnector<Spec, Options> {
-  readonly section: Section<Spec>;
-  options(this: void, spec: Spec, pipeline: string): Options;
-  open(this: void, options: Options, rules: ValueRules, ambient: Ambient): Source;
-}
+import type { DiscardSpec, DuckdbSpec, PipelineSpec, SinkSpec, SourceSpec } from "./spec.ts";
 
 /** A kind of sink. Its code is loaded when it is opened: most commands never do, and it may be large. */
 interface SinkConnector<Spec> {
@@ -25,12 +19,6 @@ interface SinkConnector<Spec> {
   traits(this: void, spec: Spec): SinkTraits;
   open(this: void, spec: Spec, ambient: Ambient): Promise<Sink>;
 }
-
-const postgres: SourceConnector<PostgresSpec, PostgresOptions> = {
-  section: postgresSource,
-  options: postgresOptions,
-  open: createPostgresSource,
-};
 
 const duckdb: SinkConnector<DuckdbSpec> = {
   section: duckdbSink,
@@ -45,14 +33,14 @@ const discard: SinkConnector<DiscardSpec> = {
 };
 
 /**
- * Every connector there is, by the `type` of its section. A new one is its folder under sources/ or sinks/, what stands
- * above, and a word here (a source also has one in chunk-readers.ts).
+ * Every connector there is, by the `type` of its section. A new one is its folder under sources/ or sinks/, its section,
+ * and a word in what stands below (a source also has one in chunk-readers.ts).
  */
-const SOURCES = { postgres };
 const SINKS = { duckdb, discard };
 
 export const SOURCE_SECTIONS: Readonly<Record<SourceSpec["type"], Section<SourceSpec>>> = {
-  postgres: postgres.section,
+  postgres: postgresSource,
+  mysql: mysqlSource,
 };
 export const SINK_SECTIONS: Readonly<Record<SinkSpec["type"], Section<SinkSpec>>> = {
   duckdb: duckdb.section,
@@ -65,13 +53,35 @@ export function valueRules(spec: PipelineSpec): ValueRules {
 }
 
 export function openSource(spec: PipelineSpec, ambient: Ambient): Source {
-  const connector = SOURCES[spec.source.type];
-  return connector.open(connector.options(spec.source, spec.name), valueRules(spec), ambient);
+  const rules = valueRules(spec);
+  const data = connectorData(spec);
+  return data.type === "postgres"
+    ? createPostgresSource(data.options, rules, ambient)
+    : createMysqlSource(data.options, rules, ambient);
+}
+
+/** The connector's options: plain data, for worker threads too. */
+function connectorData({ source, name }: PipelineSpec): ConnectorData {
+  return source.type === "postgres"
+    ? { type: "postgres", options: postgresOptions(source, name) }
+    : { type: "mysql", options: mysqlOptions(source, name) };
 }
 
 export function chunkWorkerData(spec: PipelineSpec): ChunkWorkerData {
-  const { type } = spec.source;
-  return { type, options: SOURCES[type].options(spec.source, spec.name), rules: valueRules(spec) };
+  return { ...connectorData(spec), rules: valueRules(spec) };
+}
+
+/** Where the source is, for people. */
+export function sourcePlace({ source }: PipelineSpec): string {
+  const server = `${source.hostname}:${source.port}`;
+  return source.type === "postgres" ? `${server}, database ${source.database}` : server;
+}
+
+/** What `prepare` makes on the source and `drop` takes away again, for people; null: nothing. */
+export function madeOnSource({ source }: PipelineSpec): string | null {
+  return source.type === "postgres"
+    ? `the slot ${source.slotName} and the publication ${source.publicationName}`
+    : null;
 }
 
 export function sinkTraits(spec: PipelineSpec): SinkTraits {

@@ -46,3 +46,15 @@ test("the example file is valid, and names the schema for editors", async () => 
     checkpointFolder: "/etc/millrace/.millrace/shop",
   });
 });
+
+test("so is the one for MySQL", async () => {
+  const text = await config("mysql-to-duckdb.yaml");
+  expect(text.split("\n")[0]).toBe("# yaml-language-server: $schema=./pipeline.schema.json");
+  const environment = { MYSQL_PWD: "swordfish" };
+  const spec = parsePipeline(text, { file: "x.yaml", folder: "/etc/millrace", environment });
+  expect(spec).toMatchObject({
+    name: "shop",
+    source: { type: "mysql", hostname: "localhost", port: 3306, tinyint1AsBoolean: true },
+    sink: { type: "duckdb", path: "/etc/millrace/warehouse.duckdb" },
+  });
+});

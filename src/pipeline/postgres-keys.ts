@@ -2,16 +2,12 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { PostgresOptions } from "../sources/postgres/config.ts";
 import { section, type Section } from "./section.ts";
+import { sourceKeys, sourceSettings } from "./source-keys.ts";
 import type { PostgresSpec } from "./spec.ts";
 import { tableList, tablesOfOneDatabase } from "./table-list.ts";
-import { choice, durationMs, integer, secret, text, word } from "./value.ts";
+import { integer, secret, text, word } from "./value.ts";
 
-const HOUR_MS = 3_600_000;
-const SECONDS_TO_HOUR = "from 1s to 1h";
 const POSTGRES_NAME = "a PostgreSQL name: lower-case letters, digits and underscores, at most 63";
-
-/** YAML's own null is one of the words. */
-const POLICIES = "`error`, `null` or `text`";
 
 const keys = z.strictObject({
   type: z
@@ -24,7 +20,10 @@ const keys = z.strictObject({
   tables: tablesOfOneDatabase(
     "The tables to deliver: patterns `database.schema.table`, separated by commas or as a list. A part is a regular expression in which `\\.` is the dot: `shop.public.\\.*` is every table of the schema `public` in the database `shop`.",
   ),
-  "tables.exclude": tableList("Tables to leave out although `tables` matches them, in the same form.").optional(),
+  "tables.exclude": tableList(
+    "database.schema.table",
+    "Tables to leave out although `tables` matches them, in the same form.",
+  ).optional(),
   "slot.name": word(
     /^[a-z0-9_]{1,63}$/,
     POSTGRES_NAME,
@@ -39,48 +38,7 @@ const keys = z.strictObject({
     .literal("pgoutput", "`pgoutput`")
     .optional()
     .meta({ description: "Always `pgoutput`, which every PostgreSQL server has." }),
-  "ssl.mode": choice(
-    { disable: "disable", require: "require", "verify-full": "verify" } as const,
-    "`disable`, `require` (encrypted, the certificate unchecked) or `verify-full`",
-    "TLS: `disable`, `require` (encrypted, the certificate unchecked) or `verify-full` (the certificate and its host name checked against the authorities that Node.js knows; NODE_EXTRA_CA_CERTS adds to them).",
-  ).prefault("disable"),
-  "connect.timeout": durationMs(1000, HOUR_MS, SECONDS_TO_HOUR, "How long to wait for a connection.").prefault("30s"),
-  "connect.max-retries": integer(
-    0,
-    100,
-    "How often a lost or refused connection is tried again before the run fails.",
-  ).prefault("3"),
-  "lock.timeout": durationMs(
-    100,
-    HOUR_MS,
-    "from 100ms to 1h",
-    "The longest that any statement waits for a lock on a table: an application behind it in the queue waits as long.",
-  ).prefault("5s"),
-  "complete.timeout": durationMs(
-    1000,
-    HOUR_MS,
-    SECONDS_TO_HOUR,
-    "How long to wait until a row can be fetched that a change did not carry whole; then its table stops.",
-  ).prefault("1min"),
-  "scan.startup.mode": z
-    .literal("initial", "`initial`; the other modes of Flink CDC are not supported yet")
-    .optional()
-    .meta({ description: "Always `initial`: first a snapshot of the tables, then their changes." }),
-  "scan.incremental.snapshot.chunk.size": integer(
-    100,
-    10_000_000,
-    "About how many rows of a table are read in one transaction of the snapshot. A chunk is also bounded by bytes.",
-  ).prefault("100000"),
-  "unrepresentable-values": z
-    .union([z.string(), z.null()], POLICIES)
-    .transform((word) => word ?? "null")
-    .pipe(choice({ error: "error", null: "null", text: "text" } as const, POLICIES, ""))
-    .meta({
-      description:
-        "What happens to a value that the sink's type cannot hold, like NaN in a decimal: `error` stops its table, `null` writes NULL, `text` makes every column of such a type a text column.",
-      anyOf: [{ enum: ["error", "null", "text", null] }, { type: "string", pattern: "\\$\\{" }],
-    })
-    .prefault("error"),
+  ...sourceKeys,
 });
 
 /** Options of Flink CDC's PostgreSQL connector without a counterpart yet. */
@@ -117,13 +75,7 @@ export const postgresSource: Section<PostgresSpec> = section(keys, NOT_YET, (opt
   tablesExclude: options["tables.exclude"] ?? [],
   slotName: options["slot.name"] ?? postgresName(context.pipeline),
   publicationName: options["publication.name"] ?? postgresName(context.pipeline),
-  ssl: options["ssl.mode"],
-  connectTimeoutMs: options["connect.timeout"],
-  connectRetriesMax: options["connect.max-retries"],
-  lockTimeoutMs: options["lock.timeout"],
-  completeTimeoutMs: options["complete.timeout"],
-  chunkRows: options["scan.incremental.snapshot.chunk.size"],
-  unrepresentable: options["unrepresentable-values"],
+  ...sourceSettings(options),
 }));
 
 const NAME_LENGTH_MAX = 63;

@@ -1,10 +1,24 @@
 import type { UnrepresentablePolicy } from "../core/logical-type.ts";
-import type { SslMode } from "../sources/postgres/config.ts";
 import type { TablePattern } from "../core/table-pattern.ts";
 import type { Secret } from "./secret.ts";
 
+/** TLS: `verify` with the server's certificate checked, `require` with it unchecked. */
+type SslMode = "disable" | "require" | "verify";
+
+/** What every kind of source has. */
+export interface SourceSettings {
+  readonly ssl: SslMode;
+  readonly connectTimeoutMs: number;
+  readonly connectRetriesMax: number;
+  readonly lockTimeoutMs: number;
+  readonly completeTimeoutMs: number;
+  /** About how many rows a chunk has. */
+  readonly chunkRows: number;
+  readonly unrepresentable: UnrepresentablePolicy;
+}
+
 /** `source` of type `postgres`. */
-export interface PostgresSpec {
+export interface PostgresSpec extends SourceSettings {
   readonly type: "postgres";
   readonly hostname: string;
   readonly port: number;
@@ -16,14 +30,19 @@ export interface PostgresSpec {
   readonly tablesExclude: readonly TablePattern[];
   readonly slotName: string;
   readonly publicationName: string;
-  readonly ssl: SslMode;
-  readonly connectTimeoutMs: number;
-  readonly connectRetriesMax: number;
-  readonly lockTimeoutMs: number;
-  readonly completeTimeoutMs: number;
-  /** About how many rows a chunk has. */
-  readonly chunkRows: number;
-  readonly unrepresentable: UnrepresentablePolicy;
+}
+
+/** `source` of type `mysql`: MySQL or MariaDB. */
+export interface MysqlSpec extends SourceSettings {
+  readonly type: "mysql";
+  readonly hostname: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: Secret;
+  readonly tables: readonly TablePattern[];
+  readonly tablesExclude: readonly TablePattern[];
+  readonly serverId: number;
+  readonly tinyint1AsBoolean: boolean;
 }
 
 /** `sink` of type `duckdb`. */
@@ -41,7 +60,7 @@ export interface DiscardSpec {
   readonly type: "discard";
 }
 
-export type SourceSpec = PostgresSpec;
+export type SourceSpec = PostgresSpec | MysqlSpec;
 export type SinkSpec = DuckdbSpec | DiscardSpec;
 
 /** The section `pipeline`. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { parseTablePatterns, type TablePattern } from "../core/table-pattern.ts";
+import { parseTablePatterns, type TableNameForm, type TablePattern } from "../core/table-pattern.ts";
 
-const TAKES = "table patterns, `database.schema.table`, separated by commas or as a list";
+const takes = (form: TableNameForm): string => `table patterns, \`${form}\`, separated by commas or as a list`;
 
 type PatternList = z.ZodPipe<
   z.ZodUnion<readonly [z.ZodString, z.ZodArray<z.ZodUnknown>]>,
@@ -9,9 +9,9 @@ type PatternList = z.ZodPipe<
 >;
 
 /** The option `tables`: one text with commas, as Flink CDC writes it, or a YAML list of such texts. */
-export function tableList(description: string): PatternList {
+export function tableList(form: TableNameForm, description: string): PatternList {
   return z
-    .union([z.string(), z.array(z.unknown())], TAKES)
+    .union([z.string(), z.array(z.unknown())], takes(form))
     .transform((given, context): readonly TablePattern[] => {
       const items = typeof given === "string" ? [given] : given;
       const patterns: TablePattern[] = [];
@@ -19,13 +19,13 @@ export function tableList(description: string): PatternList {
         const path = typeof given === "string" ? [] : [index];
         context.issues.push({ code: "custom", message, input: given, path, params });
       };
-      if (items.length === 0) issue(0, TAKES, {});
+      if (items.length === 0) issue(0, takes(form), {});
       for (const [index, item] of items.entries()) {
         if (typeof item !== "string") {
-          issue(index, TAKES, {});
+          issue(index, takes(form), {});
           continue;
         }
-        const parsed = parseTablePatterns(item);
+        const parsed = parseTablePatterns(item, form);
         for (const { message, offset } of parsed.problems) issue(index, message, { offset, complete: true });
         patterns.push(...parsed.patterns);
       }
@@ -41,13 +41,14 @@ const DATABASE = /^[^\\^$.*+?()[\]{}|]+$/;
 export function tablesOfOneDatabase(
   description: string,
 ): z.ZodPipe<PatternList, z.ZodTransform<TablesOption, readonly TablePattern[]>> {
-  return tableList(description).transform((patterns, context): TablesOption => {
+  return tableList("database.schema.table", description).transform((patterns, context): TablesOption => {
     const database = patterns[0]?.database ?? "";
-    const stray = patterns.find((pattern) => !DATABASE.test(pattern.database) || pattern.database !== database);
+    const named = patterns.map((pattern) => pattern.database ?? "");
+    const stray = named.find((name) => !DATABASE.test(name) || name !== database);
     if (stray !== undefined) {
-      const message = DATABASE.test(stray.database)
-        ? `all tables of one pipeline are in one database: \`${database}\` or \`${stray.database}\`, not both`
-        : `the database of a table pattern is a plain name, not the expression \`${stray.database}\``;
+      const message = DATABASE.test(stray)
+        ? `all tables of one pipeline are in one database: \`${database}\` or \`${stray}\`, not both`
+        : `the database of a table pattern is a plain name, not the expression \`${stray}\``;
       context.issues.push({ code: "custom", message, input: patterns, params: { complete: true } });
     }
     return { database, patterns };

@@ -1,19 +1,16 @@
 import { DuckDBInstance } from "@duckdb/node-api";
 import pg from "pg";
+import { TestMysqlDatabase } from "./mysql.ts";
+import { mysqlTable } from "./mysql-table.ts";
 import { clientConfig, type PostgresAddress } from "./private-postgres.ts";
+import { type Cell, plainFloat, type TextTable } from "./text-table.ts";
 
-type Cell = string | null;
-
-/** Rows as text, in any order, with the names of their columns and of the key among them. */
-interface TextTable {
-  readonly columns: readonly string[];
-  readonly key: readonly string[];
-  readonly rows: readonly (readonly Cell[])[];
-}
+/** A database of PostgreSQL, by its address, or of MySQL or MariaDB. */
+export type ComparedDatabase = (PostgresAddress & { readonly database: string }) | TestMysqlDatabase;
 
 export interface Comparison {
-  readonly source: PostgresAddress & { readonly database: string };
-  /** As SQL names it: `public.orders`. */
+  readonly source: ComparedDatabase;
+  /** As SQL names it: `public.orders`; of MySQL its name alone. */
   readonly table: string;
   /** The file; nobody else may have it open. */
   readonly duckdb: string;
@@ -28,12 +25,17 @@ const DIFFERENCES_MAX = 10;
  * equal. The first few differing keys are told, with the cells that differ.
  */
 export async function tableDifferences(comparison: Comparison): Promise<readonly string[]> {
-  const source = await postgresTable(comparison);
+  const { source: database, table } = comparison;
+  const source =
+    database instanceof TestMysqlDatabase ? await mysqlTable(database, table) : await postgresTable(database, table);
   const target = await duckdbTable(comparison, source.columns);
   return multisetDifferences(comparison.table, source, target);
 }
 
-async function postgresTable({ source, table }: Comparison): Promise<TextTable> {
+async function postgresTable(
+  source: PostgresAddress & { readonly database: string },
+  table: string,
+): Promise<TextTable> {
   const client = new pg.Client({
     ...clientConfig(source, source.database),
     options:
@@ -52,7 +54,7 @@ async function postgresTable({ source, table }: Comparison): Promise<TextTable> 
     return {
       columns: columns.rows.map(({ name }) => name),
       key: columns.rows.filter(({ key }) => key).map(({ name }) => name),
-      rows: rows.map((row) => row.map((cell, i) => plainNumber(cell, columns.rows[i]?.type ?? ""))),
+      rows: rows.map((row) => row.map((cell, i) => plainFloat(cell, floatBits(columns.rows[i]?.type ?? "")))),
     };
   } finally {
     await client.end();
@@ -78,7 +80,7 @@ async function duckdbTable({ duckdb, target }: Comparison, wanted: readonly stri
     const read = await connection.runAndReadAll(`SELECT ${list.join(", ")} FROM ${target}`);
     const rows = read
       .getRows()
-      .map((row) => row.map((cell, i) => plainNumber(text(cell), types.get(columns[i] ?? "") ?? "")));
+      .map((row) => row.map((cell, i) => plainFloat(text(cell), floatBits(types.get(columns[i] ?? "") ?? ""))));
     connection.closeSync();
     return { columns, key: [], rows };
   } finally {
@@ -100,12 +102,9 @@ function asPostgres(text: string, type: string): string {
   return type.startsWith("DECIMAL") ? `regexp_replace(${text}, '^(-?)\\.', '\\10.')` : text;
 }
 
-/** The databases write the same double differently: `1e+20`, `1e20`. */
-function plainNumber(cell: Cell, type: string): Cell {
-  const isFloat = ["real", "double precision", "FLOAT", "DOUBLE"].includes(type);
-  if (cell === null || !isFloat) return cell;
-  if (/^-?inf/i.test(cell)) return cell.startsWith("-") ? "-Infinity" : "Infinity";
-  return Object.is(Number(cell), -0) ? "-0" : String(Number(cell));
+function floatBits(type: string): 32 | 64 | null {
+  if (["real", "FLOAT"].includes(type)) return 32;
+  return ["double precision", "DOUBLE"].includes(type) ? 64 : null;
 }
 
 function multisetDifferences(table: string, source: TextTable, target: TextTable): readonly string[] {

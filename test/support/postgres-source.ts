@@ -41,7 +41,9 @@ export function sourceOptions(db: Database, tables: string, changes: Partial<Pos
     password: db.password,
     database: db.database,
     ssl: "disable",
-    tables: tables.split(",").flatMap((part) => parseTablePatterns(`${db.database}.${part}`).patterns),
+    tables: tables
+      .split(",")
+      .flatMap((part) => parseTablePatterns(`${db.database}.${part}`, "database.schema.table").patterns),
     tablesExclude: [],
     slotName: `slot_${db.database}`,
     publicationName: "tested_publication",

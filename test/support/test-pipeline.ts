@@ -4,11 +4,12 @@ import pg from "pg";
 import { readStore } from "../../src/checkpoint/file-store.ts";
 import type { CommittedRecord, TablePart, TableState } from "../../src/core/record.ts";
 import type { StatusDocument } from "../../src/observe/status-file.ts";
+import { tableId } from "../../src/core/table-schema.ts";
 import { DUCKDB_DEFAULTS } from "../../src/sinks/duckdb/config.ts";
 import { createDuckdbSink } from "../../src/sinks/duckdb/sink.ts";
-import { tableDifferences } from "./compare.ts";
+import { type ComparedDatabase, tableDifferences } from "./compare.ts";
 import { type MillraceProcess, millraceProcess, type ProcessOptions } from "./millrace-process.ts";
-import type { PostgresAddress } from "./private-postgres.ts";
+import { TestMysqlDatabase } from "./mysql.ts";
 import { type TempFolder, tempFolder } from "./temp-folder.ts";
 import { testAmbient } from "./test-ambient.ts";
 import { DEADLINE_MS, waitFor } from "./wait-for.ts";
@@ -26,17 +27,15 @@ export interface PipelineChoices {
   readonly pipeline?: Readonly<Record<string, string>>;
 }
 
-type PipelineSource = PostgresAddress & { readonly database: string };
-
 /** A pipeline file of its own for a test's database, into a DuckDB file beside it, run by the built command. */
 export class TestPipeline implements AsyncDisposable {
-  readonly #source: PipelineSource;
+  readonly #source: ComparedDatabase;
   readonly #folder: TempFolder = tempFolder();
   /** As the pipeline is called; its slot and its publication have `millrace_` before it. */
   readonly name: string;
   readonly #processes: MillraceProcess[] = [];
 
-  constructor(source: PipelineSource) {
+  constructor(source: ComparedDatabase) {
     this.#source = source;
     // Slots belong to the whole server, which tests share.
     this.name = source.database;
@@ -44,6 +43,21 @@ export class TestPipeline implements AsyncDisposable {
 
   get slot(): string {
     return `millrace_${this.name}`;
+  }
+
+  #stateOf(record: CommittedRecord | null, table: string): TableState | null {
+    const schema = this.#isMysql ? this.#source.database : "public";
+    const part = record?.parts.get(`table/${tableId(schema, table)}`) as TablePart | undefined;
+    return part?.state ?? null;
+  }
+
+  get #isMysql(): boolean {
+    return this.#source instanceof TestMysqlDatabase;
+  }
+
+  /** The variable that both servers' own clients take it from. */
+  get #passwordVariable(): string {
+    return this.#isMysql ? "MYSQL_PWD" : "PGPASSWORD";
   }
 
   get #file(): string {
@@ -61,13 +75,14 @@ export class TestPipeline implements AsyncDisposable {
 
   async write(choices: PipelineChoices): Promise<void> {
     const { host, port, user, database } = this.#source;
-    const tables = (choices.tables ?? ["\\.*"]).map((table) => `'${database}.public.${table}'`);
+    const schema = this.#isMysql ? database : `${database}.public`;
+    const tables = (choices.tables ?? ["\\.*"]).map((table) => `'${schema}.${table}'`);
     const source = {
-      type: "postgres",
+      type: this.#isMysql ? "mysql" : "postgres",
       hostname: host,
       port: String(port),
       username: user,
-      password: "${PGPASSWORD}",
+      password: `\${${this.#passwordVariable}}`,
       "scan.incremental.snapshot.chunk.size": String(choices.chunkRows ?? 100),
       tables: `[${tables.join(", ")}]`,
       ...choices.source,
@@ -99,7 +114,7 @@ export class TestPipeline implements AsyncDisposable {
   ): MillraceProcess {
     const process = millraceProcess([name, this.#file, ...args], {
       ...limits,
-      env: { PGPASSWORD: this.#source.password, ...env },
+      env: { [this.#passwordVariable]: this.#source.password, ...env },
       cwd: this.#folder.path,
     });
     this.#processes.push(process);
@@ -122,14 +137,14 @@ ${process.output}`);
 
   /** What the record says of a table; null: nothing yet. The epoch may be one that the sink does not have yet. */
   async tableState(table: string): Promise<TableState | null> {
-    return stateOf(await this.record(), table);
+    return this.#stateOf(await this.record(), table);
   }
 
   /** The same of the sink's own record, when no run has the file: after a kill it alone says what was committed. */
   async committedState(table: string): Promise<TableState | null> {
     const sink = createDuckdbSink({ ...DUCKDB_DEFAULTS, path: this.#duckdb }, testAmbient());
     try {
-      return stateOf(await sink.open(this.name, AbortSignal.timeout(DEADLINE_MS)), table);
+      return this.#stateOf(await sink.open(this.name, AbortSignal.timeout(DEADLINE_MS)), table);
     } finally {
       await sink.close();
     }
@@ -156,8 +171,7 @@ ${process.output}`);
   ): Promise<void> {
     const condition = async (): Promise<boolean> => {
       const ended = this.#processes.findLast(() => true)?.hasEnded === true;
-      const stored = await readStore(this.#folder.file(".millrace"), this.name);
-      const state = stateOf(stored?.confirmed ?? null, table);
+      const state = await this.tableState(table);
       if (state !== null && reached(state)) return true;
       if (ended) throw new Error(`the run is over\n${this.#processes.at(-1)?.output}`);
       return false;
@@ -176,8 +190,9 @@ ${process.output}`);
     const found: string[] = [];
     for (const table of tables) {
       // With a schema it is quoted already, for both.
-      const name = table.startsWith('"') ? table : `public.${pg.escapeIdentifier(table)}`;
-      const place = { table: name, duckdb: this.#duckdb, target: name };
+      const schema = this.#isMysql ? pg.escapeIdentifier(this.#source.database) : "public";
+      const name = table.startsWith('"') ? table : `${schema}.${pg.escapeIdentifier(table)}`;
+      const place = { table: this.#isMysql ? table : name, duckdb: this.#duckdb, target: name };
       found.push(...(await tableDifferences({ source: this.#source, ...place })));
     }
     return found;
@@ -221,13 +236,8 @@ function sectionText([name, options]: [string, Readonly<Record<string, string>>]
 }
 
 /** `await using pipeline = await testPipeline(db)`, declared behind the database, which cannot go before it. */
-export async function testPipeline(source: PipelineSource, choices: PipelineChoices = {}): Promise<TestPipeline> {
+export async function testPipeline(source: ComparedDatabase, choices: PipelineChoices = {}): Promise<TestPipeline> {
   const pipeline = new TestPipeline(source);
   await pipeline.write(choices);
   return pipeline;
-}
-
-function stateOf(record: CommittedRecord | null, table: string): TableState | null {
-  const part = record?.parts.get(`table/public.${table}`) as TablePart | undefined;
-  return part?.state ?? null;
 }

@@ -1,5 +1,6 @@
 import type { LogicalType } from "../../core/logical-type.ts";
 import type { ValueRules } from "../../core/source.ts";
+import type { MysqlOptions } from "./config.ts";
 
 /** The types of both servers, by the word that `COLUMN_TYPE` begins with, synonyms resolved. */
 export type MysqlTypeName =
@@ -128,6 +129,10 @@ function charsetOf(collation: string): string {
 /** How a column's type is read, beside the type itself. */
 export interface MysqlTypeRules extends ValueRules {
   readonly tinyint1AsBoolean: boolean;
+}
+
+export function typeRules({ tinyint1AsBoolean }: MysqlOptions, rules: ValueRules): MysqlTypeRules {
+  return { ...rules, tinyint1AsBoolean };
 }
 
 const DECIMAL_DEFAULT_PRECISION = 10;

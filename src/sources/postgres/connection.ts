@@ -1,7 +1,9 @@
 import type { Socket } from "node:net";
 import pg from "pg";
 import { MillraceError } from "../../core/errors.ts";
+import { abortable } from "../../flow/abortable.ts";
 import { bulkSocket } from "../../flow/bulk-socket.ts";
+import { Lazy } from "../../flow/lazy.ts";
 import type { PostgresOptions } from "./config.ts";
 import { statementError } from "./server-error.ts";
 
@@ -160,58 +162,9 @@ export function socketOf(client: pg.Client): Socket {
   return (client as unknown as { connection: { stream: Socket } }).connection.stream;
 }
 
-/** `work`, or the signal's reason as soon as it is aborted; `cut` then ends what would go on. */
-async function abortable<T>(signal: AbortSignal, work: Promise<T>, cut: () => void): Promise<T> {
-  if (signal.aborted) {
-    work.catch(() => undefined);
-    cut();
-    throw signal.reason as Error;
-  }
-  let onAbort: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = (): void => {
-      cut();
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-/**
- * A connection that is made when it is first needed, and made again after it broke. Statements on it run one after
- * another; an abort takes the connection from all of them, so those that are stopped apart from each other use
- * different ones.
- */
-export class LazySession implements AsyncDisposable {
-  readonly #options: PostgresOptions;
-  readonly #limits: SessionLimits;
-  #session: Promise<Session> | null = null;
-
+/** A `Lazy` session: statements on it run one after another; an abort takes the connection from all of them. */
+export class LazySession extends Lazy<Session> {
   constructor(options: PostgresOptions, limits: SessionLimits) {
-    this.#options = options;
-    this.#limits = limits;
-  }
-
-  get(signal: AbortSignal): Promise<Session> {
-    // Whoever asks at the same time waits for this one: two would be opened, and one of them closed by nobody.
-    this.#session = this.#next(this.#session, signal);
-    return this.#session;
-  }
-
-  async #next(before: Promise<Session> | null, signal: AbortSignal): Promise<Session> {
-    const current = await before?.catch(() => null);
-    if (current !== undefined && current !== null && !current.broken) return current;
-    return await Session.open(this.#options, this.#limits, signal);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const session = await this.#session?.catch(() => null);
-    this.#session = null;
-    await session?.[Symbol.asyncDispose]();
+    super((signal) => Session.open(options, limits, signal));
   }
 }

@@ -118,6 +118,8 @@ export class PgLogReader implements LogReader {
       pause: () => this.#replication.pause(),
       resume: () => this.#replication.resume(),
       decode: (queue) => this.#decode(queue),
+      hasMore: false,
+      decodeMore: () => null,
       get hasty() {
         return isAnswered();
       },

@@ -1,0 +1,105 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import type { MysqlOptions } from "../sources/mysql/config.ts";
+import { section, type Section } from "./section.ts";
+import { sourceKeys, sourceSettings } from "./source-keys.ts";
+import type { MysqlSpec } from "./spec.ts";
+import { tableList } from "./table-list.ts";
+import { flag, integer, secret, text } from "./value.ts";
+
+const SERVER_ID_MAX = 4_294_967_295;
+
+const keys = z.strictObject({
+  type: z
+    .literal("mysql", "`mysql`")
+    .meta({ description: "A MySQL server, version 8.0 or later, or MariaDB, 10.6 or later, as the source." }),
+  hostname: text("The server's host name or address."),
+  port: integer(1, 65_535, "The server's port.").prefault("3306"),
+  username: text(
+    "The user to log in as. It needs REPLICATION SLAVE and REPLICATION CLIENT (on MariaDB: BINLOG MONITOR), and SELECT on the tables.",
+  ),
+  password: secret("The user's password. Take it from the environment: `${MYSQL_PWD}`."),
+  tables: tableList(
+    "database.table",
+    "The tables to deliver: patterns `database.table`, separated by commas or as a list. A part is a regular expression in which `\\.` is the dot: `shop.\\.*` is every table of the database `shop`.",
+  ),
+  "tables.exclude": tableList(
+    "database.table",
+    "Tables to leave out although `tables` matches them, in the same form.",
+  ).optional(),
+  "server-id": integer(
+    1,
+    SERVER_ID_MAX,
+    "What the pipeline calls itself as a replica; no other replica of the server may have the same. Default: made of the pipeline's name.",
+  ).optional(),
+  "treat-tinyint1-as-boolean.enabled": flag(
+    "Whether `tinyint(1)` is a boolean, as most applications mean it, or a number.",
+  ).prefault("true"),
+  ...sourceKeys,
+});
+
+/** Options of Flink CDC's MySQL connector without a counterpart yet. */
+const NOT_YET = [
+  "name",
+  "chunk-meta.group.size",
+  "chunk-key.even-distribution.factor.lower-bound",
+  "chunk-key.even-distribution.factor.upper-bound",
+  "connection.pool.size",
+  "heartbeat.interval",
+  "include-comments.enabled",
+  "jdbc.properties",
+  "metadata.list",
+  "scan.binlog.newly-added-table.enabled",
+  "scan.incremental.close-idle-reader.enabled",
+  "scan.incremental.snapshot.backfill.skip",
+  "scan.incremental.snapshot.unbounded-chunk-first.enabled",
+  "scan.newly-added-table.enabled",
+  "scan.parse.online.schema.changes.enabled",
+  "scan.snapshot.fetch.size",
+  "scan.startup.specific-offset.file",
+  "scan.startup.specific-offset.gtid-set",
+  "scan.startup.specific-offset.pos",
+  "scan.startup.timestamp-millis",
+  "schema-change.enabled",
+  "server-time-zone",
+  "use.legacy.json.format",
+];
+
+/** The source section of type `mysql`. */
+export const mysqlSource: Section<MysqlSpec> = section(keys, NOT_YET, (options, context): MysqlSpec => ({
+  type: "mysql",
+  hostname: options.hostname,
+  port: options.port,
+  username: options.username,
+  password: options.password,
+  tables: options.tables,
+  tablesExclude: options["tables.exclude"] ?? [],
+  serverId: options["server-id"] ?? serverIdOf(context.pipeline),
+  tinyint1AsBoolean: options["treat-tinyint1-as-boolean.enabled"],
+  ...sourceSettings(options),
+}));
+
+/** The same for a pipeline at every start, and far from the small numbers that people give their servers. */
+function serverIdOf(pipeline: string): number {
+  return (createHash("sha256").update(pipeline).digest().readUInt32BE(0) | 0x8000_0000) >>> 0;
+}
+
+/** The connector's options, the password among them. */
+export function mysqlOptions(spec: MysqlSpec, pipeline: string): MysqlOptions {
+  const { hostname, port, username, ssl, tables, tablesExclude, serverId, tinyint1AsBoolean } = spec;
+  const { connectTimeoutMs, lockTimeoutMs } = spec;
+  return {
+    pipeline,
+    hostname,
+    port,
+    username,
+    password: spec.password.reveal(),
+    ssl,
+    tables,
+    tablesExclude,
+    serverId,
+    tinyint1AsBoolean,
+    connectTimeoutMs,
+    lockTimeoutMs,
+  };
+}

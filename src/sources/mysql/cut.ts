@@ -1,0 +1,83 @@
+import { MillraceError } from "../../core/errors.ts";
+import type { Row, Session } from "./connection.ts";
+import { GtidSet } from "./gtid-set.ts";
+import { GtidPosition } from "./mariadb-gtid.ts";
+import { LogCut, MariadbPosition, MysqlPosition } from "./position.ts";
+
+const ISOLATION = "REPEATABLE-READ";
+/** Renamed in 11.1, where the old name still goes, and warns. */
+const MARIADB_ISOLATION =
+  "SELECT VARIABLE_VALUE FROM information_schema.SESSION_VARIABLES WHERE VARIABLE_NAME IN ('TX_ISOLATION', 'TRANSACTION_ISOLATION') LIMIT 1";
+
+/** The statements that open a snapshot, read a row by `touch`, and say what is in the snapshot at least and at most. */
+export function snapshotScript(session: Session, touch: string): readonly string[] {
+  const start = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+  if (session.flavour === "mariadb") {
+    const status = (name: string): string =>
+      `(SELECT VARIABLE_VALUE FROM information_schema.SESSION_STATUS WHERE VARIABLE_NAME = 'BINLOG_SNAPSHOT_${name}')`;
+    const gtids = `BINLOG_GTID_POS(${status("FILE")}, ${status("POSITION")})`;
+    const answer = `SELECT (${MARIADB_ISOLATION}) AS isolation, ${gtids} AS included, ${status("FILE")} AS file`;
+    return [start, touch, `${answer}, @@global.gtid_binlog_pos AS bound`];
+  }
+  const settings = "@@transaction_isolation AS isolation, @@global.gtid_mode AS mode";
+  return [
+    `SELECT ${settings}, @@global.gtid_executed AS executed`,
+    start,
+    touch,
+    "SELECT @@global.gtid_owned AS owned",
+    binlogStatus(session.serverVersion),
+  ];
+}
+
+/** Renamed in 8.2; the old name is gone since 8.4. */
+export function binlogStatus(version: string): string {
+  const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
+  return major > 8 || (major === 8 && minor >= 2) ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+}
+
+/** The cut of the snapshot that `snapshotScript` has opened, from the results of its statements. */
+export function snapshotCut(session: Session, results: readonly (readonly Row[])[]): LogCut {
+  return session.flavour === "mysql" ? mysqlCut(results) : mariadbCut(results);
+}
+
+/**
+ * A group of commits is made visible first, and enters the executed set then; until it has, its GTIDs are owned. So what
+ * bounds a snapshot is both, asked for in this order behind it (measured: of 2,400 snapshots at 4,700 commits/s, 25 had
+ * rows of transactions that were owned alone).
+ */
+function mysqlCut([settings, , , ownership, status]: readonly (readonly Row[])[]): LogCut {
+  const { isolation, mode, executed } = settings![0]!;
+  checkIsolation(isolation);
+  if (mode !== "ON")
+    throw new MillraceError("SOURCE_SETTING", `gtid_mode is ${String(mode)}, and GTIDs are what cuts are made of`);
+  const owned = ownership?.[0]?.["owned"];
+  const after = status?.[0]?.["Executed_Gtid_Set"];
+  if (typeof executed !== "string" || typeof owned !== "string" || typeof after !== "string")
+    throw new MillraceError("SOURCE_SETTING", "the server writes no binlog");
+  const bound = GtidSet.parse(after).union(ownedGtids(owned));
+  return new LogCut(new MysqlPosition(GtidSet.parse(executed)), new MysqlPosition(bound));
+}
+
+/** `uuid:5#12:6#13`: behind each number that of the thread that has it. */
+function ownedGtids(text: string): GtidSet {
+  return GtidSet.parse(text.replaceAll(/#[0-9]+/g, ""));
+}
+
+/** What is in the snapshot, MariaDB knows exactly. */
+function mariadbCut([, , answer]: readonly (readonly Row[])[]): LogCut {
+  const { isolation, file, included, bound } = answer![0]!;
+  checkIsolation(isolation);
+  if (typeof file !== "string" || file === "")
+    throw new MillraceError("SOURCE_SETTING", "the server does not tell the binlog position of a consistent snapshot");
+  if (typeof included !== "string")
+    throw new MillraceError("LOG_LOST", `the server no longer has its binlog file ${file}`);
+  const behind = GtidPosition.parse(typeof bound === "string" ? bound : "");
+  const position = GtidPosition.parse(included);
+  return new LogCut(new MariadbPosition(position), new MariadbPosition(position.union(behind)));
+}
+
+/** Under another one, the servers pass over WITH CONSISTENT SNAPSHOT with a warning. */
+function checkIsolation(isolation: unknown): void {
+  if (isolation !== ISOLATION)
+    throw new MillraceError("INTERNAL", `the session's isolation is ${String(isolation)} instead of ${ISOLATION}`);
+}

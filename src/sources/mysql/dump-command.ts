@@ -1,0 +1,101 @@
+import { createHash } from "node:crypto";
+import type { MysqlOptions } from "./config.ts";
+import type { GtidSet } from "./gtid-set.ts";
+import type { GtidPosition } from "./mariadb-gtid.ts";
+
+const COM_BINLOG_DUMP = 0x12;
+const COM_BINLOG_DUMP_GTID = 0x1e;
+/** A binlog file begins with four bytes that are no event. */
+const FILE_START = 4;
+/** The least that a server is asked for; it sends one when it had nothing else to send for so long. */
+const HEARTBEAT_NS = 1_000_000_000;
+/** How long the server waits for us to read on: a sink may keep us from it for long. */
+const NET_WRITE_TIMEOUT_S = 3600;
+/** What MariaDB's replicas say they understand: GTIDs. */
+const MARIADB_CAPABILITY = 4;
+const NO_TAG = 0;
+const WITH_TAGS = 1;
+
+/** What a session says of itself before it asks MySQL for the log. The old names are those that every version knows. */
+export function mysqlPreamble(options: MysqlOptions): string {
+  const uuid = replicaUuid(options.pipeline);
+  return `SET ${[
+    "@master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
+    `@master_heartbeat_period = ${HEARTBEAT_NS}, @source_heartbeat_period = ${HEARTBEAT_NS}`,
+    `@slave_uuid = '${uuid}', @replica_uuid = '${uuid}'`,
+    `SESSION net_write_timeout = ${NET_WRITE_TIMEOUT_S}`,
+  ].join(", ")}`;
+}
+
+/** The same for MariaDB, which is also told here where to begin. */
+export function mariadbPreamble(from: GtidPosition): string {
+  return `SET ${[
+    "@master_binlog_checksum = @@global.binlog_checksum",
+    `@master_heartbeat_period = ${HEARTBEAT_NS}`,
+    `@mariadb_slave_capability = ${MARIADB_CAPABILITY}`,
+    `@slave_connect_state = '${from.toString()}'`,
+    "@slave_gtid_strict_mode = 1",
+    "@slave_gtid_ignore_duplicates = 0",
+    `SESSION net_write_timeout = ${NET_WRITE_TIMEOUT_S}`,
+  ].join(", ")}`;
+}
+
+/** The same for a pipeline at every start, so that the server ends a dump of the run before that it has not missed yet. */
+function replicaUuid(pipeline: string): string {
+  const hex = createHash("sha256").update(`millrace ${pipeline}`).digest("hex");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
+}
+
+/** COM_BINLOG_DUMP: flags 0, the first file there is; MariaDB begins where `@slave_connect_state` says. */
+export function mariadbDump(serverId: number): Uint8Array {
+  const payload = Buffer.alloc(11);
+  payload[0] = COM_BINLOG_DUMP;
+  payload.writeUInt32LE(FILE_START, 1);
+  payload.writeUInt16LE(0, 5);
+  payload.writeUInt32LE(serverId, 7);
+  return payload;
+}
+
+/** COM_BINLOG_DUMP_GTID: everything in the log that is not in `done`. */
+export function mysqlDump(serverId: number, done: GtidSet): Uint8Array {
+  const set = encodedGtids(done);
+  const head = Buffer.alloc(23);
+  head[0] = COM_BINLOG_DUMP_GTID;
+  head.writeUInt16LE(0, 1);
+  head.writeUInt32LE(serverId, 3);
+  head.writeUInt32LE(0, 7); // no file name
+  head.writeBigUInt64LE(BigInt(FILE_START), 11);
+  head.writeUInt32LE(set.length, 19);
+  return Buffer.concat([head, set]);
+}
+
+/**
+ * A set of GTIDs as MySQL's `Gtid_set::encode` writes it: the number of sources, then each with its UUID, its intervals'
+ * number and their ends (the last one excluded), all 64-bit little-endian. With tags (MySQL 8.3) the number shares its
+ * bytes with a format, first and last, and each UUID is followed by its tag.
+ */
+export function encodedGtids(set: GtidSet): Buffer {
+  const entries = set.entries();
+  const format = entries.some(([source]) => source.includes(":")) ? WITH_TAGS : NO_TAG;
+  const count = Buffer.alloc(8);
+  if (format === NO_TAG) count.writeBigUInt64LE(BigInt(entries.length));
+  else {
+    count.writeUIntLE(entries.length, 1, 6);
+    count[0] = count[7] = format;
+  }
+  const parts: Buffer[] = [count];
+  for (const [source, intervals] of entries) {
+    const [uuid, tag] = source.split(":") as [string, string?];
+    parts.push(Buffer.from(uuid.replaceAll("-", ""), "hex"));
+    // A length of one byte, doubled: tags have at most 32 characters (MySQL's serialization library, variable-length integers).
+    if (format === WITH_TAGS) parts.push(Buffer.from([(tag?.length ?? 0) << 1]), Buffer.from(tag ?? "", "latin1"));
+    const ends = Buffer.alloc(8 + intervals.length * 16);
+    ends.writeBigUInt64LE(BigInt(intervals.length));
+    for (const [i, { first, last }] of intervals.entries()) {
+      ends.writeBigUInt64LE(first, 8 + i * 16);
+      ends.writeBigUInt64LE(last + 1n, 16 + i * 16);
+    }
+    parts.push(ends);
+  }
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,88 @@
+import { MillraceError } from "../../core/errors.ts";
+import type { Inspection, TableOffer, TableRefusal } from "../../core/source.ts";
+import { tableId } from "../../core/table-schema.ts";
+import { tableMatcher } from "../../core/table-pattern.ts";
+import { tableByName, tableNames, type CatalogTable } from "./catalog.ts";
+import type { MysqlOptions } from "./config.ts";
+import type { Session } from "./connection.ts";
+import { typeRules } from "./mysql-type.ts";
+import type { ValueRules } from "../../core/source.ts";
+import { catalogSchema } from "./schema.ts";
+import { checkServer, serverFacts, serverName, sourceIdentity, type ServerFacts } from "./server-facts.ts";
+import { tableRefusal } from "./table-refusal.ts";
+
+const CUT_METHODS = {
+  mysql:
+    "by GTIDs: what was executed before a chunk's consistent snapshot is surely in it, and what was executed behind it bounds it; of a commit in between, the log decides",
+  mariadb: "exact: the server tells the binlog position of each chunk's consistent snapshot, and its GTIDs",
+} as const;
+
+/** Everything that `plan` shows and that a run rests on; writes nothing. */
+export async function inspect(
+  options: MysqlOptions,
+  rules: ValueRules,
+  session: Session,
+  signal: AbortSignal,
+): Promise<Inspection> {
+  const facts = await serverFacts(session, signal);
+  checkServer(options.username, facts);
+  const tables = await matchedTables(options, session, signal);
+  if (tables.length === 0) {
+    const patterns = options.tables.map((pattern) => pattern.text).join(", ");
+    throw new MillraceError("SOURCE_NO_TABLES", `no table matches ${patterns}, or user ${options.username} sees none`);
+  }
+  const offers: TableOffer[] = [];
+  const refusals: TableRefusal[] = [];
+  for (const table of tables) {
+    const error = tableRefusal(table, facts);
+    const schema = error === null ? catalogSchema(table, typeRules(options, rules)) : null;
+    if (schema !== null) offers.push(offer(table, schema));
+    else if (error !== null) refusals.push({ table: tableId(table.namespace, table.name), error });
+  }
+  return {
+    identity: sourceIdentity(facts),
+    server: serverName(facts),
+    offers,
+    refusals,
+    notes: serverNotes(facts),
+    cutMethod: CUT_METHODS[facts.flavour],
+  };
+}
+
+async function matchedTables(
+  options: MysqlOptions,
+  session: Session,
+  signal: AbortSignal,
+): Promise<readonly CatalogTable[]> {
+  const matches = tableMatcher(options.tables, options.tablesExclude, null);
+  const names = (await tableNames(session, signal)).filter(({ namespace, name }) => matches(namespace, name));
+  const tables: CatalogTable[] = [];
+  for (const { namespace, name } of names) {
+    const table = await tableByName(session, namespace, name, signal);
+    // Dropped between the two queries: as good as not matched.
+    if (table !== null) tables.push(table);
+  }
+  return tables;
+}
+
+function offer(table: CatalogTable, schema: TableOffer["schema"]): TableOffer {
+  const key = table.key ?? [];
+  return {
+    schema,
+    // What is dropped and created again stands in the log as just that.
+    object: schema.id,
+    logged: true,
+    rowsEstimate: table.rowsEstimate,
+    bytesEstimate: table.bytesEstimate,
+    readBy: key.length > 0 ? `chunks of (${key.join(", ")})` : "one scan in one transaction",
+    notes: [],
+  };
+}
+
+function serverNotes(facts: ServerFacts): readonly string[] {
+  if (facts.flavour === "mysql")
+    return [
+      "the server keeps its log for `binlog_expire_logs_seconds`: a pipeline that is stopped for longer begins anew",
+    ];
+  return ["the server keeps its log for `expire_logs_days`: a pipeline that is stopped for longer begins anew"];
+}

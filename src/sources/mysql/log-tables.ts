@@ -1,0 +1,206 @@
+import { MillraceError } from "../../core/errors.ts";
+import type { Transaction } from "../../core/position.ts";
+import { tableId, type TableId, type TableSchema } from "../../core/table-schema.ts";
+import type { LogOutput } from "../../decoding/log-output.ts";
+import type { TableLog } from "../../decoding/table-log.ts";
+import { valueError } from "../../decoding/value-error.ts";
+import { HEADER_BYTES } from "./binlog-event.ts";
+import { BinlogFields, type Broken, readUint32, readUint48 } from "./binlog-fields.ts";
+import { type BinlogRowWriter, rowWriter } from "./binlog-row-writer.ts";
+import { type LoggedTable, sameBytes } from "./logged-table.ts";
+import type { MysqlTypeRules } from "./mysql-type.ts";
+import type { Flavour } from "./position.ts";
+import { rowsBody, type RowsForm, RowsReader } from "./rows-event.ts";
+import { readTableMap, readTableName, type TableMap } from "./table-map.ts";
+
+/**
+ * What the catalog says to a table of the log. `ignore`: none of ours. `same`: the known schema stands. `schema`: columns
+ * were added, this is the next version. `stop`: this table of ours cannot go on.
+ */
+export type TableAnswer =
+  | { readonly kind: "ignore" }
+  | { readonly kind: "same" }
+  | { readonly kind: "schema"; readonly schema: TableSchema }
+  | { readonly kind: "stop"; readonly table: TableId; readonly error: MillraceError };
+
+export interface LogTablesOptions {
+  readonly flavour: Flavour;
+  readonly rules: MysqlTypeRules;
+  /**
+   * Asked before the first row of a table of ours in its present shape: once a table after start, and whenever its table
+   * map differs from the one before in more than its id. `known` is the decoder's schema for it; never null.
+   */
+  readonly lookup: (map: TableMap, known: TableSchema | null) => Promise<TableAnswer>;
+  readonly tables: ReadonlyMap<TableId, TableLog>;
+  readonly output: LogOutput;
+  readonly broken: Broken;
+}
+
+type Told = Extract<LoggedTable, { kind: "told" }>;
+type Delivered = Extract<LoggedTable, { kind: "delivered" }>;
+
+/** Stands in rows events that have no rows, and only end a statement. */
+const NO_TABLE = 0xff_ffff;
+const IGNORED: LoggedTable = { kind: "ignored", bytes: new Uint8Array(0) };
+
+/** The tables that the log has described, and the rows of those that are delivered. */
+export class LogTables {
+  readonly #options: LogTablesOptions;
+  readonly #byId = new Map<number, LoggedTable>();
+  /** The last description of each table of ours, whatever its id was. */
+  readonly #byTable = new Map<TableLog, LoggedTable>();
+  readonly #reader = new RowsReader();
+  /** The last transaction of which a change was written. */
+  #wrote: Transaction | null = null;
+
+  constructor(options: LogTablesOptions) {
+    this.#options = options;
+  }
+
+  /** A new file begins: ids mean other tables. */
+  forget(): void {
+    this.#byId.clear();
+  }
+
+  wroteIn(transaction: Transaction): boolean {
+    return this.#wrote === transaction;
+  }
+
+  /** A TABLE_MAP event. `post`: bytes of its post-header, of which the first are the table's id and the last two flags. */
+  tableMap(b: Uint8Array, start: number, end: number, post: number): void {
+    const { broken, tables, flavour } = this.#options;
+    const [id, body] = this.#idAndBody(b, start, end, post);
+    const known = this.#byId.get(id);
+    if (known !== undefined && sameBytes(known.bytes, b, body, end)) return;
+    const [namespace, name] = readTableName(b, body, end, broken);
+    const table = tables.get(tableId(namespace, name));
+    if (table === undefined || table.ended) {
+      this.#byId.set(id, { kind: "ignored", bytes: b.slice(body, end) });
+      return;
+    }
+    const last = this.#byTable.get(table);
+    if (last !== undefined && sameBytes(last.bytes, b, body, end)) {
+      this.#byId.set(id, last);
+      return;
+    }
+    this.#set(id, { kind: "told", bytes: b.slice(body, end), map: readTableMap(b, body, end, flavour, broken), table });
+  }
+
+  #set(id: number, logged: Told | Delivered): void {
+    this.#byId.set(id, logged);
+    this.#byTable.set(logged.table, logged);
+  }
+
+  #idAndBody(b: Uint8Array, start: number, end: number, post: number): readonly [id: number, body: number] {
+    if (post < 6) throw this.#options.broken("a header too short for a table's id");
+    const at = new BinlogFields(b, start + HEADER_BYTES, end, this.#options.broken).skip(post);
+    return [post === 6 ? readUint32(b, at) : readUint48(b, at), at + post];
+  }
+
+  /** A rows event. A promise: a lookup is under way. */
+  rows(
+    form: RowsForm,
+    b: Uint8Array,
+    start: number,
+    end: number,
+    post: number,
+    transaction: Transaction,
+  ): Promise<void> | null {
+    const [id] = this.#idAndBody(b, start, end, post);
+    const logged = this.#byId.get(id) ?? (id === NO_TABLE ? IGNORED : undefined);
+    if (logged === undefined) throw this.#options.broken("rows of a table that it has not described");
+    if (logged.kind === "ignored" || logged.table.ended) return null;
+    if (logged.kind === "told") return this.#rowsResolved(logged, id, form, b.slice(start, end), post, transaction);
+    this.#deliverRows(logged, form, b, rowsBody(b, start, end, post, form.v2, this.#options.broken), end, transaction);
+    return null;
+  }
+
+  async #rowsResolved(
+    told: Told,
+    id: number,
+    form: RowsForm,
+    event: Uint8Array,
+    post: number,
+    transaction: Transaction,
+  ): Promise<void> {
+    await this.#resolve(told, id, transaction);
+    await this.rows(form, event, 0, event.length, post, transaction);
+  }
+
+  #deliverRows(
+    { table, writer }: Delivered,
+    form: RowsForm,
+    b: Uint8Array,
+    start: number,
+    end: number,
+    transaction: Transaction,
+  ): void {
+    const { output, broken } = this.#options;
+    const { old, row } = this.#reader;
+    const isUpdate = form.kind === "update";
+    const rowBytes = writer.rowBytes * (isUpdate ? 2 : 1);
+    this.#wrote = transaction;
+    this.#reader.read(
+      b,
+      start,
+      end,
+      form,
+      writer.map,
+      writer.widths,
+      (bytes, length) => {
+        const batch = output.batch(table);
+        const written =
+          form.kind === "write"
+            ? writer.insert(batch, row, bytes, transaction)
+            : isUpdate
+              ? writer.update(batch, old, row, bytes, transaction)
+              : writer.delete(batch, old, bytes, transaction);
+        if (written) output.grew(table, length + rowBytes);
+        else this.#failed(table, writer, transaction);
+        return written;
+      },
+      broken,
+    );
+  }
+
+  #failed(table: TableLog, { failedOutcome, failedColumn }: BinlogRowWriter, transaction: Transaction): void {
+    this.#options.output.stop(
+      table,
+      transaction,
+      valueError(failedOutcome, table.schema, failedColumn, transaction.id),
+    );
+  }
+
+  /** Asks the catalog about a table whose first row has come, and follows its answer. */
+  async #resolve(told: Told, id: number, transaction: Transaction): Promise<void> {
+    const { lookup, output, tables } = this.#options;
+    const { table, bytes } = told;
+    const answer = await lookup(told.map, table.schema);
+    this.#byId.set(id, { kind: "ignored", bytes });
+    this.#byTable.delete(table);
+    if (answer.kind === "ignore") return;
+    if (answer.kind === "stop") {
+      const stopped = tables.get(answer.table);
+      if (stopped !== undefined && !stopped.ended) output.stop(stopped, transaction, answer.error);
+      return;
+    }
+    if (!table.ended) this.#deliver(told, id, answer.kind === "schema" ? answer.schema : table.schema, transaction);
+  }
+
+  #deliver({ map, bytes, table }: Told, id: number, schema: TableSchema, transaction: Transaction): void {
+    const { output, rules } = this.#options;
+    const writer = rowWriter(map, schema, rules);
+    if (writer instanceof MillraceError) return output.stop(table, transaction, writer);
+    if (schema !== table.schema && !output.changeSchema(table, schema, transaction))
+      return output.stop(table, transaction, largeTransaction(table, transaction.id));
+    this.#set(id, { kind: "delivered", bytes, table, writer });
+  }
+}
+
+function largeTransaction({ schema }: TableLog, position: string): MillraceError {
+  return new MillraceError(
+    "DDL_IN_LARGE_TRANSACTION",
+    `the transaction at ${position} adds columns to ${schema.id} after more changes than are held back`,
+    { place: { table: schema.id, position } },
+  );
+}

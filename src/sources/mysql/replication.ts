@@ -1,0 +1,145 @@
+import { MillraceError } from "../../core/errors.ts";
+import type { MysqlOptions } from "./config.ts";
+import { Session } from "./connection.ts";
+import { mariadbDump, mariadbPreamble, mysqlDump, mysqlPreamble } from "./dump-command.ts";
+import { PacketStream, type PacketSink } from "./packet-stream.ts";
+import { MysqlPosition, type LogPosition } from "./position.ts";
+import { statementError } from "./server-error.ts";
+
+/** What a replication connection tells its owner, as it comes. */
+export interface ReplicationEvents {
+  /** A binlog event, header to checksum. The bytes are used again by the connection: copy them. */
+  event(bytes: Uint8Array): void;
+  /** It is over: with the connection's or the server's error; null: the server ended it in order. */
+  ended(error: unknown): void;
+}
+
+/** First byte of each packet of a dump. */
+const OK = 0x00;
+/** Within an event's header: where its length stands (mysql/binlog_event.h, `EVENT_LEN_OFFSET`). */
+const EVENT_LENGTH_AT = 9;
+
+/** One replication connection, from the dump command to its end. */
+export class Replication {
+  readonly #options: MysqlOptions;
+  readonly #events: ReplicationEvents;
+  #session: Session | null = null;
+  #ended = false;
+  #paused = false;
+  #resume: () => void = () => undefined;
+
+  constructor(options: MysqlOptions, events: ReplicationEvents) {
+    this.#options = options;
+    this.#events = events;
+  }
+
+  /** Asks for everything in the log that `from` does not have; resolves when that was sent. */
+  async start(from: LogPosition, signal: AbortSignal): Promise<void> {
+    const limits = { statementTimeoutMs: 0, lockTimeoutMs: this.#options.lockTimeoutMs };
+    const session = await Session.open(this.#options, limits, signal);
+    this.#session = session;
+    const mysql = from instanceof MysqlPosition;
+    await session.query(mysql ? mysqlPreamble(this.#options) : mariadbPreamble(from.gtids), [], signal);
+    const { serverId } = this.#options;
+    const command = mysql ? mysqlDump(serverId, from.gtids) : mariadbDump(serverId);
+    const done = PacketStream.run(session.connection, Buffer.from(command), this.#sink());
+    done.then(
+      () => this.#end(null),
+      (error: unknown) => this.#end(error instanceof MillraceError ? error : dumpError(this.#options, from, error)),
+    );
+  }
+
+  #sink(): PacketSink {
+    let large: LargeEvent | null = null;
+    return {
+      packet: (bytes, start, end) => {
+        if (bytes[start] !== OK) return true;
+        this.#events.event(bytes.subarray(start + 1, end));
+        return false;
+      },
+      part: (bytes, start, end, last) => {
+        large ??= new LargeEvent();
+        large.add(bytes, start, end);
+        if (!last) return;
+        this.#events.event(large.whole());
+        large = null;
+      },
+      release: () => undefined,
+      afterPiece: () => (this.#paused ? new Promise((resolve) => (this.#resume = resolve)) : null),
+    };
+  }
+
+  #end(error: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#events.ended(error);
+  }
+
+  /** No more is read from the socket behind the piece that is being handed over. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#resume();
+  }
+
+  async close(): Promise<void> {
+    this.#ended = true;
+    this.#session?.destroy();
+  }
+}
+
+/** An event of 16 MB and more, which comes in parts: put together, with the bytes that its header announces. */
+class LargeEvent {
+  #bytes: Buffer = Buffer.alloc(0);
+  #length = 0;
+
+  add(bytes: Uint8Array, start: number, end: number): void {
+    if (this.#length === 0 && end > start) {
+      const event = Buffer.from(bytes.buffer, bytes.byteOffset + start + 1, end - start - 1);
+      const announced = event.length >= EVENT_LENGTH_AT + 4 ? event.readUInt32LE(EVENT_LENGTH_AT) : event.length;
+      this.#bytes = Buffer.allocUnsafe(Math.max(announced, event.length));
+      this.#append(event);
+    } else this.#append(bytes.subarray(start, end));
+  }
+
+  #append(part: Uint8Array): void {
+    if (this.#length + part.length > this.#bytes.length)
+      throw new MillraceError("LOG_NOT_UNDERSTOOD", "an event of the log is longer than it says");
+    this.#bytes.set(part, this.#length);
+    this.#length += part.length;
+  }
+
+  whole(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+}
+
+/** `ER_SOURCE_FATAL_ERROR_READING_BINLOG`, and what stands in its message: there is no finer number. */
+const FATAL_READING_BINLOG = 1236;
+const LOST = /purged|could not find (first log file|gtid state|binlog)|not found in .*binlog/i;
+const SAME_REPLICA = /same server_?(uuid|id)/i;
+const DIVERGED = /(more|not in the master's) gtids?|not in the master's binlog|has diverged/i;
+
+function dumpError(options: MysqlOptions, from: LogPosition, error: unknown): MillraceError {
+  const known = statementError(options, error);
+  if ((error as { errno?: unknown } | null)?.errno !== FATAL_READING_BINLOG) return known;
+  const place = { position: from.toString() };
+  if (SAME_REPLICA.test(known.message))
+    return new MillraceError(
+      "SERVER_ID_IN_USE",
+      `another replica of the server calls itself ${options.serverId} (server-id), and the server has ended ours`,
+      { place },
+    );
+  if (DIVERGED.test(known.message))
+    return new MillraceError("SOURCE_BEHIND", `the log does not have what was delivered already: ${known.message}`, {
+      place,
+    });
+  if (LOST.test(known.message))
+    return new MillraceError("LOG_LOST", `the log cannot be read on from ${from.toString()}: ${known.message}`, {
+      place,
+    });
+  return known;
+}

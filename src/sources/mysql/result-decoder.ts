@@ -1,0 +1,253 @@
+import type { BufferPool } from "../../core/buffer-pool.ts";
+import { ColumnBuilder, type ColumnRoom } from "../../core/column-builder.ts";
+import type { Column } from "../../core/column.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { ValueRules } from "../../core/source.ts";
+import type { TableSchema } from "../../core/table-schema.ts";
+import { cellType, Outcome, type CellType } from "../../decoding/cell-type.ts";
+import { valueError } from "../../decoding/value-error.ts";
+import { appendTextCells, type CellFailed, type TextCells } from "./text-value.ts";
+
+/** First bytes of packets (MySQL *Client/Server Protocol*, *Generic Response Packets*). */
+const OK = 0x00;
+const EOF = 0xfe;
+const ERR = 0xff;
+/** An EOF packet is shorter than a row whose first value has a length of eight bytes. */
+const EOF_BYTES_MAX = 8;
+/** SERVER_MORE_RESULTS_EXISTS, of the status flags. */
+const MORE_RESULTS = 0x08;
+
+/** Instead of a length (*Length-Encoded Integer*): null, or that 2, 3 or 8 bytes of it follow. */
+const NULL = 0xfb;
+const INT2 = 0xfc;
+const INT3 = 0xfd;
+const INT8 = 0xfe;
+
+/** Rows whose places are noted before their columns are decoded: a piece's, so that its bytes are still at hand. */
+const GROUP_ROWS = 1024;
+/** The servers let no packet be longer (`max_allowed_packet`). */
+const ROW_BYTES_MAX = 1 << 30;
+
+/** Where in the answer we are. `done`: a result with rows is behind us, and others may follow. */
+type Place = "begin" | "definitions" | "rows" | "done";
+
+/** For as many rows as these columns have, and a few more. */
+export function roomOf(columns: readonly Column[]): readonly ColumnRoom[] {
+  const more = (amount: number): number => amount + (amount >> 4);
+  return columns.map(({ length, offsets }) => ({ rows: more(length), dataBytes: more(offsets?.[length] ?? 0) }));
+}
+
+/**
+ * Decodes the packets of a statement's answer, whose select list is `selectExpression` of each of the schema's columns in
+ * order (MySQL *Client/Server Protocol*, *Text Resultset*). Of a script all results are that, or have no rows.
+ * mysql2 does not agree on CLIENT_DEPRECATE_EOF, so definitions and rows end in EOF packets. Throws VALUE_UNREPRESENTABLE
+ * or DECODE_FAILED, naming table and column; it is then of no further use.
+ *
+ * Hot. Rows are decoded where they lie, in two steps: where each cell is, row by row; then the cells, column by column.
+ */
+export class ResultDecoder {
+  /** Rows decoded since the last `take`. */
+  rows: number = 0;
+  readonly #schema: TableSchema;
+  readonly #types: readonly CellType[];
+  readonly #nullInstead: readonly boolean[];
+  readonly #pool: BufferPool | null;
+  readonly #failed: readonly CellFailed[];
+  /** Of the rows since the last `take`; null: there are none. Behind a chunk's end they would hold memory for nothing. */
+  #builders: readonly ColumnBuilder[] | null = null;
+  #room: readonly ColumnRoom[] | null;
+  #place: Place = "begin";
+  #definitionsLeft = 0;
+  /** By column: where the cells of the rows that are noted begin and end. */
+  readonly #starts: readonly Int32Array[];
+  readonly #ends: readonly Int32Array[];
+  #noted = 0;
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** Where a value begins whose length was read last. */
+  #valueAt = 0;
+  /** A row of 16 MB or more, as far as it has come. */
+  #long: Uint8Array = new Uint8Array(0);
+  #longBytes = 0;
+
+  /** `room`: about what each column will have before the first `take`; `pool`: where its memory comes from. */
+  constructor(
+    schema: TableSchema,
+    rules: ValueRules,
+    room: readonly ColumnRoom[] | null = null,
+    pool: BufferPool | null = null,
+  ) {
+    this.#room = room;
+    this.#pool = pool;
+    this.#schema = schema;
+    this.#types = schema.columns.map((column) => cellType(column.type, rules));
+    // A row is found by its key, so there nothing else can stand.
+    this.#nullInstead = schema.columns.map((_, i) => rules.unrepresentable === "null" && !schema.key.includes(i));
+    this.#failed = schema.columns.map((_, i) => (outcome) => this.#cellFailed(outcome, i));
+    this.#starts = schema.columns.map(() => new Int32Array(GROUP_ROWS));
+    this.#ends = schema.columns.map(() => new Int32Array(GROUP_ROWS));
+  }
+
+  /** Bytes that the rows since the last `take` use. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const builder of this.#builders ?? []) bytes += builder.usedBytes;
+    return bytes;
+  }
+
+  /** The rows have ended, unless those of another statement follow. */
+  get finished(): boolean {
+    return this.#place === "done";
+  }
+
+  /** As `PacketSink.packet`: the bytes of a row must stay until `release`. True: the answer ends with this one. */
+  packet(bytes: Uint8Array, start: number, end: number): boolean {
+    const first = start < end ? bytes[start]! : -1;
+    if (first === ERR) return true;
+    if (this.#place === "rows") {
+      if (first === EOF && end - start <= EOF_BYTES_MAX) return this.#endResult(bytes, start + 3, end);
+      this.#note(bytes, start, end);
+      return false;
+    }
+    if (this.#place === "definitions") {
+      // Behind the last one comes an EOF.
+      if (this.#definitionsLeft-- === 0) this.#place = "rows";
+      return false;
+    }
+    if (first === OK) return this.#ok(bytes, start, end);
+    const count = this.#length(bytes, start, end);
+    if (count !== this.#types.length) throw this.#broken(`a result of ${count} columns`);
+    this.#place = "definitions";
+    this.#definitionsLeft = count;
+    return false;
+  }
+
+  /** Of a row of 16 MB or more; it is put together here, and takes so much memory. */
+  part(bytes: Uint8Array, start: number, end: number, last: boolean): void {
+    const need = this.#longBytes + end - start;
+    if (need > ROW_BYTES_MAX) throw this.#broken("a row longer than a packet can be");
+    if (need > this.#long.length) {
+      const grown = new Uint8Array(Math.max(need, this.#long.length * 2));
+      grown.set(this.#long.subarray(0, this.#longBytes));
+      this.#long = grown;
+    }
+    this.#long.set(bytes.subarray(start, end), this.#longBytes);
+    this.#longBytes = need;
+    if (!last) return;
+    if (this.#place !== "rows") throw this.#broken("a packet of 16 MB that is no row");
+    this.#note(this.#long, 0, need);
+    this.#decodeNoted();
+    this.#long = new Uint8Array(0);
+    this.#longBytes = 0;
+  }
+
+  /** Decodes what was noted: its bytes may be overwritten afterwards. */
+  release(): void {
+    this.#decodeNoted();
+  }
+
+  /** The columns of the rows so far (`rows` long); the next ones begin. Call `release` before. */
+  take(): Column[] {
+    const columns = (this.#builders ?? this.#begin()).map((builder) => builder.finish());
+    this.#room = roomOf(columns);
+    this.#builders = null;
+    this.rows = 0;
+    return columns;
+  }
+
+  #begin(): readonly ColumnBuilder[] {
+    const room = this.#room;
+    return (this.#builders = this.#schema.columns.map(
+      (column, i) => new ColumnBuilder(column.type, room?.[i], this.#pool),
+    ));
+  }
+
+  #ok(bytes: Uint8Array, start: number, end: number): boolean {
+    // Affected rows and the last id, of which nothing is wanted.
+    this.#length(bytes, start + 1, end);
+    this.#length(bytes, this.#valueAt, end);
+    return this.#moreFollow(bytes, this.#valueAt, end);
+  }
+
+  #endResult(bytes: Uint8Array, statusAt: number, end: number): boolean {
+    this.#place = "done";
+    return this.#moreFollow(bytes, statusAt, end);
+  }
+
+  /** Whether the status flags at `at` say that this was the answer's last packet. */
+  #moreFollow(bytes: Uint8Array, at: number, end: number): boolean {
+    if (at + 2 > end) throw this.#broken("a packet without status flags");
+    return (bytes[at]! & MORE_RESULTS) === 0;
+  }
+
+  /** A length-encoded integer that is no null; `#valueAt` is where it ends. */
+  #length(b: Uint8Array, at: number, end: number): number {
+    const first = at < end ? b[at]! : -1;
+    const more = first === INT2 ? 2 : first === INT3 ? 3 : first === INT8 ? 8 : 0;
+    if (first < 0 || first === NULL || first === ERR || at + 1 + more > end)
+      throw this.#broken("a length that is none");
+    this.#valueAt = at + 1 + more;
+    if (more === 0) return first;
+    let length = 0;
+    for (let i = more; i > 0; i--) length = length * 256 + b[at + i]!;
+    return length;
+  }
+
+  /** Notes where the cells of the row are. */
+  #note(b: Uint8Array, start: number, end: number): void {
+    if (this.#noted === GROUP_ROWS || this.#bytes !== b) this.#turnTo(b);
+    const starts = this.#starts;
+    const ends = this.#ends;
+    const row = this.#noted;
+    let at = start;
+    for (let i = 0; i < starts.length; i++) {
+      const first = at < end ? b[at]! : ERR;
+      if (first === NULL) {
+        ends[i]![row] = -1;
+        at++;
+        continue;
+      }
+      let length = first;
+      if (first < NULL) at++;
+      else {
+        length = this.#length(b, at, end);
+        at = this.#valueAt;
+      }
+      starts[i]![row] = at;
+      at += length;
+      ends[i]![row] = at;
+      if (at > end) throw this.#broken("a row beyond its packet");
+    }
+    if (at !== end) throw this.#broken("a row shorter than its packet");
+    this.#noted = row + 1;
+  }
+
+  #turnTo(b: Uint8Array): void {
+    this.#decodeNoted();
+    this.#bytes = b;
+  }
+
+  #decodeNoted(): void {
+    const count = this.#noted;
+    if (count === 0) return;
+    this.#noted = 0;
+    this.rows += count;
+    const bytes = this.#bytes;
+    const builders = this.#builders ?? this.#begin();
+    for (let i = 0; i < builders.length; i++) {
+      const cells: TextCells = { bytes, starts: this.#starts[i]!, ends: this.#ends[i]!, count };
+      appendTextCells(builders[i]!, this.#types[i]!, cells, this.#failed[i]!);
+    }
+  }
+
+  #cellFailed(outcome: Outcome, column: number): void {
+    if (outcome !== Outcome.unrepresentable || !this.#nullInstead[column])
+      throw valueError(outcome, this.#schema, column, null);
+    this.#builders![column]!.appendNull();
+  }
+
+  #broken(what: string): MillraceError {
+    return new MillraceError("DECODE_FAILED", `the result of ${this.#schema.id} has ${what}`, {
+      place: { table: this.#schema.id },
+    });
+  }
+}

@@ -1,0 +1,175 @@
+import { MillraceError } from "../../core/errors.ts";
+import type { Json } from "../../core/json.ts";
+import type { Session } from "./connection.ts";
+import { binlogStatus } from "./cut.ts";
+import type { Flavour } from "./position.ts";
+
+/** What the server is, how it is set up, and what we may do there. */
+export interface ServerFacts {
+  readonly flavour: Flavour;
+  /** `9.7.4`, `11.8.2`. */
+  readonly version: string;
+  readonly major: number;
+  readonly minor: number;
+  /** MySQL's `server_uuid`; empty on MariaDB. */
+  readonly uuid: string;
+  readonly serverId: number;
+  readonly logBin: boolean;
+  readonly binlogFormat: string;
+  readonly rowMetadata: string;
+  /** MySQL: `ON`, `OFF` and what is between; MariaDB always has them. */
+  readonly gtidMode: string;
+  /** Of the log: what it lacks from its beginning. MySQL alone. */
+  readonly gtidPurged: string;
+  /** What the user was granted, a statement each, in capitals. */
+  readonly grants: readonly string[];
+  /** Databases that the log is limited to, or that it leaves out. */
+  readonly logFilters: { readonly only: readonly string[]; readonly not: readonly string[] };
+}
+
+type Variables = ReadonlyMap<string, string>;
+
+const VARIABLES = [
+  "version",
+  "server_id",
+  "server_uuid",
+  "log_bin",
+  "binlog_format",
+  "binlog_row_metadata",
+  "gtid_mode",
+  "gtid_purged",
+];
+
+export async function serverFacts(session: Session, signal: AbortSignal): Promise<ServerFacts> {
+  const rows = await session.query<{ Variable_name: string; Value: string }>(
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN (?)",
+    [VARIABLES],
+    signal,
+  );
+  const variables: Variables = new Map(rows.map((row) => [row.Variable_name.toLowerCase(), row.Value]));
+  const text = (name: string): string => variables.get(name) ?? "";
+  const version = text("version");
+  const flavour = /mariadb/i.test(version) ? "mariadb" : "mysql";
+  const [major, minor] = version.split(".").map((part) => Number.parseInt(part, 10));
+  const logBin = text("log_bin") === "ON";
+  return {
+    flavour,
+    version: version.replace(/-.*$/, ""),
+    major: major ?? 0,
+    minor: minor ?? 0,
+    uuid: text("server_uuid"),
+    serverId: Number(text("server_id")),
+    logBin,
+    binlogFormat: text("binlog_format"),
+    rowMetadata: text("binlog_row_metadata"),
+    gtidMode: flavour === "mariadb" ? "ON" : text("gtid_mode"),
+    gtidPurged: text("gtid_purged"),
+    grants: await grants(session, signal),
+    logFilters: await logFilters(session, logBin, signal),
+  };
+}
+
+async function grants(session: Session, signal: AbortSignal): Promise<readonly string[]> {
+  const rows = await session.query<Record<string, string>>("SHOW GRANTS", [], signal);
+  return rows.flatMap((row) => Object.values(row)).map((grant) => grant.toUpperCase());
+}
+
+async function logFilters(session: Session, logBin: boolean, signal: AbortSignal): Promise<ServerFacts["logFilters"]> {
+  if (!logBin) return { only: [], not: [] };
+  let row: Record<string, string> | undefined;
+  try {
+    [row] = await session.query<Record<string, string>>(binlogStatus(session.serverVersion), [], signal);
+  } catch (error) {
+    // Without the privilege for it `checkServer` refuses anyway, and says which one it is.
+    if (error instanceof MillraceError && error.code === "SOURCE_PRIVILEGE") return { only: [], not: [] };
+    throw error;
+  }
+  const names = (text: string | undefined): readonly string[] =>
+    (text ?? "")
+      .split(",")
+      .map((name) => name.trim())
+      .filter((name) => name !== "");
+  return { only: names(row?.["Binlog_Do_DB"]), not: names(row?.["Binlog_Ignore_DB"]) };
+}
+
+/** Whose log it is: another answer at a later start means another history (design §4). */
+export function sourceIdentity(facts: ServerFacts): Json {
+  // A replica that takes over has another UUID and the same history, which its GTIDs tell.
+  return { flavour: facts.flavour };
+}
+
+const OLDEST = { mysql: [8, 0], mariadb: [10, 6] } as const;
+
+/** Refuses what cannot work, the deepest reason first. */
+export function checkServer(username: string, facts: ServerFacts): void {
+  checkVersion(facts);
+  if (!facts.logBin)
+    throw new MillraceError("SOURCE_SETTING", "the server writes no binary log (log_bin is OFF)", {
+      hint: "Start the server with `log_bin` (and `server_id`) in its configuration.",
+    });
+  const needed: readonly (readonly [name: string, is: string, needs: string])[] = [
+    ["binlog_format", facts.binlogFormat, "ROW"],
+    ["binlog_row_metadata", facts.rowMetadata, "FULL"],
+  ];
+  for (const [name, is, needs] of needed)
+    if (is !== needs)
+      throw new MillraceError(
+        "SOURCE_SETTING",
+        `${name} is ${is === "" ? "not known here" : is}, and change data capture needs ${needs}`,
+        {
+          hint: `Run \`SET ${facts.flavour === "mysql" ? "PERSIST" : "GLOBAL"} ${name} = '${needs}'\`; sessions that are open go on with the old value.`,
+        },
+      );
+  if (facts.gtidMode !== "ON")
+    throw new MillraceError(
+      "SOURCE_SETTING",
+      `gtid_mode is ${facts.gtidMode}, and GTIDs are what positions are made of`,
+      {
+        hint: "Run `SET PERSIST enforce_gtid_consistency = ON`, then `SET PERSIST gtid_mode = OFF_PERMISSIVE`, `ON_PERMISSIVE` and `ON`, one after the other.",
+      },
+    );
+  checkPrivileges(username, facts);
+}
+
+function checkVersion({ flavour, version, major, minor }: ServerFacts): void {
+  const [oldestMajor, oldestMinor] = OLDEST[flavour];
+  if (major > oldestMajor || (major === oldestMajor && minor >= oldestMinor)) return;
+  throw new MillraceError(
+    "SOURCE_VERSION",
+    `the source is ${serverName({ flavour, version })}, and ${oldestMajor}.${oldestMinor} is the oldest supported`,
+  );
+}
+
+export function serverName({ flavour, version }: Pick<ServerFacts, "flavour" | "version">): string {
+  return `${flavour === "mysql" ? "MySQL" : "MariaDB"} ${version}`;
+}
+
+/** What reading the log and its status takes, each with the names that grant it. */
+function neededPrivileges({ flavour }: ServerFacts): readonly (readonly [name: string, by: readonly string[]])[] {
+  const all = "ALL PRIVILEGES ON *.*";
+  if (flavour === "mysql")
+    return [
+      ["REPLICATION SLAVE", ["REPLICATION SLAVE", all]],
+      ["REPLICATION CLIENT", ["REPLICATION CLIENT", all]],
+    ];
+  return [
+    ["REPLICATION SLAVE", ["REPLICATION SLAVE", all]],
+    ["BINLOG MONITOR", ["BINLOG MONITOR", "REPLICATION CLIENT", all]],
+  ];
+}
+
+function checkPrivileges(username: string, facts: ServerFacts): void {
+  const everywhere = facts.grants.filter((grant) => grant.includes(" ON *.* "));
+  for (const [name, by] of neededPrivileges(facts)) {
+    const has = by.some((words) => everywhere.some((grant) => grant.includes(words)));
+    if (!has)
+      throw new MillraceError("SOURCE_PRIVILEGE", `user ${username} has no ${name}, which reading the log takes`, {
+        hint: `Run \`GRANT ${name} ON *.* TO '${username}'@'…'\`.`,
+      });
+  }
+}
+
+/** Whether the log has a database's changes. */
+export function logHas({ only, not }: ServerFacts["logFilters"], database: string): boolean {
+  return only.length > 0 ? only.includes(database) : !not.includes(database);
+}

@@ -1,0 +1,140 @@
+import type { Ambient } from "../../core/ambient.ts";
+import type { BufferPool } from "../../core/buffer-pool.ts";
+import type { ChangeBatch } from "../../core/change-batch.ts";
+import type { ChunkPlanner, ChunkReader } from "../../core/chunk.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { Json } from "../../core/json.ts";
+import type { Cut, Position } from "../../core/position.ts";
+import type { Inspection, LogReader, LogRequest, Source, SourceStatus, ValueRules } from "../../core/source.ts";
+import type { TableSchema } from "../../core/table-schema.ts";
+import { MysqlChunkPlanner } from "./chunk-planner.ts";
+import { MysqlChunkReader } from "./chunks.ts";
+import type { MysqlOptions } from "./config.ts";
+import { LazySession } from "./connection.ts";
+import { inspect } from "./inspection.ts";
+import { selectByKey } from "./key-select.ts";
+import { typeRules, type MysqlTypeRules } from "./mysql-type.ts";
+import { LogCut, MariadbPosition, MysqlPosition, parseLogPosition } from "./position.ts";
+import { prepare } from "./preparation.ts";
+import { checkServer, serverFacts, serverName, sourceIdentity, type ServerFacts } from "./server-facts.ts";
+import { BinlogReader } from "./stream.ts";
+import { untilVisible, visibleCut } from "./visible.ts";
+
+/** Statements that only look something up; reads and waits for locks have their own ends. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+
+class MysqlSource implements Source {
+  readonly planner: ChunkPlanner;
+  readonly #options: MysqlOptions;
+  readonly #rules: MysqlTypeRules;
+  readonly #ambient: Ambient;
+  readonly #control: LazySession;
+  readonly #polling: LazySession;
+  readonly #planning: LazySession;
+  readonly #selecting: LazySession;
+  #facts: ServerFacts | null = null;
+
+  constructor(options: MysqlOptions, rules: ValueRules, ambient: Ambient) {
+    this.#options = options;
+    this.#rules = typeRules(options, rules);
+    this.#ambient = ambient;
+    const { lockTimeoutMs } = options;
+    const brief = { statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs };
+    const long = { statementTimeoutMs: 0, lockTimeoutMs };
+    this.#control = new LazySession(options, brief);
+    this.#polling = new LazySession(options, brief);
+    this.#planning = new LazySession(options, long);
+    this.#selecting = new LazySession(options, long);
+    this.planner = new MysqlChunkPlanner(this.#planning);
+  }
+
+  async inspect(signal: AbortSignal): Promise<Inspection> {
+    return inspect(this.#options, this.#rules, await this.#control.get(signal), signal);
+  }
+
+  async status(signal: AbortSignal): Promise<SourceStatus> {
+    const session = await this.#control.get(signal);
+    const facts = await serverFacts(session, signal);
+    checkServer(this.#options.username, facts);
+    const head = await visibleCut(session, signal);
+    return {
+      identity: sourceIdentity(facts),
+      head: head.bound.toString(),
+      // The server keeps its log by its own rules, whoever reads it.
+      retainedBytes: null,
+      facts: [
+        { name: "server", value: serverName(facts) },
+        ...(facts.gtidPurged === "" ? [] : [{ name: "gtid_purged", value: facts.gtidPurged }]),
+      ],
+    };
+  }
+
+  async prepare(
+    request: { readonly resume: Position | null; readonly tables: readonly TableSchema[] },
+    _created: (what: string) => void,
+    signal: AbortSignal,
+  ): Promise<Position> {
+    const { resume, tables } = request;
+    if (resume !== null && !(resume instanceof MysqlPosition || resume instanceof MariadbPosition))
+      throw new MillraceError("INTERNAL", "a position of another source");
+    const session = await this.#control.get(signal);
+    const facts = await serverFacts(session, signal);
+    checkServer(this.#options.username, facts);
+    this.#facts = facts;
+    return await prepare(session, facts, { resume, tables }, signal);
+  }
+
+  async settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void> {
+    const session = await this.#polling.get(signal);
+    await untilVisible(session, this.#ready(), ids, waiting, this.#ambient, signal);
+  }
+
+  log(request: LogRequest): LogReader {
+    const facts = this.#ready();
+    return new BinlogReader({ options: this.#options, rules: this.#rules, facts, ambient: this.#ambient, request });
+  }
+
+  #ready(): ServerFacts {
+    if (this.#facts === null) throw new MillraceError("INTERNAL", "the source was not prepared");
+    return this.#facts;
+  }
+
+  async visible(signal: AbortSignal): Promise<Cut> {
+    return visibleCut(await this.#polling.get(signal), signal);
+  }
+
+  async head(signal: AbortSignal): Promise<Position> {
+    const cut = await this.visible(signal);
+    return cut.bound;
+  }
+
+  async selectByKey(keys: ChangeBatch, signal: AbortSignal): Promise<ChangeBatch> {
+    return selectByKey(await this.#selecting.get(signal), this.#rules, keys, signal);
+  }
+
+  parsePosition(json: Json): Position {
+    return parseLogPosition(json);
+  }
+
+  parseCut(json: Json): Cut {
+    return LogCut.parse(json);
+  }
+
+  /** Nothing is ever made on the server. */
+  async drop(_removed: (what: string) => void, _signal: AbortSignal): Promise<void> {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const sessions of [this.#selecting, this.#planning, this.#polling, this.#control])
+      await sessions[Symbol.asyncDispose]();
+  }
+}
+
+/** A server of MySQL or MariaDB as `core/source.ts` wants it. Connects when it is first asked something. */
+export function createMysqlSource(options: MysqlOptions, rules: ValueRules, ambient: Ambient): Source {
+  return new MysqlSource(options, rules, ambient);
+}
+
+/** For one worker, in whatever thread: the options are plain data. */
+export function createMysqlChunkReader(options: MysqlOptions, rules: ValueRules, pool: BufferPool): ChunkReader {
+  return new MysqlChunkReader(options, rules, pool);
+}

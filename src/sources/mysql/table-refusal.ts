@@ -1,0 +1,49 @@
+import { MillraceError } from "../../core/errors.ts";
+import { tableId } from "../../core/table-schema.ts";
+import type { CatalogTable } from "./catalog.ts";
+import { readableCharset } from "./charset.ts";
+import { parseMysqlType } from "./mysql-type.ts";
+import { unknownColumn } from "./schema.ts";
+import { logHas, type ServerFacts } from "./server-facts.ts";
+
+/** Engines whose snapshots are consistent, which a cut rests on. */
+const TRANSACTIONAL = ["innodb", "rocksdb", "tokudb", "ndbcluster"];
+
+/** Why the table cannot be delivered rightly, with the statement that mends it; null: it can. */
+export function tableRefusal(table: CatalogTable, facts: ServerFacts): MillraceError | null {
+  const id = tableId(table.namespace, table.name);
+  const name = `\`${table.namespace}\`.\`${table.name}\``;
+  const refused = (what: string, hint?: string): MillraceError =>
+    new MillraceError("TABLE_NOT_SUPPORTED", `${id} ${what}`, {
+      place: { table: id },
+      ...(hint === undefined ? {} : { hint }),
+    });
+  if (!logHas(facts.logFilters, table.namespace))
+    return new MillraceError("TABLE_NOT_LOGGED", `database ${table.namespace} is left out of the server's log`, {
+      hint: "Take it out of `binlog_ignore_db`, or add it to `binlog_do_db`, in the server's configuration.",
+      place: { table: id },
+    });
+  if (!TRANSACTIONAL.includes((table.engine ?? "").toLowerCase()))
+    return refused(
+      `is of engine ${table.engine ?? "unknown"}, which has no consistent snapshots`,
+      `Run \`ALTER TABLE ${name} ENGINE = InnoDB\`, or leave it out with \`tables.exclude\`.`,
+    );
+  const unknown = unknownColumn(table);
+  if (unknown !== undefined)
+    return refused(`has a column of a type that is not known: ${unknown.name} ${unknown.sourceType}`);
+  const charset = table.columns.find(({ sourceType, collation }) => {
+    const type = parseMysqlType(sourceType, collation);
+    const charset = type?.charset ?? null;
+    return charset !== null && !readableCharset(charset);
+  });
+  if (charset !== undefined)
+    return refused(`has a column whose character set cannot be read exactly: ${charset.name} (${charset.collation})`);
+  if (table.keyHasPrefix)
+    return refused("has a primary key on the first characters of a column, by which it cannot be cut into chunks");
+  if (table.key === null)
+    return new MillraceError("TABLE_NO_IDENTITY", `${id} has no primary key`, {
+      hint: `Run \`ALTER TABLE ${name} ADD PRIMARY KEY (…)\`, or leave it out with \`tables.exclude\`.`,
+      place: { table: id },
+    });
+  return null;
+}

@@ -1,0 +1,57 @@
+import type { Connection } from "mysql2/promise";
+import type { TestMysqlDatabase } from "./mysql.ts";
+import { type Cell, plainFloat, type TextTable } from "./text-table.ts";
+
+interface Column {
+  readonly name: string;
+  readonly type: string;
+  readonly columnType: string;
+  readonly key: string;
+}
+
+/** A table of MySQL or MariaDB as it is now, its values in the text that DuckDB prints for them. */
+export async function mysqlTable(source: TestMysqlDatabase, table: string): Promise<TextTable> {
+  const client: Connection = await source.client();
+  try {
+    await client.query("SET time_zone = '+00:00'");
+    const [found] = await client.query(
+      `SELECT COLUMN_NAME AS name, DATA_TYPE AS type, COLUMN_TYPE AS columnType, COLUMN_KEY AS \`key\`
+         FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
+      [source.database, table],
+    );
+    const columns = found as Column[];
+    const list = columns.map((column) => `${columnText(column)} AS \`${column.name}\``);
+    const [rows] = await client.query({
+      sql: `SELECT ${list.join(", ")} FROM \`${table}\``,
+      rowsAsArray: true,
+    });
+    return {
+      columns: columns.map(({ name }) => name),
+      key: columns.filter(({ key }) => key === "PRI").map(({ name }) => name),
+      rows: (rows as (Cell | number)[][]).map((row) => row.map((cell, i) => plain(cell, columns[i]!.type))),
+    };
+  } finally {
+    await client.end();
+  }
+}
+
+function columnText({ name, type, columnType }: Column): string {
+  const column = `\`${name}\``;
+  if (["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "geometry"].includes(type))
+    return `LOWER(HEX(${column}))`;
+  if (columnType === "tinyint(1)" || columnType === "bit(1)") return `IF(${column}, 'true', 'false')`;
+  // Printed as it is, a float has six digits; and a cast to text loses some of a double's.
+  if (type === "float" || type === "double") return `${column} * 1e0`;
+  if (type === "timestamp") return `CONCAT(${column}, '+00')`;
+  return `CAST(${column} AS CHAR)`;
+}
+
+/** DuckDB prints no zeros at the end of a second's fraction. */
+function plain(value: Cell | number, type: string): Cell {
+  const cell = value === null ? null : Object.is(value, -0) ? "-0" : String(value);
+  if (["datetime", "timestamp", "time"].includes(type) && cell !== null)
+    return cell.replace(/(\.[0-9]*?)0+(\+|$)/, (_, digits: string, end: string) =>
+      digits === "." ? end : digits + end,
+    );
+  return plainFloat(cell, type === "float" ? 32 : type === "double" ? 64 : null);
+}
