@@ -73,8 +73,8 @@ const COMMA = 0x2c;
 const magnitude = new Magnitude();
 
 /**
- * Appends the value at `[start, end)`, which is as long as its column's type says (`RowImage` sees to that). Hot: once a
- * cell of the log.
+ * Appends the value at `[start, end)`, which is as long as its column's type says (`RowImage` sees to that). Hot: once
+ * a cell of the log.
  */
 export function appendBinlogCell(
   builder: ColumnBuilder,

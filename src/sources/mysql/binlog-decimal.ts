@@ -20,9 +20,9 @@ function sideBytes(digits: number): number {
 }
 
 /**
- * The groups of a DECIMAL's digits in order (`decimal.c`, `decimal2bin`): on each side of the point groups of nine digits
- * in four bytes, big endian; what is left over, before the point at its beginning and behind it at its end, in fewer.
- * A negative value has all bits inverted; the first one then is set for a positive one. One for all columns.
+ * The groups of a DECIMAL's digits in order (`decimal.c`, `decimal2bin`): on each side of the point groups of nine
+ * digits in four bytes, big endian; what is left over, before the point at its beginning and behind it at its end, in
+ * fewer. A negative value has all bits inverted; the first one then is set for a positive one. One for all columns.
  */
 class Groups {
   #bytes: Uint8Array = new Uint8Array(0);

@@ -48,8 +48,8 @@ interface OpenGroup extends GroupStart {
 }
 
 /**
- * Turns the events of a binlog into items of the line. Not restartable after an error: the log is then read again from the
- * last position.
+ * Turns the events of a binlog into items of the line. Not restartable after an error: the log is then read again from
+ * the last position.
  */
 export class BinlogDecoder {
   readonly #options: BinlogDecoderOptions;

@@ -56,7 +56,9 @@ export function eventName(type: number): string {
   return `${NAMES.get(type) ?? "unknown"} (${type})`;
 }
 
-/** Events that say nothing about rows: of how the server keeps its files, of how a statement read, of group replication. */
+/**
+ * Events that say nothing about rows: of how the server keeps its files, of how a statement read, of group replication.
+ */
 export const PASSED_OVER: ReadonlySet<number> = new Set([
   EventType.stop,
   // What a statement used; in itself no change. The statement behind it is what is refused.
@@ -91,7 +93,9 @@ export function isIgnorable(b: Uint8Array, start: number): boolean {
   return (b[start + 17]! & IGNORABLE_FLAG) !== 0;
 }
 
-/** Checks that an event is as long as it says. Its layout: seconds 4, type 1, server 4, length 4, position 4, flags 2. */
+/**
+ * Checks that an event is as long as it says. Its layout: seconds 4, type 1, server 4, length 4, position 4, flags 2.
+ */
 export function checkLength(b: Uint8Array, start: number, end: number, broken: Broken): void {
   if (end - start < HEADER_BYTES || readUint32(b, start + 9) !== end - start)
     throw broken("an event of another length than it says");

@@ -24,7 +24,7 @@ export function readUint64(b: Uint8Array, at: number): bigint {
 }
 
 /** A text of the server's own, such as a name; not for hot paths. */
-export function readText(b: Uint8Array, start: number, end: number): string {
+function readText(b: Uint8Array, start: number, end: number): string {
   return Buffer.from(b.buffer, b.byteOffset + start, end - start).toString("utf8");
 }
 

@@ -41,8 +41,8 @@ export class BinlogFormat {
   }
 
   /**
-   * The whole event. Its array of post-header sizes is as long as the event's own size in it says: Aurora has more bytes
-   * behind it. Then one byte names the checksum algorithm; the event's own checksum is there in any case.
+   * The whole event. Its array of post-header sizes is as long as the event's own size in it says: Aurora has more
+   * bytes behind it. Then one byte names the checksum algorithm; the event's own checksum is there in any case.
    */
   static read(b: Uint8Array, start: number, end: number, broken: Broken): BinlogFormat {
     const fields = new BinlogFields(b, start + HEADER_BYTES, end - CHECKSUM_BYTES, broken);

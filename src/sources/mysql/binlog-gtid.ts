@@ -7,12 +7,10 @@ export type LogTransaction = MysqlTransaction | MariadbTransaction;
 /** What a GTID event says of the events up to the next one. */
 export interface GroupStart {
   readonly transaction: LogTransaction;
-  /** MariaDB: rows may follow at once. MySQL says BEGIN first, or sends a lone statement. */
+  /** Rows may follow at once: MariaDB, but for a lone statement. MySQL says BEGIN first, or sends such a statement. */
   readonly begun: boolean;
   /** MariaDB: the one statement that follows is announced, or was taken back: nothing has happened. */
   readonly announced: boolean;
-  /** MariaDB: the group is one statement, with nothing that ends it. */
-  readonly alone: boolean;
   /** MariaDB: the first or the second half of an XA transaction. */
   readonly xa: boolean;
 }
@@ -34,7 +32,6 @@ function mysqlGroup(source: string, gno: bigint, commitTimeMs: number): GroupSta
     transaction: new MysqlTransaction(source, gno, commitTimeMs),
     begun: false,
     announced: false,
-    alone: false,
     xa: false,
   };
 }
@@ -44,7 +41,7 @@ function mysqlGroup(source: string, gno: bigint, commitTimeMs: number): GroupSta
  * behind a 2, then when this server committed: microseconds in 55 bits, the 56th saying that the original server's
  * follow. The header has seconds where there is none (before 8.0).
  */
-export function readMysqlGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
+function readMysqlGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
   const fields = new BinlogFields(b, start + HEADER_BYTES, end, broken);
   fields.uint8();
   const at = fields.skip(16);
@@ -66,7 +63,7 @@ const TaggedField = { flags: 0, uuid: 1, gno: 2, tag: 3, lastCommitted: 4, seque
  * GTID_TAGGED_LOG_EVENT (8.3 on), in the form of `mysql/serialization/readme.md`: version, size, the last field that
  * cannot be ignored, then number and value of each field. All are of variable length. We read up to the commit time.
  */
-export function readTaggedGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
+function readTaggedGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
   const fields = new BinlogFields(b, start + HEADER_BYTES, end, broken);
   const next = (): bigint => readVariable(fields, broken);
   for (let left = 3; left > 0; left--) next();
@@ -113,7 +110,7 @@ const ROLLBACK_ALTER = 0x08;
  * MariaDB's GTID_EVENT (documentation, *GTID_EVENT*; `sql/log_event.h`): sequence 8, domain 4, flags 1; then the group
  * commit's id, or the XID of an XA transaction, and more flags. The server is the header's.
  */
-export function readMariadbGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
+function readMariadbGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
   const fields = new BinlogFields(b, start + HEADER_BYTES, end, broken);
   const sequence = fields.uint64();
   const domain = fields.uint32();
@@ -121,12 +118,10 @@ export function readMariadbGtid(b: Uint8Array, start: number, end: number, broke
   const xa = (flags & (PREPARED_XA | COMPLETED_XA)) !== 0;
   if ((flags & HAS_GROUP_COMMIT_ID) !== 0) fields.uint64();
   const more = fields.left > 0 && !xa ? fields.uint8() : 0;
-  const alone = (flags & STANDALONE) !== 0;
   return {
     transaction: new MariadbTransaction({ domain, server: readUint32(b, start + 5), sequence }, eventMs(b, start)),
-    begun: !alone,
+    begun: (flags & STANDALONE) === 0,
     announced: (more & (START_ALTER | ROLLBACK_ALTER)) !== 0,
-    alone,
     xa,
   };
 }

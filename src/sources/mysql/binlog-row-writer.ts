@@ -106,7 +106,9 @@ export class BinlogRowWriter {
     return true;
   }
 
-  /** By the stored bytes, which are the same for the same key and no other. A key cell that the row lacks is as it was. */
+  /**
+   * By the stored bytes, which are the same for the same key and no other. A key cell that the row lacks is as it was.
+   */
   #keyDiffers(row: RowImage, old: RowImage, b: Uint8Array): boolean {
     for (const column of this.#schema.key) {
       const place = this.#places[column]!;
@@ -129,8 +131,8 @@ export class BinlogRowWriter {
 }
 
 /**
- * The writer for a table map under the schema that the catalog's answer named; or why the log's shape of the table cannot
- * be written under it. Columns that the schema has not are passed over.
+ * The writer for a table map under the schema that the catalog's answer named; or why the log's shape of the table
+ * cannot be written under it. Columns that the schema has not are passed over.
  */
 export function rowWriter(map: TableMap, schema: TableSchema, rules: ValueRules): BinlogRowWriter | MillraceError {
   const byName = new Map(map.columns.map((column) => [column.name, column]));

@@ -6,7 +6,9 @@ import { appendDatetimeText, appendDateText, appendTimeText } from "./temporal-d
 
 const TWO_32 = 4_294_967_296;
 const DAY_SECONDS = 86_400;
-/** One packed value of seconds carries 2²³ (TIME) or 2³⁹ (DATETIME) more than it means, so that bytes sort as values do. */
+/**
+ * One packed value of seconds carries 2²³ (TIME) or 2³⁹ (DATETIME) more than it means, so that bytes sort as values do.
+ */
 const TIME_OFFSET = 0x80_0000;
 const DATETIME_OFFSET = 0x80_0000_0000;
 
@@ -26,7 +28,10 @@ function fractionMicros(fraction: number, bytes: number): number {
   return bytes === 1 ? fraction * 10_000 : bytes === 2 ? fraction * 100 : fraction;
 }
 
-/** Ends a timestamp cell: seconds since 1970 × 10⁶ + micros, as 2¹⁶ × upper + lower: every product stays an exact double. */
+/**
+ * Ends a timestamp cell: seconds since 1970 × 10⁶ + micros, as 2¹⁶ × upper + lower: every product stays an exact
+ * double.
+ */
 function appendMicros(builder: ColumnBuilder, seconds: number, micros: number): void {
   const secondsHigh = Math.floor(seconds / 65_536);
   const upper = secondsHigh * 1_000_000;
@@ -88,7 +93,10 @@ export function appendBinlogDatetime(
   return Outcome.done;
 }
 
-/** TIMESTAMP(digits): seconds since 1970, unsigned (MariaDB counts to 2106), and the fraction; big endian. Zero is no time. */
+/**
+ * TIMESTAMP(digits): seconds since 1970, unsigned (MariaDB counts to 2106), and the fraction; big endian. Zero is no
+ * time.
+ */
 export function appendBinlogTimestamp(
   builder: ColumnBuilder,
   text: boolean,
@@ -137,7 +145,10 @@ function appendUnixTime(
   return appendDatetimeText(builder, year, month, day, seconds - days * DAY_SECONDS, digits, micros);
 }
 
-/** TIME(digits): hours in ten bits, minutes and seconds in six each, and the fraction, all one number whose sign borrows. */
+/**
+ * TIME(digits): hours in ten bits, minutes and seconds in six each, and the fraction, all one number whose sign
+ * borrows.
+ */
 export function appendBinlogTime(
   builder: ColumnBuilder,
   text: boolean,

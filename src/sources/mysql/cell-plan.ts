@@ -43,7 +43,9 @@ const FLOATING = new Set<MysqlTypeName>(["float", "double"]);
 /** Bytes, whatever the wire's type is; what is in none of these sets is text. */
 const BYTES = new Set<MysqlTypeName>(["varbinary", "blob", "geometry", "vector"]);
 
-/** How the values of a column of the log are written as the schema's column has them. A text says why they cannot be. */
+/**
+ * How the values of a column of the log are written as the schema's column has them. A text says why they cannot be.
+ */
 export function cellPlan(column: MapColumn, schema: ColumnSchema): CellPlan | string {
   const type = parseMysqlType(schema.sourceType, schema.collation);
   if (type === null) return `is of type ${schema.sourceType}, which is not known`;

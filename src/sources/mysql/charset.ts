@@ -6,7 +6,10 @@ export { charsetOfCollation } from "./collation-charset.ts";
 /** Stored as UTF-8: the bytes are the text. */
 const UTF8: ReadonlySet<string> = new Set(["utf8mb4", "utf8mb3", "utf8"]);
 
-/** Of more than one byte a character, by the name that `iconv-lite` has for them. The server's are big endian but for one. */
+/**
+ * Of more than one byte a character, by the name that `iconv-lite` has for them. The server's are big endian but for
+ * one.
+ */
 const WIDE: Readonly<Record<string, string>> = {
   ucs2: "utf-16be",
   utf16: "utf-16be",

@@ -30,8 +30,8 @@ interface PlannedTable {
   readonly rows: number;
   readonly bytes: number;
   readonly max: KeyBound | null;
-  /** Of an integer key, the width that gave the last chunk its rows. */
-  width: bigint | null;
+  /** Of an integer key, the width of the last chunk, and the rows that it was to have. */
+  last: { readonly width: bigint; readonly rows: number } | null;
 }
 
 /** Whether the key is one integer, whose chunks can be cut by arithmetic. */
@@ -83,7 +83,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
     if (catalog === null) throw changedError(schema.id, "it was dropped or renamed");
     const all = { lower: null, upper: null };
     const max = schema.key.length === 0 ? null : await this.#keyAt(schema, all, "DESC", 0, signal);
-    return { rows: catalog.rowsEstimate, bytes: catalog.bytesEstimate, max, width: null };
+    return { rows: catalog.rowsEstimate, bytes: catalog.bytesEstimate, max, last: null };
   }
 
   /** The key at this place of a range, counted from its beginning or end; null: the range has fewer. */
@@ -130,7 +130,8 @@ export class MysqlChunkPlanner implements ChunkPlanner {
     if (first === null) return null;
     const start = BigInt(first[0]!);
     const end = BigInt(gap.upper![0]!);
-    let width = table.width ?? evenWidth(table, start, rows);
+    const { last } = table;
+    let width = last === null ? evenWidth(table, start, rows) : scaled(last.width, rows / last.rows);
     for (let i = 0; i < CORRECTIONS_MAX; i++) {
       const upper = start + width - 1n;
       const range = { lower: gap.lower, upper: [String(upper < end ? upper : end)] };
@@ -142,7 +143,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
       else if (estimate < rows / 2 && upper < end) width = scaled(width, Math.min(rows / Math.max(estimate, 1), NEAR));
       else break;
     }
-    table.width = width;
+    table.last = { width, rows };
     const upper = start + width - 1n;
     return upper < end ? [String(upper)] : null;
   }

@@ -9,8 +9,8 @@ const INFLATED_BYTES_MAX = 1 << 30;
 
 /**
  * The part of an event that MariaDB has compressed (`sql/log_event.cc`, `binlog_buf_uncompress`): one byte with the
- * algorithm in bits 4–6 (0: zlib) and the number of length bytes in the lowest three, the length that it inflates to, big endian, and
- * the data.
+ * algorithm in bits 4–6 (0: zlib) and the number of length bytes in the lowest three, the length that it inflates to,
+ * big endian, and the data.
  */
 export function inflatedPart(b: Uint8Array, start: number, end: number, broken: Broken): Uint8Array {
   const first = b[start] ?? 0;
@@ -27,9 +27,9 @@ export function inflatedPart(b: Uint8Array, start: number, end: number, broken: 
 }
 
 /**
- * A value of a COMPRESSED column of MariaDB (`sql/field_comp.cc`): nothing; or one byte and the data, where that is 0 the value
- * itself; else bit 7 is set, bit 3 says that zlib's header is left out, and the lowest three bits count the bytes of the length,
- * big endian.
+ * A value of a COMPRESSED column of MariaDB (`sql/field_comp.cc`): nothing; or one byte and the data, where that is 0
+ * the value itself; else bit 7 is set, bit 3 says that zlib's header is left out, and the lowest three bits count the
+ * bytes of the length, big endian.
  */
 export function appendCompressed(
   builder: ColumnBuilder,

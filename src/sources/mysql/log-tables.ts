@@ -14,8 +14,8 @@ import { rowsBody, type RowsForm, RowsReader } from "./rows-event.ts";
 import { readTableMap, readTableName, type TableMap } from "./table-map.ts";
 
 /**
- * What the catalog says to a table of the log. `ignore`: none of ours. `same`: the known schema stands. `schema`: columns
- * were added, this is the next version. `stop`: this table of ours cannot go on.
+ * What the catalog says to a table of the log. `ignore`: none of ours. `same`: the known schema stands. `schema`:
+ * columns were added, this is the next version. `stop`: this table of ours cannot go on.
  */
 export type TableAnswer =
   | { readonly kind: "ignore" }
@@ -27,8 +27,8 @@ export interface LogTablesOptions {
   readonly flavour: Flavour;
   readonly rules: MysqlTypeRules;
   /**
-   * Asked before the first row of a table of ours in its present shape: once a table after start, and whenever its table
-   * map differs from the one before in more than its id. `known` is the decoder's schema for it; never null.
+   * Asked before the first row of a table of ours in its present shape: once a table after start, and whenever its
+   * table map differs from the one before in more than its id. `known` is the decoder's schema for it; never null.
    */
   readonly lookup: (map: TableMap, known: TableSchema | null) => Promise<TableAnswer>;
   readonly tables: ReadonlyMap<TableId, TableLog>;
@@ -66,7 +66,9 @@ export class LogTables {
     return this.#wrote === transaction;
   }
 
-  /** A TABLE_MAP event. `post`: bytes of its post-header, of which the first are the table's id and the last two flags. */
+  /**
+   * A TABLE_MAP event. `post`: bytes of its post-header, of which the first are the table's id and the last two flags.
+   */
   tableMap(b: Uint8Array, start: number, end: number, post: number): void {
     const { broken, tables, flavour } = this.#options;
     const [id, body] = this.#idAndBody(b, start, end, post);

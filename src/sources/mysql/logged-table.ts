@@ -3,8 +3,8 @@ import type { BinlogRowWriter } from "./binlog-row-writer.ts";
 import type { TableMap } from "./table-map.ts";
 
 /**
- * A table of the log, as a table map has described it. `told`: the catalog has not been asked yet; it is when a first row
- * comes, since the map may stand in a transaction that is passed over. `bytes`: the map from behind its table id.
+ * A table of the log, as a table map has described it. `told`: the catalog has not been asked yet; it is when a first
+ * row comes, since the map may stand in a transaction that is passed over. `bytes`: the map from behind its table id.
  */
 export type LoggedTable =
   | { readonly kind: "ignored"; readonly bytes: Uint8Array }

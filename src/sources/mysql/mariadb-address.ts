@@ -23,7 +23,10 @@ export function appendInet(builder: ColumnBuilder, length: number, b: Uint8Array
   return Outcome.done;
 }
 
-/** As `inet_ntop`: the longest run of zero groups, be it one, becomes `::`; the last four bytes in dots where only they are there. */
+/**
+ * As `inet_ntop`: the longest run of zero groups, be it one, becomes `::`; the last four bytes in dots where only they
+ * are there.
+ */
 function inet6Text(bytes: readonly number[]): string {
   const words = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! * 256 + bytes[2 * i + 1]!);
   let [gap, gapLength] = [-1, 0];

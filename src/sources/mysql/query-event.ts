@@ -12,15 +12,22 @@ export interface LoggedStatement {
   readonly backslashIsPlain: boolean;
 }
 
-/** Fields of the post-header: thread 4, seconds 4, length of the database's name 1, error 2, length of the variables 2. */
+/**
+ * Fields of the post-header: thread 4, seconds 4, length of the database's name 1, error 2, length of the variables 2.
+ */
 const POST_HEADER_BYTES = 13;
 const ANSI_QUOTES = 1n << 2n;
 const NO_BACKSLASH_ESCAPES = 1n << 20n;
 
-/** Status variables come in the order of their numbers; these are the first ones, with all that can stand before the last. */
+/**
+ * Status variables come in the order of their numbers; these are the first ones, with all that can stand before the
+ * last.
+ */
 const StatusVariable = { flags: 0, sqlMode: 1, catalog: 2, autoIncrement: 3, charset: 4, catalogName: 6 } as const;
 
-/** QUERY_EVENT of both servers (`mysql/binlog/event/statement_events.h`); compressed, MariaDB's QUERY_COMPRESSED_EVENT. */
+/**
+ * QUERY_EVENT of both servers (`mysql/binlog/event/statement_events.h`); compressed, MariaDB's QUERY_COMPRESSED_EVENT.
+ */
 export function readStatement(
   b: Uint8Array,
   start: number,

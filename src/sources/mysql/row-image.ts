@@ -40,7 +40,8 @@ export class RowImage {
 
   /**
    * Reads the image at `start`: a bitmap of nulls over the columns present, then their values. `partial` has a byte a
-   * column that says whether its value is a difference, behind a length of four bytes; null: none is. Returns where the image ends, or −1 where it is none.
+   * column that says whether its value is a difference, behind a length of four bytes; null: none is. Returns where the
+   * image ends, or −1 where it is none.
    */
   read(
     b: Uint8Array,

@@ -36,7 +36,10 @@ export const ROWS_EVENTS: ReadonlyMap<number, RowsForm> = new Map([
   [EventType.deleteRowsCompressed, form("delete", true, true)],
 ]);
 
-/** Ends the row: false to go no further. `bytes` are the event's share of it; of an insert `old` is not filled, of a delete `row`. */
+/**
+ * Ends the row: false to go no further. `bytes` are the event's share of it; of an insert `old` is not filled, of a
+ * delete `row`.
+ */
 export type RowDone = (b: Uint8Array, bytes: number) => boolean;
 
 const VALUE_OPTION_PARTIAL_JSON = 1;

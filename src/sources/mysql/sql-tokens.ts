@@ -1,4 +1,6 @@
-/** A piece of a statement. `word`: not quoted, so maybe a keyword; `name`: quoted as one; `text`: a string or a number. */
+/**
+ * A piece of a statement. `word`: not quoted, so maybe a keyword; `name`: quoted as one; `text`: a string or a number.
+ */
 export interface SqlToken {
   readonly kind: "word" | "name" | "text" | "symbol";
   /** Without quotes; of a symbol, the character. */

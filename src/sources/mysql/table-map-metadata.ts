@@ -2,7 +2,8 @@ import { BinlogFields, type Broken } from "./binlog-fields.ts";
 
 /**
  * What `binlog_row_metadata = FULL` adds to a TABLE_MAP event: fields of type 1, length, value
- * (`Table_map_event::Optional_metadata_field_type`). Lists are per column of the kind that the field is about, in order.
+ * (`Table_map_event::Optional_metadata_field_type`). Lists are per column of the kind that the field is about, in
+ * order.
  */
 export interface TableMetadata {
   /** Of numeric columns; most significant bit first. */

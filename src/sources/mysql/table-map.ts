@@ -183,8 +183,8 @@ function fractioned(wireType: number, whole: number, digits: number, broken: Bro
 }
 
 /**
- * CHAR, BINARY, ENUM and SET: the first byte is the real type. Bits 8 and 9 of a CHAR's length in bytes are put into bits 4 and 5 of it,
- * inverted, since those of all real types are set.
+ * CHAR, BINARY, ENUM and SET: the first byte is the real type. Bits 8 and 9 of a CHAR's length in bytes are put into
+ * bits 4 and 5 of it, inverted, since those of all real types are set.
  */
 function stringWire(first: number, second: number, broken: Broken): Wire {
   const type = first | 0x30;

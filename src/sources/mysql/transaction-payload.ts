@@ -13,7 +13,8 @@ const WINDOW_EXPONENT_MAX = 27;
 
 /**
  * The events of a TRANSACTION_PAYLOAD event (MySQL 8.0.20 on; `mysql/binlog/event/compression`), one after the other:
- * fields of type, length and value, then what they describe. Decompressed as the events are asked for. They carry no checksums.
+ * fields of type, length and value, then what they describe. Decompressed as the events are asked for. They carry no
+ * checksums.
  */
 export class TransactionPayload {
   readonly #broken: Broken;

@@ -1,0 +1,38 @@
+import { describe, expect, test } from "vitest";
+import { encodedGtids, mariadbDump, mysqlDump } from "./dump-command.ts";
+import { GtidSet } from "./gtid-set.ts";
+
+const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+const UUID_HEX = UUID.replaceAll("-", "");
+
+function uint64(value: number): string {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(BigInt(value));
+  return bytes.toString("hex");
+}
+
+describe("a set of GTIDs on the wire", () => {
+  test("has its sources with their intervals, whose ends are excluded", () => {
+    const set = GtidSet.parse(`${UUID}:1-5:7`);
+    const intervals = [1, 6, 7, 8].map(uint64).join("");
+    expect(encodedGtids(set).toString("hex")).toBe(uint64(1) + UUID_HEX + uint64(2) + intervals);
+  });
+
+  test("is eight zeros where it is empty", () => {
+    expect(encodedGtids(GtidSet.empty).toString("hex")).toBe(uint64(0));
+  });
+
+  test("has tags behind each source where one has a tag", () => {
+    const set = GtidSet.parse(`${UUID}:1,${UUID}:blue:3`);
+    const head = "0102000000000001";
+    const plain = `${UUID_HEX}00${uint64(1)}${uint64(1)}${uint64(2)}`;
+    const tagged = `${UUID_HEX}08${Buffer.from("blue").toString("hex")}${uint64(1)}${uint64(3)}${uint64(4)}`;
+    expect(encodedGtids(set).toString("hex")).toBe(head + plain + tagged);
+  });
+});
+
+test("a dump says who asks, and from where", () => {
+  const command = Buffer.from(mysqlDump(4242, GtidSet.parse(`${UUID}:1`)));
+  expect([command[0], command.readUInt32LE(3), command.readUInt32LE(19)]).toEqual([0x1e, 4242, command.length - 23]);
+  expect(Buffer.from(mariadbDump(4242)).readUInt32LE(7)).toBe(4242);
+});

@@ -1,0 +1,207 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { type Column, isAbsent, isNull } from "../../src/core/column.ts";
+import type { LogItem } from "../../src/core/line.ts";
+import { tableId, type TableSchema } from "../../src/core/table-schema.ts";
+import { BinlogDecoder, type BinlogDecoderOptions } from "../../src/sources/mysql/binlog-decoder.ts";
+import { columnType, type MysqlTypeRules, parseMysqlType } from "../../src/sources/mysql/mysql-type.ts";
+import { GtidSet } from "../../src/sources/mysql/gtid-set.ts";
+import { GtidPosition } from "../../src/sources/mysql/mariadb-gtid.ts";
+import { type Flavour, type LogPosition, MariadbPosition, MysqlPosition } from "../../src/sources/mysql/position.ts";
+import { cellText } from "../../src/sources/postgres/cell-text.ts";
+import { mysqlProgram } from "./mysql-programs.ts";
+import { createMysqlDatabase, type TestMysqlDatabase } from "./mysql.ts";
+import { tempFolder } from "./temp-folder.ts";
+
+/** Everything a sink could hold, and failure where it cannot. */
+export const STRICT_MYSQL_RULES: MysqlTypeRules = {
+  unrepresentable: "error",
+  nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+  tinyint1AsBoolean: true,
+};
+
+const MAGIC_BYTES = 4;
+
+/** The events of binlog files, in order, as views. */
+export function binlogEvents(...files: readonly Buffer[]): Buffer[] {
+  return files.flatMap((file) => {
+    const events: Buffer[] = [];
+    for (let at = MAGIC_BYTES, length = 0; at < file.length; at += length) {
+      length = file.readUInt32LE(at + 9);
+      events.push(file.subarray(at, at + length));
+    }
+    return events;
+  });
+}
+
+/** What a server has written into its binlog since this was made. */
+export class BinlogTail {
+  readonly #db: TestMysqlDatabase;
+  readonly #flavour: Flavour;
+  readonly #first: string;
+
+  private constructor(db: TestMysqlDatabase, flavour: Flavour, first: string) {
+    this.#db = db;
+    this.#flavour = flavour;
+    this.#first = first;
+  }
+
+  /** Begins a new file, so that nothing from before is read. */
+  static async open(db: TestMysqlDatabase, flavour: Flavour): Promise<BinlogTail> {
+    await db.query("FLUSH BINARY LOGS");
+    return new BinlogTail(db, flavour, (await binlogNames(db)).at(-1)!);
+  }
+
+  /** By the server's own client, as a replica gets them, into files as the server's are. */
+  async files(): Promise<Buffer[]> {
+    const names = (await binlogNames(this.#db)).filter((name) => name >= this.#first);
+    const flavour = this.#flavour;
+    const program = mysqlProgram(flavour, flavour === "mysql" ? "usr/bin/mysqlbinlog" : "usr/bin/mariadb-binlog");
+    const { host, port, user, password } = this.#db;
+    const session = [`--host=${host}`, `--port=${port}`, `--user=${user}`, `--password=${password}`];
+    await using folder = tempFolder();
+    const options = [
+      "--no-defaults",
+      "--read-from-remote-server",
+      "--raw",
+      `--result-file=${folder.file("")}/`,
+      ...session,
+    ];
+    await promisify(execFile)(program.command, [...program.args, ...options, ...names]);
+    return names.map((name) => readFileSync(join(folder.path, name)));
+  }
+
+  async events(): Promise<Buffer[]> {
+    return binlogEvents(...(await this.files()));
+  }
+}
+
+async function binlogNames(db: TestMysqlDatabase): Promise<string[]> {
+  const rows = await db.query<{ Log_name: string }>("SHOW BINARY LOGS");
+  return rows.map((row) => row.Log_name);
+}
+
+/** The schema of a table as the catalog has it. */
+export async function mysqlSchema(
+  db: TestMysqlDatabase,
+  name: string,
+  rules: MysqlTypeRules = STRICT_MYSQL_RULES,
+): Promise<TableSchema> {
+  const columns = await db.query<{ name: string; type: string; collation: string | null }>(
+    `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS type, COLLATION_NAME AS collation FROM information_schema.COLUMNS
+     WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
+    [db.database, name],
+  );
+  const key = await db.query<{ name: string }>(
+    `SELECT COLUMN_NAME AS name FROM information_schema.STATISTICS
+     WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX`,
+    [db.database, name],
+  );
+  return {
+    id: tableId(db.database, name),
+    namespace: db.database,
+    name,
+    version: 1,
+    columns: columns.map(({ name, type, collation }) => ({
+      name,
+      type: columnType(parseMysqlType(type, collation)!, rules),
+      nullable: true,
+      sourceType: type,
+      collation,
+      existingRowsDefault: null,
+    })),
+    key: key.map((part) => columns.findIndex((column) => column.name === part.name)),
+  };
+}
+
+function startOf(flavour: Flavour): LogPosition {
+  return flavour === "mysql" ? new MysqlPosition(GtidSet.empty) : new MariadbPosition(GtidPosition.empty);
+}
+
+export function binlogDecoder(
+  flavour: Flavour,
+  tables: readonly TableSchema[],
+  options: Partial<BinlogDecoderOptions> = {},
+): BinlogDecoder {
+  return new BinlogDecoder({
+    flavour,
+    tables,
+    from: startOf(flavour),
+    batchBytesMax: 1 << 20,
+    flushRows: Number.MAX_SAFE_INTEGER,
+    rules: STRICT_MYSQL_RULES,
+    lookup: () => Promise.resolve({ kind: "same" }),
+    ...options,
+  });
+}
+
+/** Decodes events, ending with a flush. */
+export async function decodeBinlog(decoder: BinlogDecoder, events: readonly Buffer[]): Promise<LogItem[]> {
+  const items: LogItem[] = [];
+  for (const event of events) {
+    await decoder.decode(event, 0, event.length);
+    while (decoder.hasMore) {
+      items.push(...decoder.take());
+      await decoder.decodeMore();
+    }
+  }
+  decoder.flush();
+  return [...items, ...decoder.take()];
+}
+
+/** Null for null, `absent` for what is not known. */
+export function cellTexts(column: Column): (string | null)[] {
+  return Array.from({ length: column.length }, (_, row) =>
+    isAbsent(column, row) ? "absent" : isNull(column, row) ? null : cellText(column, row),
+  );
+}
+
+const OPS = ["upsert", "insert", "update", "delete", "moved"];
+
+/** Items as texts: `insert 1,a` for a row, `truncate`, `stop CODE`, `schema 2`. Progress is left out. */
+export function itemTexts(items: readonly LogItem[]): string[] {
+  return items.flatMap((item): string[] => {
+    switch (item.kind) {
+      case "rows": {
+        const columns = item.batch.columns.map(cellTexts);
+        return Array.from(
+          item.batch.ops!,
+          (op, row) => `${OPS[op]!} ${columns.map((column) => column[row] ?? "null").join(",")}`,
+        );
+      }
+      case "schema":
+        return [`schema ${item.schema.version}`];
+      case "stop":
+        return [`stop ${item.error.code}`];
+      case "truncate":
+        return ["truncate"];
+      case "progress":
+        return [];
+    }
+  });
+}
+
+/** What the decoder makes of statements, of which the first creates table `t`. */
+export async function decodedStatements(
+  flavour: Flavour,
+  statements: readonly string[],
+  options: Partial<BinlogDecoderOptions> = {},
+): Promise<string[]> {
+  await using db = await createMysqlDatabase(flavour);
+  return await decodedStatementsIn(db, flavour, statements, options);
+}
+
+export async function decodedStatementsIn(
+  db: TestMysqlDatabase,
+  flavour: Flavour,
+  [create, ...statements]: readonly string[],
+  options: Partial<BinlogDecoderOptions> = {},
+): Promise<string[]> {
+  await db.query(create!);
+  const schema = await mysqlSchema(db, "t");
+  const tail = await BinlogTail.open(db, flavour);
+  for (const statement of statements) await db.query(statement);
+  return itemTexts(await decodeBinlog(binlogDecoder(flavour, [schema], options), await tail.events()));
+}
