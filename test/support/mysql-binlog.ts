@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { createConnection } from "mysql2/promise";
 import { type Column, isAbsent, isNull } from "../../src/core/column.ts";
 import type { LogItem } from "../../src/core/line.ts";
 import { tableId, type TableSchema } from "../../src/core/table-schema.ts";
@@ -12,7 +13,8 @@ import { GtidPosition } from "../../src/sources/mysql/mariadb-gtid.ts";
 import { type Flavour, type LogPosition, MariadbPosition, MysqlPosition } from "../../src/sources/mysql/position.ts";
 import { cellText } from "../../src/sources/postgres/cell-text.ts";
 import { mysqlProgram } from "./mysql-programs.ts";
-import { createMysqlDatabase, type TestMysqlDatabase } from "./mysql.ts";
+import { createMysqlDatabase, TestMysqlDatabase } from "./mysql.ts";
+import { mysqlConfig, type PrivateMysql, startPrivateMysql } from "./private-mysql.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 /** Everything a sink could hold, and failure where it cannot. */
@@ -204,4 +206,29 @@ export async function decodedStatementsIn(
   const tail = await BinlogTail.open(db, flavour);
   for (const statement of statements) await db.query(statement);
   return itemTexts(await decodeBinlog(binlogDecoder(flavour, [schema], options), await tail.events()));
+}
+
+/**
+ * A database on a server of its own: for what no decoder may meet that reads the shared server's log at the same time.
+ */
+export class LoneMysqlDatabase extends TestMysqlDatabase {
+  readonly #server: PrivateMysql;
+
+  private constructor(server: PrivateMysql, database: string) {
+    super(server, database);
+    this.#server = server;
+  }
+
+  static async start(flavour: Flavour): Promise<LoneMysqlDatabase> {
+    const server = await startPrivateMysql({ flavour });
+    const admin = await createConnection(mysqlConfig(server));
+    await admin.query("CREATE DATABASE lone");
+    await admin.end();
+    return new LoneMysqlDatabase(server, "lone");
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    // The database goes with its server; sessions see its end.
+    await this.#server[Symbol.asyncDispose]();
+  }
 }

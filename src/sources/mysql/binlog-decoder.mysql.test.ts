@@ -6,6 +6,7 @@ import {
   decodedStatements,
   decodedStatementsIn,
   itemTexts,
+  LoneMysqlDatabase,
   mysqlSchema,
   STRICT_MYSQL_RULES,
 } from "../../../test/support/mysql-binlog.ts";
@@ -247,7 +248,7 @@ describe("MySQL's log", () => {
       "SELECT @@server_uuid AS id, @@global.gtid_executed AS executed",
     );
     const position = decoder.position.toString();
-    expect(position).toMatch(new RegExp(`^${server!.id}:some_tag:\\d+$`));
+    expect(position).toMatch(new RegExp(`(^|,)${server!.id}:some_tag:\\d`));
     expect(server!.executed).toContain("some_tag");
   });
 
@@ -339,7 +340,8 @@ describe("MariaDB's log", () => {
       "ROLLBACK",
       "INSERT INTO t (id) VALUES (2)",
     ];
-    await expect(decodedStatements("mariadb", statements)).rejects.toMatchObject({
+    await using db = await LoneMysqlDatabase.start("mariadb");
+    await expect(decodedStatementsIn(db, "mariadb", statements)).rejects.toMatchObject({
       code: "LOG_NOT_UNDERSTOOD",
       message: expect.stringContaining("a transaction that was rolled back") as string,
     });

@@ -27,7 +27,7 @@ function recorded(flavour: Flavour): Buffer[] {
 const UTF8 = "utf8mb4_general_ci";
 
 /** Of a fuzz test: a second or two. */
-const RUNS = 250;
+const RUNS = 500;
 
 /** The table of `test/fixtures/binlog/statements.sql`. */
 function fixtureTable(flavour: Flavour): TableSchema {

@@ -1,7 +1,19 @@
 import { describe, expect, it } from "vitest";
-import { decodedStatements, decodedStatementsIn, mysqlSchema } from "../../../test/support/mysql-binlog.ts";
+import {
+  binlogDecoder,
+  BinlogTail,
+  decodeBinlog,
+  decodedStatements,
+  decodedStatementsIn,
+  itemTexts,
+  LoneMysqlDatabase,
+  mysqlSchema,
+} from "../../../test/support/mysql-binlog.ts";
 import { createMysqlDatabase } from "../../../test/support/mysql.ts";
 import type { BinlogDecoderOptions } from "./binlog-decoder.ts";
+import { GtidSet } from "./gtid-set.ts";
+import { GtidPosition } from "./mariadb-gtid.ts";
+import { MariadbPosition, MysqlPosition } from "./position.ts";
 
 const FLAVOURS = ["mysql", "mariadb"] as const;
 const KEYED = "CREATE TABLE t (id int PRIMARY KEY, a varchar(20), b longtext, c int NOT NULL DEFAULT 7)";
@@ -95,19 +107,40 @@ describe.each(FLAVOURS)("statements in the log (%s)", (flavour) => {
     ]);
   });
 
-  it("that change rows end the pipeline", async () => {
-    const statements = [KEYED, "SET SESSION binlog_format = 'STATEMENT'", insert];
-    await expect(decodedStatements(flavour, statements)).rejects.toMatchObject({
+  it("that change rows, and XA transactions, end the pipeline", async () => {
+    await using db = await LoneMysqlDatabase.start(flavour);
+    const change = [KEYED, "SET SESSION binlog_format = 'STATEMENT'", insert];
+    await expect(decodedStatementsIn(db, flavour, change)).rejects.toMatchObject({
       code: "LOG_NOT_UNDERSTOOD",
       message: expect.stringContaining("a change as a statement") as string,
     });
-  });
-
-  it("of an XA transaction end the pipeline", async () => {
-    const statements = [KEYED, "XA START 'a'", insert, "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'"];
-    await expect(decodedStatements(flavour, statements)).rejects.toMatchObject({
+    await db.query("SET SESSION binlog_format = 'ROW'");
+    await db.query("DROP TABLE t");
+    const xa = [KEYED, "XA START 'a'", insert, "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'"];
+    await expect(decodedStatementsIn(db, flavour, xa)).rejects.toMatchObject({
       code: "LOG_NOT_UNDERSTOOD",
       message: expect.stringContaining("an XA transaction") as string,
     });
+  });
+
+  it("of an XA transaction or a change are passed over where the position has them", async () => {
+    await using db = await LoneMysqlDatabase.start(flavour);
+    await db.query(KEYED);
+    const schema = await mysqlSchema(db, "t");
+    const tail = await BinlogTail.open(db, flavour);
+    const xa = ["XA START 'a'", insert, "XA END 'a'", "XA PREPARE 'a'", "XA COMMIT 'a'", "DELETE FROM t"];
+    const rolledBack = ["XA START 'b'", insert, "XA END 'b'", "XA PREPARE 'b'", "XA ROLLBACK 'b'"];
+    const format = "SET SESSION binlog_format =";
+    const change = [`${format} 'STATEMENT'`, "INSERT INTO t (id) VALUES (10)", `${format} 'ROW'`];
+    for (const statement of [...xa, ...rolledBack, ...change]) await db.query(statement);
+    const executed = flavour === "mysql" ? "@@global.gtid_executed" : "@@global.gtid_binlog_pos";
+    const [row] = await db.query<{ gtids: string }>(`SELECT ${executed} AS gtids`);
+    const from =
+      flavour === "mysql"
+        ? new MysqlPosition(GtidSet.parse(row!.gtids))
+        : new MariadbPosition(GtidPosition.parse(row!.gtids));
+    await db.query(insert);
+    const items = await decodeBinlog(binlogDecoder(flavour, [schema], { from }), await tail.events());
+    expect(itemTexts(items)).toEqual(["insert 9,null,null,7"]);
   });
 });

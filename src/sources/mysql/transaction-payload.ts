@@ -1,4 +1,5 @@
 import { Decompress } from "fzstd";
+import { MillraceError } from "../../core/errors.ts";
 import { HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken, readUint32 } from "./binlog-fields.ts";
 
@@ -82,8 +83,8 @@ export class TransactionPayload {
     try {
       this.#decompress.push(piece, this.#at === this.#input.length);
     } catch (error) {
-      // Ours, of `#append`, or the library's, for bytes that are not of this form.
-      throw this.#left < 0 ? error : this.#broken("compressed events that cannot be decompressed");
+      if (error instanceof MillraceError) throw error;
+      throw this.#broken("compressed events that cannot be decompressed");
     }
   }
 
