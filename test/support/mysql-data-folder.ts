@@ -41,6 +41,8 @@ function template(flavour: MysqlFlavour): string {
   const made = createHash("sha256").update(ACCOUNTS + OPTIONS[flavour].join(" "));
   const folder = join(mysqlRoot(flavour), `data-${made.digest("hex").slice(0, 8)}`);
   if (existsSync(folder)) return folder;
+  // Says what to do where nothing was fetched.
+  mysqldProgram(flavour, folder);
   const unfinished = mkdtempSync(`${folder}-`);
   const data = join(unfinished, "data");
   try {
