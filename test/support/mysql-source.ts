@@ -4,7 +4,7 @@ import type { ChunkOutcome, ChunkRange, ChunkReader } from "../../src/core/chunk
 import { isNull, type Column } from "../../src/core/column.ts";
 import type { Json } from "../../src/core/json.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
-import { mariadbDefault, tableByName } from "../../src/sources/mysql/catalog.ts";
+import { tableByName } from "../../src/sources/mysql/catalog.ts";
 import { cellText } from "../../src/sources/mysql/cell-text.ts";
 import { MysqlChunkPlanner } from "../../src/sources/mysql/chunk-planner.ts";
 import { MysqlChunkReader } from "../../src/sources/mysql/chunks.ts";
@@ -76,8 +76,7 @@ export async function schemaOf(
 ): Promise<TableSchema> {
   const session = await sessions.get(deadline());
   const table = (await tableByName(session, db.database, name, deadline()))!;
-  const columns = session.flavour === "mysql" ? table.columns : table.columns.map(mariadbDefault);
-  return catalogSchema({ ...table, columns }, rules)!;
+  return catalogSchema(table, rules)!;
 }
 
 export function columnTexts(column: Column): (string | null)[] {

@@ -76,19 +76,9 @@ export class BinlogDecoder {
     return this.#position;
   }
 
-  /** Between a GTID and the end of its transaction. */
-  get inTransaction(): boolean {
-    return this.#open !== null;
-  }
-
   /** Bytes of rows in open batches and in items not yet taken (never less than there are, at most about twice). */
   get heldBytes(): number {
     return this.#output.heldBytes;
-  }
-
-  /** Items wait to be taken. */
-  get hasItems(): boolean {
-    return this.#output.hasItems;
   }
 
   /** A compressed transaction has more than is held at once: `decodeMore` goes on with it when the items were taken. */

@@ -74,8 +74,8 @@ describe.each(FLAVOURS)("statements in the log (%s)", (flavour) => {
     const asked: string[] = [];
     const lookup: BinlogDecoderOptions["lookup"] = async (map, known) => {
       asked.push(map.columns.map(({ name }) => name).join());
-      if (map.columns.length === known!.columns.length) return { kind: "same" };
-      return { kind: "schema", schema: { ...(await mysqlSchema(db, "t")), version: known!.version + 1 } };
+      if (map.columns.length === known.columns.length) return { kind: "same" };
+      return { kind: "schema", schema: { ...(await mysqlSchema(db, "t")), version: known.version + 1 } };
     };
     const statements = [
       "CREATE TABLE t (id int PRIMARY KEY)",

@@ -101,7 +101,9 @@ export async function tableByName(
     name,
     kind: table.kind === "BASE TABLE" ? "table" : table.kind === "VIEW" ? "view" : "other",
     engine: table.engine,
-    columns: columns.map(catalogColumn),
+    columns: columns.map((row) =>
+      session.flavour === "mariadb" ? mariadbDefault(catalogColumn(row)) : catalogColumn(row),
+    ),
     key: key.length === 0 ? null : key.map((column) => column.name),
     keyHasPrefix: key.some((column) => column.prefix !== null),
     rowsEstimate: Number(table.rows ?? 0),
@@ -127,7 +129,7 @@ function catalogColumn(row: ColumnRow): CatalogColumn {
 }
 
 /** MariaDB prints a default as it would stand in a statement; this is the value that it means, or that it is no literal. */
-export function mariadbDefault(column: CatalogColumn): CatalogColumn {
+function mariadbDefault(column: CatalogColumn): CatalogColumn {
   const text = column.defaultText;
   if (text === null) return column;
   if (!MARIADB_LITERAL.test(text)) return { ...column, defaultText: null, defaultIsExpression: true };

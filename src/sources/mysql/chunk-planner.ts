@@ -1,6 +1,7 @@
 import type { ChunkPlanner, ChunkRange, KeyBound, TableExtent } from "../../core/chunk.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
+import { evenWidth, scaled } from "../../decoding/key-width.ts";
 import { tableByName } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import { mysqlType, rangeCondition } from "./key-condition.ts";
@@ -161,19 +162,4 @@ export class MysqlChunkPlanner implements ChunkPlanner {
 
 function bytesPerRow({ rows, bytes }: PlannedTable): number {
   return bytes / Math.max(rows, 1);
-}
-
-/** The width of a chunk if the keys were spread evenly. */
-function evenWidth(table: PlannedTable, start: bigint, rows: number): bigint {
-  if (table.max === null) return BigInt(rows);
-  const span = BigInt(table.max[0]!) - start + 1n;
-  const width = (span * BigInt(rows)) / BigInt(Math.max(table.rows, rows));
-  return width > 0n ? width : 1n;
-}
-
-/** At least one key wide. */
-function scaled(width: bigint, factor: number): bigint {
-  const scale = 1_000_000_000;
-  const result = (width * BigInt(Math.max(1, Math.round(factor * scale)))) / BigInt(scale);
-  return result > 0n ? result : 1n;
 }

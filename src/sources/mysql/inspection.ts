@@ -13,7 +13,7 @@ import { tableRefusal } from "./table-refusal.ts";
 
 const CUT_METHODS = {
   mysql:
-    "by GTIDs: what was executed before a chunk's consistent snapshot is surely in it, and what was executed behind it bounds it; of a commit in between, the log decides",
+    "by GTIDs: what was executed before a chunk's consistent snapshot is surely in it, and what was executed or being committed behind it bounds it; of a commit in between, the log decides",
   mariadb: "exact: the server tells the binlog position of each chunk's consistent snapshot, and its GTIDs",
 } as const;
 

@@ -14,11 +14,10 @@ import { rowsBody, type RowsForm, RowsReader } from "./rows-event.ts";
 import { readTableMap, readTableName, type TableMap } from "./table-map.ts";
 
 /**
- * What the catalog says to a table of the log. `ignore`: none of ours. `same`: the known schema stands. `schema`:
+ * What the catalog says to a table of the log. `same`: the known schema stands. `schema`:
  * columns were added, this is the next version. `stop`: this table of ours cannot go on.
  */
 export type TableAnswer =
-  | { readonly kind: "ignore" }
   | { readonly kind: "same" }
   | { readonly kind: "schema"; readonly schema: TableSchema }
   | { readonly kind: "stop"; readonly table: TableId; readonly error: MillraceError };
@@ -28,9 +27,9 @@ export interface LogTablesOptions {
   readonly rules: MysqlTypeRules;
   /**
    * Asked before the first row of a table of ours in its present shape: once a table after start, and whenever its
-   * table map differs from the one before in more than its id. `known` is the decoder's schema for it; never null.
+   * table map differs from the one before in more than its id. `known` is the decoder's schema for it.
    */
-  readonly lookup: (map: TableMap, known: TableSchema | null) => Promise<TableAnswer>;
+  readonly lookup: (map: TableMap, known: TableSchema) => Promise<TableAnswer>;
   readonly tables: ReadonlyMap<TableId, TableLog>;
   readonly output: LogOutput;
   readonly broken: Broken;
@@ -180,7 +179,6 @@ export class LogTables {
     const answer = await lookup(told.map, table.schema);
     this.#byId.set(id, { kind: "ignored", bytes });
     this.#byTable.delete(table);
-    if (answer.kind === "ignore") return;
     if (answer.kind === "stop") {
       const stopped = tables.get(answer.table);
       if (stopped !== undefined && !stopped.ended) output.stop(stopped, transaction, answer.error);

@@ -103,7 +103,7 @@ export class BinlogReader implements LogReader {
       batchBytesMax: request.batchBytesMax,
       flushRows: request.flushRows,
       rules,
-      lookup: tableLookup(this.#sessions, facts, rules, life),
+      lookup: tableLookup(this.#sessions, rules, life),
     });
     for (const table of this.#dropped) decoder.dropTable(table);
     this.#decoder = decoder;

@@ -1,10 +1,8 @@
-import type { TableSchema } from "../../core/table-schema.ts";
 import type { BinlogDecoderOptions, TableAnswer } from "./binlog-decoder.ts";
-import { mariadbDefault, tableByName } from "./catalog.ts";
+import { tableByName } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import { followShape } from "./schema.ts";
-import type { ServerFacts } from "./server-facts.ts";
 
 /**
  * Answers the decoder's questions about tables of the log. A table map says what the table was like at that place of the
@@ -12,23 +10,15 @@ import type { ServerFacts } from "./server-facts.ts";
  */
 export function tableLookup(
   sessions: LazySession,
-  facts: ServerFacts,
   rules: MysqlTypeRules,
   signal: AbortSignal,
 ): BinlogDecoderOptions["lookup"] {
   return async (map, known): Promise<TableAnswer> => {
-    if (known === null) return { kind: "ignore" };
     const shape = map.columns.map(({ name }) => ({ name, sourceType: null }));
     const hasNew = shape.some(({ name }) => !known.columns.some((column) => column.name === name));
-    const now = hasNew ? await present(known) : null;
+    const now = hasNew ? await tableByName(await sessions.get(signal), known.namespace, known.name, signal) : null;
     const followed = followShape(known, shape, now, rules);
     if (followed instanceof Error) return { kind: "stop", table: known.id, error: followed };
     return followed === known ? { kind: "same" } : { kind: "schema", schema: followed };
   };
-
-  async function present({ namespace, name }: TableSchema): ReturnType<typeof tableByName> {
-    const table = await tableByName(await sessions.get(signal), namespace, name, signal);
-    if (table === null || facts.flavour === "mysql") return table;
-    return { ...table, columns: table.columns.map(mariadbDefault) };
-  }
 }

@@ -1,7 +1,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { ChunkRange, KeyBound } from "../../core/chunk.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
-import { mariadbDefault, tableByName, type CatalogTable } from "./catalog.ts";
+import { tableByName } from "./catalog.ts";
 import type { Row, Session } from "./connection.ts";
 import { snapshotCut, snapshotScript } from "./cut.ts";
 import { keysCondition, rangeCondition } from "./key-condition.ts";
@@ -43,7 +43,7 @@ export async function openTable(
   const results = await runOpening(session, script.join("; "), known, signal);
   try {
     const cut = snapshotCut(session, results);
-    const schema = followCatalog(known, await catalogTable(session, known, signal), rules);
+    const schema = followCatalog(known, await tableByName(session, known.namespace, known.name, signal), rules);
     if (schema instanceof MillraceError) throw schema;
     return { cut, schema };
   } catch (error) {
@@ -66,12 +66,6 @@ async function runOpening(
         throw readError(known, error);
     }
   }
-}
-
-async function catalogTable(session: Session, known: TableSchema, signal: AbortSignal): Promise<CatalogTable | null> {
-  const table = await tableByName(session, known.namespace, known.name, signal);
-  if (table === null || session.flavour === "mysql") return table;
-  return { ...table, columns: table.columns.map(mariadbDefault) };
 }
 
 /** The error of a statement that reads the table. A name that is unknown was known. */

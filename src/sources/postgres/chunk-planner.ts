@@ -2,6 +2,7 @@ import type { ChunkPlanner, ChunkRange, KeyBound, TableExtent } from "../../core
 import { MillraceError } from "../../core/errors.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { keyColumns, quoteIdentifier } from "../../core/table-schema.ts";
+import { evenWidth, scaled } from "../../decoding/key-width.ts";
 import { tableByName, type CatalogTable } from "./catalog.ts";
 import { hasIntegerKey } from "./chunks.ts";
 import type { LazySession, Row } from "./connection.ts";
@@ -175,19 +176,4 @@ function keyOf(schema: TableSchema, row: Row | undefined): KeyBound | null {
     if (typeof text !== "string") throw new MillraceError("INTERNAL", `a key of ${schema.id} has no text`);
     return text;
   });
-}
-
-/** The width of a chunk if the keys were spread evenly. */
-function evenWidth(table: PlannedTable, start: bigint, rows: number): bigint {
-  if (table.max === null) return BigInt(rows);
-  const span = BigInt(table.max[0]!) - start + 1n;
-  const width = (span * BigInt(rows)) / BigInt(Math.max(table.rows, rows));
-  return width > 0n ? width : 1n;
-}
-
-/** At least one key wide. */
-function scaled(width: bigint, factor: number): bigint {
-  const scale = 1_000_000_000;
-  const result = (width * BigInt(Math.max(1, Math.round(factor * scale)))) / BigInt(scale);
-  return result > 0n ? result : 1n;
 }

@@ -98,11 +98,6 @@ export class LogDecoder {
     return this.#output.heldBytes;
   }
 
-  /** Items wait to be taken. */
-  get hasItems(): boolean {
-    return this.#output.hasItems;
-  }
-
   /** The items so far, in order. */
   take(): LogItem[] {
     return this.#output.take();
