@@ -13,7 +13,7 @@ const keys = z.strictObject({
   type: z
     .literal("mysql", "`mysql`")
     .meta({ description: "A MySQL server, version 8.0 or later, or MariaDB, 10.6 or later, as the source." }),
-  hostname: text("The server's host name or address."),
+  hostname: text("The server's host name or address, or the path of its Unix socket: `/run/mysqld/mysqld.sock`."),
   port: integer(1, 65_535, "The server's port.").prefault("3306"),
   username: text(
     "The user to log in as. It needs REPLICATION SLAVE and REPLICATION CLIENT (on MariaDB: BINLOG MONITOR), and SELECT on the tables.",

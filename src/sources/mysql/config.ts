@@ -10,6 +10,7 @@ export type SslMode = "disable" | "require" | "verify";
 export interface MysqlOptions {
   /** The pipeline's name: connections carry it. */
   readonly pipeline: string;
+  /** A name, an address, or the path of a Unix socket; then `port` is not used. */
   readonly hostname: string;
   readonly port: number;
   readonly username: string;
@@ -25,4 +26,13 @@ export interface MysqlOptions {
   readonly connectTimeoutMs: number;
   /** The longest that any statement of ours waits for a metadata lock on a table (law 5). */
   readonly lockTimeoutMs: number;
+}
+
+export function isSocketPath({ hostname }: Pick<MysqlOptions, "hostname">): boolean {
+  return hostname.startsWith("/");
+}
+
+/** For messages. */
+export function serverAddress(options: Pick<MysqlOptions, "hostname" | "port">): string {
+  return isSocketPath(options) ? options.hostname : `${options.hostname}:${options.port}`;
 }

@@ -4,7 +4,7 @@ import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
 import { bulkSocket } from "../../flow/bulk-socket.ts";
 import { Lazy } from "../../flow/lazy.ts";
-import type { MysqlOptions, SslMode } from "./config.ts";
+import { isSocketPath, type MysqlOptions } from "./config.ts";
 import type { Flavour } from "./position.ts";
 import { statementError } from "./server-error.ts";
 
@@ -54,7 +54,7 @@ function clientConfig(options: MysqlOptions): ConnectionOptions {
     port,
     user,
     password,
-    ...security(options.ssl, host, port),
+    ...transport(options),
     charset: "UTF8MB4_BIN",
     connectTimeout: options.connectTimeoutMs,
     enableKeepAlive: true,
@@ -71,13 +71,19 @@ function clientConfig(options: MysqlOptions): ConnectionOptions {
   };
 }
 
-function security(mode: SslMode, host: string, port: number): ConnectionOptions {
-  if (mode === "require") return { ssl: { rejectUnauthorized: false } };
-  if (mode === "verify") return { ssl: { rejectUnauthorized: true, verifyIdentity: true } };
+function transport(options: MysqlOptions): ConnectionOptions {
+  const { ssl, hostname, port } = options;
+  // By its path mysql2 knows that a password is safe on it.
+  const path = isSocketPath(options) ? { socketPath: hostname } : {};
+  if (ssl === "require") return { ...path, ssl: { rejectUnauthorized: false } };
+  if (ssl === "verify") return { ...path, ssl: { rejectUnauthorized: true, verifyIdentity: true } };
   // TLS decrypts into buffers of its own; a socket that is given is not set up by mysql2.
-  return {
-    stream: () => bulkSocket().setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS).connect(port, host),
+  const stream = (): Socket => {
+    const socket = bulkSocket();
+    if (isSocketPath(options)) return socket.connect(hostname);
+    return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS).connect(port, hostname);
   };
+  return { ...path, stream };
 }
 
 export type Row = Readonly<Record<string, unknown>>;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../core/error-codes.ts";
 import { MillraceError } from "../../core/errors.ts";
-import type { MysqlOptions } from "./config.ts";
+import { type MysqlOptions, serverAddress } from "./config.ts";
 
 /** Socket errors before a connection stands. */
 const UNREACHABLE = new Set([
@@ -11,6 +11,8 @@ const UNREACHABLE = new Set([
   "ENETUNREACH",
   "EHOSTDOWN",
   "EADDRNOTAVAIL",
+  "ENOENT",
+  "EACCES",
 ]);
 
 /** The last three are mysql2's own. */
@@ -64,7 +66,7 @@ export function statementError(options: MysqlOptions, error: unknown): MillraceE
   const { code, errno, sqlState, syscall } = (error ?? {}) as Readonly<Record<string, unknown>>;
   const message = error instanceof Error ? error.message : String(error);
   if (typeof sqlState === "string" && typeof errno === "number") return serverError(errno, sqlState, message);
-  const at = `${options.hostname}:${options.port}`;
+  const at = serverAddress(options);
   if (typeof code === "string" && UNREACHABLE.has(code))
     return new MillraceError("SOURCE_UNREACHABLE", `cannot connect to the source at ${at} (${code})`, { cause: error });
   if (code === "ETIMEDOUT" && syscall === "connect")
@@ -78,6 +80,16 @@ export function statementError(options: MysqlOptions, error: unknown): MillraceE
       hint: "Set `ssl.mode` to what the server offers: disable, require, or verify.",
       cause: error,
     });
+  const unknownLogin = /unknown plugin (\w+)/.exec(message)?.[1];
+  if (unknownLogin !== undefined)
+    return new MillraceError(
+      "SOURCE_AUTH",
+      `the source at ${at} wants a login by ${unknownLogin}, which is not known here`,
+      {
+        hint: "Let the user log in by `caching_sha2_password`, or on MariaDB by `mysql_native_password` (`ALTER USER … IDENTIFIED VIA mysql_native_password USING PASSWORD('…')`).",
+        cause: error,
+      },
+    );
   if (code === "AUTH_SWITCH_PLUGIN_ERROR" || /authenticat/i.test(message))
     return new MillraceError("SOURCE_AUTH", `the source at ${at} refused the login: ${message}`, { cause: error });
   if ((typeof code === "string" && LOST.has(code)) || /in closed state/.test(message))
