@@ -16,6 +16,8 @@ import { fromClause, readError } from "./table-read.ts";
 const CORRECTIONS_MAX = 16;
 /** An estimate further off than this says nothing of how much smaller the width must be. */
 const NEAR = 8;
+/** Of the table's rows: InnoDB says half of them at most, whatever a range has. */
+const AT_MOST = 0.45;
 /** InnoDB counts the rows of so many pages of 16 KB, and doubles what it reckons of more (`btr_estimate_n_rows_in_range`). */
 const COUNTED_BYTES = 10 * 16_384;
 
@@ -138,8 +140,8 @@ export class MysqlChunkPlanner implements ChunkPlanner {
       const range = { lower: gap.lower, upper: [String(upper < end ? upper : end)] };
       const plain = await this.#estimate(schema, range, signal);
       const estimate = plain * bytesPerRow(table) > COUNTED_BYTES ? plain / 2 : plain;
-      // Where it is far off, it may also be what the server says at most: half of the table.
-      if (plain > rows * NEAR) width = BigInt(Math.ceil(Math.sqrt(Number(width))));
+      const saysLittle = plain > rows * NEAR || (estimate > rows * 1.5 && plain > table.rows * AT_MOST);
+      if (saysLittle) width = BigInt(Math.ceil(Math.sqrt(Number(width))));
       else if (estimate > rows * 1.5) width = scaled(width, rows / estimate);
       else if (estimate < rows / 2 && upper < end) width = scaled(width, Math.min(rows / Math.max(estimate, 1), NEAR));
       else break;

@@ -21,25 +21,37 @@ import { GtidPosition } from "./mariadb-gtid.ts";
 import { LogCut, MariadbPosition, MysqlPosition } from "./position.ts";
 
 describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
-  it("cost no more on keys spread over 2^62 than on neighbours", async () => {
-    await using db = await createMysqlDatabase(flavour);
-    await db.query("CREATE TABLE t (id bigint PRIMARY KEY)");
-    await db.query(`INSERT INTO t SELECT g FROM ${series(20_000)}`);
-    await db.query(`INSERT INTO t SELECT 4611686018427387904 - g * 999999999999 FROM ${series(2000)}`);
-    await db.query("ANALYZE TABLE t");
-    await using sessions = openSessions(db);
-    const planner = openPlanner(sessions);
-    const schema = await schemaOf(sessions, db, "t");
-    const { max } = await planner.extent(schema, deadline());
-    const uppers: string[] = [];
-    for (let lower: readonly string[] | null = null; lower?.[0] !== max![0];) {
-      const planned = await planner.next(schema, { lower, upper: max }, 1000, deadline());
-      lower = planned.upper;
-      uppers.push(lower![0]!);
-    }
-    expect(uppers.length).toBeLessThan(60);
-    expect(uppers.length).toBeGreaterThan(10);
-  });
+  // Of 22,000 rows MySQL thinks that there are from 13,000 to 25,000, and says half of it of whatever has nearly all.
+  it.each(flavour === "mysql" ? [null, 14_000, 40_000] : [null])(
+    "cost no more on keys spread over 2^62 than on neighbours (the server reckons with %s rows)",
+    async (reckoned) => {
+      await using db = await createMysqlDatabase(flavour);
+      await db.query("CREATE TABLE t (id bigint PRIMARY KEY) STATS_AUTO_RECALC = 0");
+      await db.query(`INSERT INTO t SELECT g FROM ${series(20_000)}`);
+      await db.query(`INSERT INTO t SELECT 4611686018427387904 - g * 999999999999 FROM ${series(2000)}`);
+      await db.query("ANALYZE TABLE t");
+      if (reckoned !== null) {
+        await db.query("UPDATE mysql.innodb_table_stats SET n_rows = ? WHERE database_name = ?", [
+          reckoned,
+          db.database,
+        ]);
+        await db.query("FLUSH TABLES t");
+      }
+      await using sessions = openSessions(db);
+      const planner = openPlanner(sessions);
+      const schema = await schemaOf(sessions, db, "t");
+      const { max, rowsEstimate } = await planner.extent(schema, deadline());
+      if (reckoned !== null) expect(rowsEstimate).toBe(reckoned);
+      const uppers: string[] = [];
+      for (let lower: readonly string[] | null = null; lower?.[0] !== max![0];) {
+        const planned = await planner.next(schema, { lower, upper: max }, 1000, deadline());
+        lower = planned.upper;
+        uppers.push(lower![0]!);
+      }
+      expect(uppers.length).toBeLessThan(60);
+      expect(uppers.length).toBeGreaterThan(10);
+    },
+  );
 
   it("know about how large a table is, and that it is empty", async () => {
     await using db = await createMysqlDatabase(flavour);
