@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { type MysqlFlavour, mysqldProgram, mysqlRoot, PROGRAM_ENV } from "./mysql-programs.ts";
 
 export const MYSQL_USER = "root";
@@ -91,7 +91,7 @@ function initialiseMariadb(data: string): void {
 
 function initialise(flavour: MysqlFlavour, data: string, options: readonly string[], input: string): void {
   const { command, args } = mysqldProgram(flavour, data);
-  execFileSync(command, [...args, ...options, ...OPTIONS[flavour]], {
+  execFileSync(command, [...args, ...options, ...OPTIONS[flavour], `--tmpdir=${dirname(data)}`], {
     cwd: "/",
     env: PROGRAM_ENV,
     input,

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { dirname } from "node:path";
 import { createConnection } from "mysql2/promise";
 import { describe, expect, it } from "vitest";
 import { createMysqlDatabase, startPrivateMysql } from "./mysql.ts";
@@ -72,6 +73,12 @@ describe.each(FLAVOURS)("a private server (%s)", (flavour) => {
     await server.restart({ settings: { binlog_row_image: "MINIMAL" } });
     expect(await ask(server, setting)).toEqual([{ id: 77, image: "MINIMAL" }]);
     expect(await ask(server, "SELECT id FROM kept.numbers")).toEqual([{ id: 7 }]);
+  });
+
+  it("keeps its temporary tables where no other server empties them", async () => {
+    await using one = await startPrivateMysql({ flavour });
+    const [folder] = (await ask(one, "SELECT @@tmpdir AS tmp")) as { tmp: string }[];
+    expect(folder!.tmp).toBe(dirname(one.dataFolder));
   });
 
   it("says what the log says when it does not start", async () => {

@@ -115,7 +115,8 @@ export class PrivateMysql implements MysqlAddress, AsyncDisposable {
   }
 
   #options(): readonly string[] {
-    const places = { port: String(this.port), socket: "mysql.sock", pid_file: "mysqld.pid" };
+    // MariaDB empties the folder of its temporary tables when it starts, those of another server too.
+    const places = { port: String(this.port), socket: "mysql.sock", pid_file: "mysqld.pid", tmpdir: this.#folder };
     const settings = { ...SETTINGS[this.flavour], ...this.#settings, ...places };
     return Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
   }
