@@ -14,7 +14,7 @@ import { type Flavour, type LogPosition, MariadbPosition, MysqlPosition } from "
 import { cellText } from "../../src/sources/postgres/cell-text.ts";
 import { mysqlProgram } from "./mysql-programs.ts";
 import { createMysqlDatabase, TestMysqlDatabase } from "./mysql.ts";
-import { mysqlConfig, type PrivateMysql, startPrivateMysql } from "./private-mysql.ts";
+import { mysqlConfig, type MysqlSettings, type PrivateMysql, startPrivateMysql } from "./private-mysql.ts";
 import { tempFolder } from "./temp-folder.ts";
 
 /** Everything a sink could hold, and failure where it cannot. */
@@ -219,8 +219,9 @@ export class LoneMysqlDatabase extends TestMysqlDatabase {
     this.#server = server;
   }
 
-  static async start(flavour: Flavour): Promise<LoneMysqlDatabase> {
-    const server = await startPrivateMysql({ flavour });
+  /** `settings` go over those of every private server. */
+  static async start(flavour: Flavour, settings: MysqlSettings = {}): Promise<LoneMysqlDatabase> {
+    const server = await startPrivateMysql({ flavour, settings });
     const admin = await createConnection(mysqlConfig(server));
     await admin.query("CREATE DATABASE lone");
     await admin.end();

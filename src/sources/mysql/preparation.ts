@@ -9,7 +9,10 @@ import { changedError } from "./schema.ts";
 import type { ServerFacts } from "./server-facts.ts";
 import { visibleCut } from "./visible.ts";
 
-/** The start position: `resume` after a check that the server still has the log from there, else what is visible now. */
+/**
+ * The start position: `resume` after a check that the server still has the log from there, else what is surely visible
+ * now. A chunk that is opened at once may lack what is in the log and not visible yet, so the log must bring it.
+ */
 export async function prepare(
   session: Session,
   facts: ServerFacts,
@@ -20,7 +23,7 @@ export async function prepare(
     if ((await tableByName(session, namespace, name, signal)) === null)
       throw changedError(id, "it was dropped or renamed");
   const { resume } = request;
-  if (resume === null) return (await visibleCut(session, signal)).bound;
+  if (resume === null) return (await visibleCut(session, signal)).included;
   if (resume instanceof MysqlPosition && facts.flavour === "mysql") await checkMysql(session, resume, signal);
   else if (resume instanceof MariadbPosition && facts.flavour === "mariadb")
     await checkMariadb(session, resume, signal);

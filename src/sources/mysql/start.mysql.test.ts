@@ -1,0 +1,44 @@
+import { expect, it } from "vitest";
+import { LoneMysqlDatabase } from "../../../test/support/mysql-binlog.ts";
+import { deadline, RULES, sourceOptions } from "../../../test/support/mysql-source.ts";
+import { testAmbient } from "../../../test/support/test-ambient.ts";
+import { waitFor } from "../../../test/support/wait-for.ts";
+import { createMysqlSource } from "./source.ts";
+
+/** A server that waits for a replica that never comes, between writing a commit to the log and showing it. */
+const HIDING = {
+  mysql: {
+    plugin_load_add: "semisync_source.so",
+    loose_rpl_semi_sync_source_timeout: "600000",
+    switch: "SET GLOBAL rpl_semi_sync_source_enabled",
+    logged: "SELECT 1 FROM (SELECT @@global.gtid_owned AS owned) AS g WHERE owned <> ''",
+  },
+  mariadb: {
+    rpl_semi_sync_master_timeout: "600000",
+    rpl_semi_sync_master_wait_point: "AFTER_SYNC",
+    switch: "SET GLOBAL rpl_semi_sync_master_enabled",
+    logged: "SHOW STATUS WHERE Variable_name = 'Rpl_semi_sync_master_wait_sessions' AND Value > 0",
+  },
+} as const;
+
+it.each(["mysql", "mariadb"] as const)(
+  "a start on %s is not behind what is in the log and cannot be seen yet",
+  async (flavour) => {
+    const { switch: hiding, logged, ...settings } = HIDING[flavour];
+    await using db = await LoneMysqlDatabase.start(flavour, settings);
+    await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+    await using source = createMysqlSource(sourceOptions(db), RULES, testAmbient());
+    const before = await source.head(deadline());
+    await db.query(`${hiding} = ON`);
+    const writer = await db.client();
+    const writing = writer.query("INSERT INTO t VALUES (1)");
+    // Where the test fails before it is awaited, its server ends under it.
+    writing.catch(() => undefined);
+    await waitFor("the commit to be in the log", async () => (await db.query(logged)).length > 0);
+    const start = await source.prepare({ resume: null, tables: [] }, () => undefined, deadline());
+    expect(before.covers(start), start.toString()).toBe(true);
+    expect(await db.query("SELECT id FROM t")).toEqual([]);
+    await db.query(`${hiding} = OFF`);
+    await writing;
+  },
+);
