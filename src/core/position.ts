@@ -29,10 +29,12 @@ export interface Position {
 
 /**
  * What a chunk's own snapshot contains, in terms of the log (design §5). `surelyIncludes` false means *no* or *not
- * sure*; `bound` is at or behind every transaction that the snapshot may contain.
+ * sure*, and `mayInclude` false *no*: where a cut is exact, they say the same. `bound` is at or behind every transaction
+ * that the snapshot may contain.
  */
 export interface Cut {
   surelyIncludes(transaction: Transaction): boolean;
+  mayInclude(transaction: Transaction): boolean;
   readonly bound: Position;
 }
 

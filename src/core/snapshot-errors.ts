@@ -1,6 +1,11 @@
 import type { ErrorCodeInfo } from "./error-code-info.ts";
 
-export type SnapshotErrorCode = "CHUNK_WORKER_LOST" | "CHUNK_WORKERS_FAILING" | "COMPLETE_TIMEOUT" | "SPILL_UNWRITABLE";
+export type SnapshotErrorCode =
+  | "CHUNK_WORKER_LOST"
+  | "CHUNK_WORKERS_FAILING"
+  | "COMPLETE_TIMEOUT"
+  | "SNAPSHOT_UNSURE"
+  | "SPILL_UNWRITABLE";
 
 /** Errors of the snapshot: a part of the table in error-codes.ts. */
 export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>> = {
@@ -25,6 +30,14 @@ export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>>
       "A row moved to another key and the log did not carry all of its values, so they are asked of the source once the transaction is visible there. It did not become visible in time: a commit that waits for a synchronous standby, for instance. The table was stopped; the others go on.",
     action:
       "See what the transaction named in the message waits for on the source. Then begin the table anew, or raise the timeout where such waits are normal.",
+  },
+  SNAPSHOT_UNSURE: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A table without a key is read in one go, from a moment of which it must be known which changes came before it. MySQL does not tell that of transactions that are being committed just then, and the table was written to at every moment that was tried. It has stopped; the others go on.",
+    action:
+      "Give the table a primary key, or begin it anew when less is written to it: `millrace run FILE --resnapshot TABLE`.",
   },
   SPILL_UNWRITABLE: {
     exit: 1,

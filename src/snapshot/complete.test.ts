@@ -65,7 +65,7 @@ function source(rows: ReadonlyMap<number, number>, visibleAfter: number) {
     fetched,
     async visible(): Promise<Cut> {
       const visible = ++asked > visibleAfter;
-      return { surelyIncludes: () => visible, bound: null as never };
+      return { surelyIncludes: () => visible, mayInclude: () => visible, bound: null as never };
     },
     async selectByKey(keys: ChangeBatch): Promise<ChangeBatch> {
       const wanted = Array.from({ length: keys.length }, (_, row) =>

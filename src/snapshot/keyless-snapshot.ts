@@ -15,14 +15,22 @@ export interface Spill {
 
 type Phase =
   | { readonly kind: "waiting" }
-  | { readonly kind: "registered"; readonly chunk: number; readonly barriers: readonly Transaction[] }
+  | {
+      readonly kind: "registered";
+      readonly chunk: number;
+      readonly barriers: readonly Transaction[];
+      /** Those that changed rows, since nobody knows yet of which the cut will be sure. */
+      readonly passed: Transaction[];
+    }
   | { readonly kind: "opened"; readonly chunk: number; readonly cut: Cut; readonly through: boolean };
+
+/** What passes between registering and opening is a moment's. */
+const PASSED_MAX = 1_000_000;
 
 /**
  * A table without a key, until its snapshot is complete (design §5): one chunk, whose rows enter the line as they come,
- * while the table's changes are held back. Those that the cut surely includes are dropped, the rest follows the rows.
- *
- * The cut must be exact: a change that it does not surely include is taken as one that it does not include.
+ * while the table's changes are held back. Those that the cut surely includes are dropped, the rest follows the rows. A
+ * change of which the cut is not sure voids the chunk: nothing tells whether the rows have it already.
  */
 export class KeylessSnapshot {
   readonly #table: TableId;
@@ -31,6 +39,8 @@ export class KeylessSnapshot {
   /** Rows of this try, or of an earlier one, that are in the line. */
   #entered = false;
   #stale = false;
+  /** Chunks that were void because their cut was not sure. */
+  unsureChunks: number = 0;
 
   constructor(table: TableId, spill: Spill) {
     this.#table = table;
@@ -43,23 +53,43 @@ export class KeylessSnapshot {
 
   /** `unsettled`: what was passed before and may not be visible to the snapshot that is about to be taken. */
   register(chunk: number, unsettled: Iterable<ChangeBatch>): void {
-    this.#phase = { kind: "registered", chunk, barriers: [] };
-    for (const batch of unsettled) this.#spill.append(batch);
+    this.#phase = { kind: "registered", chunk, barriers: [], passed: [] };
+    for (const batch of unsettled) this.hold(batch);
   }
 
-  /** False where the chunk is void: a barrier passed meanwhile that its cut does not surely include. */
+  /**
+   * False where the chunk is void: a barrier passed meanwhile that its cut does not surely include, or a change of which
+   * the cut is not sure.
+   */
   opened(cut: Cut): boolean {
     if (this.#phase.kind !== "registered") return true;
-    if (this.#phase.barriers.some((transaction) => !cut.surelyIncludes(transaction))) return false;
-    this.#phase = { kind: "opened", chunk: this.#phase.chunk, cut, through: false };
+    const { chunk, barriers, passed } = this.#phase;
+    if (barriers.some((transaction) => !cut.surelyIncludes(transaction))) return false;
+    if (passed.some((transaction) => isUnsure(cut, transaction))) return this.#unsure();
+    this.#phase = { kind: "opened", chunk, cut, through: false };
     return true;
   }
 
-  hold(batch: ChangeBatch): void {
-    if (this.#phase.kind === "waiting") return;
-    // Judged already here where the cut is known, so that less has to be kept.
-    const left = this.#phase.kind === "opened" ? notIncluded(batch, this.#phase.cut) : batch;
+  /** False where the chunk is void by it. */
+  hold(batch: ChangeBatch): boolean {
+    const phase = this.#phase;
+    if (phase.kind === "waiting") return true;
+    if (phase.kind === "registered") {
+      if (phase.passed.length >= PASSED_MAX) return false;
+      for (const { transaction } of batch.runs) phase.passed.push(transaction);
+      this.#spill.append(batch);
+      return true;
+    }
+    if (batch.runs.some(({ transaction }) => isUnsure(phase.cut, transaction))) return this.#unsure();
+    // Judged already here, where the cut is known, so that less has to be kept.
+    const left = notIncluded(batch, phase.cut);
     if (left !== null) this.#spill.append(left);
+    return true;
+  }
+
+  #unsure(): false {
+    this.unsureChunks++;
+    return false;
   }
 
   /** A TRUNCATE or an alteration passed. False where the chunk is void by it. */
@@ -109,6 +139,10 @@ export class KeylessSnapshot {
       if (batch !== null) yield { kind: "rows", batch };
     }
   }
+}
+
+function isUnsure(cut: Cut, transaction: Transaction): boolean {
+  return !cut.surelyIncludes(transaction) && cut.mayInclude(transaction);
 }
 
 /** What of the batch the cut does not include; null: nothing. */

@@ -20,7 +20,7 @@ export type MergeEvent =
   | { readonly kind: "entered"; readonly table: TableId; readonly chunk: number; readonly rows: number }
   /** Its window outgrew the budget: to be planned again, smaller. */
   | { readonly kind: "abandoned"; readonly table: TableId; readonly chunk: number }
-  /** A TRUNCATE or an alteration came in between: to be read again. */
+  /** A TRUNCATE or an alteration came in between, or a change of which its cut is not sure: to be read again. */
   | { readonly kind: "voided"; readonly table: TableId; readonly chunk: number }
   /** The table has left the merge with a `stop` item. */
   | { readonly kind: "stopped"; readonly table: TableId; readonly error: MillraceError };
@@ -41,6 +41,9 @@ export interface MergeOptions {
   readonly unsettled?: Unsettled;
   readonly enter?: (window: readonly Note[], chunk: ReadChunk) => EnterResult;
 }
+
+/** With a pause of one write in a hundred tries, a table without a key is read. */
+const UNSURE_CHUNKS_MAX = 200;
 
 interface OpenChunk {
   readonly id: number;
@@ -232,7 +235,7 @@ export class Merge {
     if (merged === undefined) return [item];
     this.#note(merged, rowsNote(item.batch));
     if (merged.keyless === null) return [item];
-    merged.keyless.hold(item.batch);
+    if (!merged.keyless.hold(item.batch)) this.#void(merged);
     return [];
   }
 
@@ -274,10 +277,11 @@ export class Merge {
     }
   }
 
-  #void(merged: MergedTable): void {
-    const chunk = merged.keyless?.chunk ?? null;
-    merged.keyless?.restart();
-    if (chunk !== null) this.#report({ kind: "voided", table: merged.schema.id, chunk });
+  #void({ keyless, schema: { id } }: MergedTable): void {
+    const chunk = keyless?.chunk ?? null;
+    keyless?.restart();
+    if ((keyless?.unsureChunks ?? 0) >= UNSURE_CHUNKS_MAX) this.stop(id, neverSure(id));
+    else if (chunk !== null) this.#report({ kind: "voided", table: id, chunk });
   }
 
   *#passProgress(progress: ProgressItem): Iterable<LineItem> {
@@ -341,6 +345,14 @@ export class Merge {
 
 function rowsOf(batches: readonly ChangeBatch[]): number {
   return batches.reduce((rows, batch) => rows + batch.length, 0);
+}
+
+function neverSure(table: TableId): MillraceError {
+  return new MillraceError(
+    "SNAPSHOT_UNSURE",
+    `${table} has no key, and was changed at each of the ${UNSURE_CHUNKS_MAX} moments at which it was to be read`,
+    { place: { table } },
+  );
 }
 
 function incompatible(table: TableId, why: string): MillraceError {

@@ -244,6 +244,40 @@ describe("the merge of a table without a key", () => {
     expect(shown(pass(merge, progress(0)))).toEqual(["truncate", "chunk-entered", "progress"]);
   });
 
+  const unsureCut = (sure: readonly number[], bound: number): SimCut =>
+    new SimCut(new Set(sure), new SimPosition(bound), false);
+
+  test("a change of which its cut is not sure begins it again, wherever it comes", () => {
+    const { merge, events } = mergeOf(PLAIN_SCHEMA);
+    merge.register(1, PLAIN_SCHEMA.id);
+    pass(merge, inserted(0, 10));
+    expect(merge.keylessOpened(1, PLAIN_SCHEMA.id, unsureCut([], 1))).toBe(false);
+    merge.register(2, PLAIN_SCHEMA.id);
+    expect(merge.keylessOpened(2, PLAIN_SCHEMA.id, unsureCut([0], 2))).toBe(true);
+    rows(merge, 2, 10);
+    pass(merge, inserted(1, 11));
+    expect(rows(merge, 2, 12)).toBeNull();
+    expect(events.map((event) => event.kind)).toEqual(["voided", "voided"]);
+    merge.register(3, PLAIN_SCHEMA.id);
+    merge.keylessOpened(3, PLAIN_SCHEMA.id, unsureCut([0, 1], 2));
+    pass(merge, inserted(2, 12));
+    expect(shown(rows(merge, 3, 10, 11)!)).toEqual(["truncate", "snapshot 10", "snapshot 11"]);
+    merge.keylessThrough(3, PLAIN_SCHEMA.id);
+    expect(shown(pass(merge, progress(3)))).toEqual(["chunk-entered", "log 12", "progress"]);
+  });
+
+  test("stops, with a code, where its cuts are never sure", () => {
+    const { merge, events } = mergeOf(PLAIN_SCHEMA);
+    let tries = 0;
+    for (; merge.register(tries, PLAIN_SCHEMA.id); tries++) {
+      merge.keylessOpened(tries, PLAIN_SCHEMA.id, unsureCut([], tries + 1));
+      pass(merge, inserted(tries, 1));
+    }
+    expect(tries).toBe(200);
+    expect(events.at(-1)).toMatchObject({ kind: "stopped", error: { code: "SNAPSHOT_UNSURE" } });
+    expect(shown(pass(merge, progress(tries)))).toEqual(["stop", "progress"]);
+  });
+
   test("rows with a column that the line does not know wait for its alteration", () => {
     const { merge, events } = mergeOf(PLAIN_SCHEMA);
     const added = { ...PLAIN_SCHEMA.columns[0]!, name: "added" };

@@ -22,13 +22,19 @@ export const MUTATIONS = {
   eagerfetch: "complete: a moved row is fetched before its transaction is visible",
   twice: "keyless: changes that the cut includes are not dropped",
   deaf: "keyless: a TRUNCATE is not noticed",
+  unsure: "keyless: a change of which the cut is not sure counts as one that it does not include",
   early: "record: a chunk counts as done when it enters the line, not when it is through",
 } as const;
 export type Mutation = keyof typeof MUTATIONS;
 
 const ALL: Cut["surelyIncludes"] = () => true;
-export const everythingVisible = (cut: Cut): Cut => ({ surelyIncludes: ALL, bound: cut.bound });
-export const nothingIncluded = (cut: Cut): Cut => ({ surelyIncludes: () => false, bound: cut.bound });
+const NONE: Cut["surelyIncludes"] = () => false;
+export const everythingVisible = (cut: Cut): Cut => ({ surelyIncludes: ALL, mayInclude: ALL, bound: cut.bound });
+export const nothingIncluded = (cut: Cut): Cut => ({ surelyIncludes: NONE, mayInclude: NONE, bound: cut.bound });
+export function withoutDoubts(cut: Cut): Cut {
+  const surelyIncludes: Cut["surelyIncludes"] = (transaction) => cut.surelyIncludes(transaction);
+  return { surelyIncludes, mayInclude: surelyIncludes, bound: cut.bound };
+}
 
 /** Rule 4 as the mutation has it: the real one over a spoiled window. */
 export function enterWith(mutation: Mutation | null): (window: readonly Note[], chunk: ReadChunk) => EnterResult {

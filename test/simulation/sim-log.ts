@@ -44,17 +44,26 @@ export class SimPosition implements Position {
   }
 }
 
-/** A cut that vouches for the transactions it was given: those visible at its moment, or, where not exact, some of them. */
+/**
+ * A cut that vouches for the transactions it was given: those visible at its moment, or, where not exact, some of them. It
+ * is not exact where it has doubts: of what is before its bound it then says that it may have it.
+ */
 export class SimCut implements Cut {
   readonly bound: SimPosition;
   readonly sure: ReadonlySet<number>;
+  readonly #isExact: boolean;
 
-  constructor(sure: ReadonlySet<number>, bound: SimPosition) {
+  constructor(sure: ReadonlySet<number>, bound: SimPosition, isExact: boolean = true) {
     this.sure = sure;
     this.bound = bound;
+    this.#isExact = isExact;
   }
 
   surelyIncludes(transaction: Transaction): boolean {
     return this.sure.has((transaction as SimTransaction).sequence);
+  }
+
+  mayInclude(transaction: Transaction): boolean {
+    return this.#isExact ? this.surelyIncludes(transaction) : this.bound.has(transaction);
   }
 }

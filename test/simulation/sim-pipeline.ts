@@ -8,7 +8,14 @@ import { completed, completionOf, movedAsInserts } from "../../src/snapshot/comp
 import { Merge, type MergeEvent } from "../../src/snapshot/merge.ts";
 import { TableProgress } from "../../src/snapshot/table-progress.ts";
 import { MemorySpill } from "./memory-spill.ts";
-import { enterWith, everythingVisible, GappyUnsettled, nothingIncluded, type Mutation } from "./mutations.ts";
+import {
+  enterWith,
+  everythingVisible,
+  GappyUnsettled,
+  nothingIncluded,
+  withoutDoubts,
+  type Mutation,
+} from "./mutations.ts";
 import type { Random } from "./random.ts";
 import { SimPosition, type SimCut, type SimTransaction } from "./sim-log.ts";
 import { keyedBatch, keyedSchema, keyOf, PLAIN_SCHEMA, plainBatch } from "./sim-rows.ts";
@@ -227,10 +234,9 @@ export class SimPipeline {
         this.#plainChunk = { id, rows: null, through: false };
     } else if (chunk.rows === null) {
       const rows = [...this.#source.plain];
-      const exact = this.#source.cut("exact");
-      const cut = this.#mutation === "twice" ? nothingIncluded(exact) : exact;
-      this.#merge.settle(exact);
-      if (this.#merge.keylessOpened(chunk.id, PLAIN_SCHEMA.id, cut)) chunk.rows = rows;
+      const cut = this.#source.cut(this.#source.quiet ? "exact" : null);
+      this.#merge.settle(cut);
+      if (this.#merge.keylessOpened(chunk.id, PLAIN_SCHEMA.id, this.#plainCut(cut))) chunk.rows = rows;
     } else if (chunk.rows.length > 0) {
       const count = this.#random.between(1, chunk.rows.length);
       const batch = plainBatch(chunk.rows.slice(0, count), null, []);
@@ -241,6 +247,11 @@ export class SimPipeline {
     } else if (!chunk.through) {
       chunk.through = this.#merge.keylessThrough(chunk.id, PLAIN_SCHEMA.id);
     }
+  }
+
+  #plainCut(cut: Cut): Cut {
+    if (this.#mutation === "twice") return nothingIncluded(cut);
+    return this.#mutation === "unsure" ? withoutDoubts(cut) : cut;
   }
 
   failPlain(): void {
@@ -305,10 +316,7 @@ export class SimPipeline {
   }
 }
 
-const unbound = (cut: SimCut): Cut => ({
-  bound: new SimPosition(0),
-  surelyIncludes: (transaction) => cut.surelyIncludes(transaction),
-});
+const unbound = (cut: SimCut): Cut => ({ ...withoutDoubts(cut), bound: new SimPosition(0) });
 
 function boundOf(key: number): readonly [string] {
   return [String(key)];

@@ -197,7 +197,7 @@ export class SimSource {
     const exact = certainly === "exact" || this.#random.chance(this.#exactness);
     if (!exact)
       for (const sequence of recent) if (this.#doubted.has(sequence) || this.#random.chance(0.2)) sure.delete(sequence);
-    return new SimCut(sure, new SimPosition(this.#log.length));
+    return new SimCut(sure, new SimPosition(this.#log.length), exact);
   }
 
   /** The shape of the keyed table that the log before `from` has shown: what a reader that begins there knows. */

@@ -135,6 +135,20 @@ export class LogCut implements Cut {
     return this.included.has(transaction);
   }
 
+  mayInclude(transaction: Transaction): boolean {
+    return this.#knowsAll ? this.included.has(transaction) : this.bound.has(transaction);
+  }
+
+  /** There is no transaction of which it is not sure. */
+  get isExact(): boolean {
+    return this.#knowsAll || this.included.covers(this.bound);
+  }
+
+  /** MariaDB tells what is in the snapshot; its bound has more for the sake of alterations alone (`cut.ts`). */
+  get #knowsAll(): boolean {
+    return this.included instanceof MariadbPosition;
+  }
+
   serialize(): Json {
     return { included: this.included.serialize(), bound: this.bound.serialize() };
   }

@@ -115,6 +115,10 @@ export class PgCut implements Cut {
     return this.includesXid(pgTransaction(transaction).xid);
   }
 
+  mayInclude(transaction: Transaction): boolean {
+    return this.surelyIncludes(transaction);
+  }
+
   includesXid(xid: Xid64): boolean {
     return xid < this.xmax && !this.#inProgress.has(xid);
   }
