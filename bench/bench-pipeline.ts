@@ -1,28 +1,44 @@
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { PrivatePostgres } from "../test/support/private-postgres.ts";
-import { BENCH_DATABASE, dropSlot, withClient } from "./bench-server.ts";
-import type { EngineRequest } from "./engine-report.ts";
+import { EngineProcess } from "./engine-process.ts";
+import type { EngineReport, EngineRequest } from "./engine-report.ts";
 
-/** Slot and publication of every measured pipeline. */
-export const BENCH_SLOT = "bench";
+/** A server that is measured: what pipelines and their files need to know of it. */
+export interface BenchSource {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** Of the file's `source`, beside the address: type and tables, and what else the kind of server needs. */
+  options(tables: readonly string[]): Readonly<Record<string, string>>;
+}
 
 export interface PipelineOptions {
-  readonly table: string;
-  readonly sink: "discard" | "duckdb";
+  /** By name, in the bench's database. */
+  readonly tables: readonly string[];
+  readonly sink: SinkType;
+  readonly parallelism?: number;
   readonly checkpointInterval?: string;
 }
+
+export type SinkType = "discard" | "duckdb";
+
+/** How a bench says where its rows go. */
+export const SINKS: Readonly<Record<SinkType, string>> = {
+  discard: "to a sink that discards",
+  duckdb: "into a DuckDB file, committed",
+};
 
 /** A pipeline file, and the folder that holds all its state: checkpoints and, where there is one, the DuckDB file. */
 export class BenchPipeline implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
-  readonly #server: PrivatePostgres;
+  readonly #source: BenchSource;
 
-  constructor(server: PrivatePostgres, options: PipelineOptions) {
-    this.#server = server;
+  constructor(source: BenchSource, options: PipelineOptions) {
+    this.#source = source;
     process.once("exit", () => this[Symbol.dispose]());
-    writeFileSync(this.#file, pipelineYaml(options));
+    writeFileSync(this.#file, pipelineYaml(source, options));
     this.clear();
   }
 
@@ -34,10 +50,18 @@ export class BenchPipeline implements Disposable {
     return join(this.#folder, "state");
   }
 
-  request(until: "caught-up" | null): EngineRequest {
-    const { host, port, user, password } = this.#server;
+  start(until: EngineRequest["until"]): EngineProcess {
+    const { host, port, user, password } = this.#source;
     const env = { BENCH_HOST: host, BENCH_PORT: String(port), BENCH_USER: user, BENCH_PASSWORD: password };
-    return { file: this.#file, env, until };
+    return new EngineProcess({ file: this.#file, env, until });
+  }
+
+  /** Runs it until it has caught up. Rejects where that were not so many rows. */
+  async deliver(rows: number): Promise<{ readonly report: EngineReport; readonly engine: EngineProcess }> {
+    const engine = this.start("caught-up");
+    const report = await engine.ended();
+    if (report.rows !== rows) throw new Error(`${report.rows} rows were delivered, and ${rows} were written`);
+    return { report, engine };
   }
 
   /** Forgets what the runs before have left. */
@@ -61,28 +85,19 @@ export class BenchPipeline implements Disposable {
   }
 }
 
-/** Takes away what the pipeline has made on the source: the next one begins anew. */
-export async function forgetSource(server: PrivatePostgres): Promise<void> {
-  await dropSlot(server, BENCH_SLOT);
-  await withClient(server, BENCH_DATABASE, (client) => client.query(`DROP PUBLICATION IF EXISTS ${BENCH_SLOT}`));
-}
-
 /** Everything that is not said here is the product's default. */
-function pipelineYaml({ table, sink, checkpointInterval }: PipelineOptions): string {
+function pipelineYaml(source: BenchSource, { tables, sink, parallelism, checkpointInterval }: PipelineOptions): string {
+  const options = Object.entries(source.options(tables)).map(([name, value]) => `  ${name}: ${value}\n`);
   return `source:
-  type: postgres
   hostname: \${BENCH_HOST}
   port: \${BENCH_PORT}
   username: \${BENCH_USER}
   password: \${BENCH_PASSWORD}
-  tables: ${BENCH_DATABASE}.public.${table}
-  slot.name: ${BENCH_SLOT}
-  publication.name: ${BENCH_SLOT}
-sink:
+${options.join("")}sink:
   type: ${sink}
 ${sink === "duckdb" ? "  path: state/warehouse.duckdb\n" : ""}pipeline:
   name: bench
-  checkpoint.store: state
+${parallelism === undefined ? "" : `  parallelism: ${parallelism}\n`}  checkpoint.store: state
   checkpoint.interval: ${checkpointInterval ?? "1s"}
 `;
 }

@@ -42,7 +42,24 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
-export function result(name: string, unit: string, runs: readonly BenchRun[]): BenchResult {
+/** The result of so many turns, of which each is said as it ends. */
+export async function turns(
+  name: string,
+  unit: string,
+  runs: number,
+  say: (line: string) => void,
+  turn: () => Promise<BenchRun>,
+): Promise<BenchResult> {
+  const measured: BenchRun[] = [];
+  for (let i = 0; i < runs; i++) {
+    const run = await turn();
+    measured.push(run);
+    say(describe(run, unit));
+  }
+  return result(name, unit, measured);
+}
+
+function result(name: string, unit: string, runs: readonly BenchRun[]): BenchResult {
   const value = median(runs.map((run) => run.value));
   const limits = runs.flatMap((run) => (run.limit === null ? [] : [run.limit]));
   const limit = limits.length === 0 ? null : median(limits);

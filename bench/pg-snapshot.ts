@@ -1,34 +1,26 @@
 import type { PrivatePostgres } from "../test/support/private-postgres.ts";
-import { BenchPipeline, forgetSource } from "./bench-pipeline.ts";
-import { BENCH_DATABASE, runSqlFile, startBenchServer, withClient } from "./bench-server.ts";
-import { EngineProcess } from "./engine-process.ts";
-import { psqlCopySeconds } from "./limits.ts";
-import { type Bench, type BenchRun, describe, result } from "./measurement.ts";
+import { BenchPipeline, SINKS, type SinkType } from "./bench-pipeline.ts";
+import { BENCH_DATABASE } from "./bench-server.ts";
+import { type Bench, type BenchRun, turns } from "./measurement.ts";
 import { type PostgresClients, postgresClients } from "./postgres-clients.ts";
+import { psqlCopySeconds } from "./postgres-limits.ts";
+import { forgetSource, postgresSource, runPostgresFile, startBenchPostgres, withClient } from "./postgres-server.ts";
 
 const TABLE = "orders";
 const ROWS = 2_000_000;
 const LARGE_ROWS = 8_000_000;
-const UNIT = "rows/s";
 
-const SINKS = { discard: "to a sink that discards", duckdb: "into a DuckDB file, committed" };
-
-function snapshotBench(name: string, sink: keyof typeof SINKS, rows: number): Bench {
+function snapshotBench(name: string, sink: SinkType, rows: number): Bench {
   return {
     name,
     about: `${rows.toLocaleString("en-US")} rows ${SINKS[sink]}, beside psql's binary COPY of the table to nowhere`,
     async run(runs, say) {
       const clients = postgresClients();
-      await using server = await startBenchServer();
-      await runSqlFile(server, "pg-orders.sql");
+      await using server = await startBenchPostgres();
+      await runPostgresFile(server, "pg-orders.sql");
       if (rows > ROWS) await multiply(server, rows);
-      using pipeline = new BenchPipeline(server, { table: TABLE, sink });
-      const measured: BenchRun[] = [];
-      for (let i = 0; i < runs; i++) {
-        measured.push(await measure(clients, server, pipeline, rows));
-        say(describe(measured[i]!, UNIT));
-      }
-      return result(name, UNIT, measured);
+      using pipeline = new BenchPipeline(postgresSource(server), { tables: [TABLE], sink });
+      return await turns(name, "rows/s", runs, say, () => measure(clients, server, pipeline, rows));
     },
   };
 }
@@ -54,9 +46,7 @@ async function measure(
   rows: number,
 ): Promise<BenchRun> {
   pipeline.clear();
-  const engine = new EngineProcess(pipeline.request("caught-up"));
-  const report = await engine.ended();
-  if (report.rows !== rows) throw new Error(`${report.rows} rows were delivered, and ${rows} are in the table`);
+  const { report } = await pipeline.deliver(rows);
   await forgetSource(server);
   const { cpuSeconds, rssBytesMax } = report;
   const limit = rows / (await psqlCopySeconds(clients, server, TABLE));

@@ -1,7 +1,6 @@
-import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import type { PrivatePostgres } from "../test/support/private-postgres.ts";
 import { BENCH_DATABASE } from "./bench-server.ts";
+import { runClient, secondsOf } from "./client-program.ts";
 import type { PostgresClients } from "./postgres-clients.ts";
 
 /**
@@ -28,15 +27,14 @@ export async function recvlogicalSeconds(
   server: PrivatePostgres,
   stream: { readonly slot: string; readonly publication: string; readonly endLsn: string },
 ): Promise<number> {
-  const begin = performance.now();
-  await run(clients, server, clients.recvlogical, [
-    ...["--start", "--no-loop", "--file=/dev/null", `--slot=${stream.slot}`, `--endpos=${stream.endLsn}`],
-    ...["--option=proto_version=1", `--option=publication_names=${stream.publication}`],
-  ]);
-  return (performance.now() - begin) / 1000;
+  return await secondsOf(() =>
+    run(clients, server, clients.recvlogical, [
+      ...["--start", "--no-loop", "--file=/dev/null", `--slot=${stream.slot}`, `--endpos=${stream.endLsn}`],
+      ...["--option=proto_version=1", `--option=publication_names=${stream.publication}`],
+    ]),
+  );
 }
 
-/** Ends with what the program printed; rejects, with its complaint, where it failed. */
 async function run(
   clients: PostgresClients,
   server: PrivatePostgres,
@@ -44,15 +42,10 @@ async function run(
   args: readonly string[],
 ): Promise<string> {
   const address = ["--host", server.host, "--port", String(server.port), "--username", server.user];
-  const child: ChildProcess = spawn(program, [...address, `--dbname=${BENCH_DATABASE}`, ...args], {
+  return await runClient({
+    command: program,
+    args: [...address, `--dbname=${BENCH_DATABASE}`, ...args],
     env: { ...process.env, ...clients.env, PGPASSWORD: server.password },
-    stdio: ["ignore", "pipe", "pipe"],
+    output: "kept",
   });
-  let output = "";
-  let complaint = "";
-  child.stdout?.setEncoding("utf8").on("data", (text: string) => (output += text));
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (complaint += text));
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`${program} ended with ${code}: ${complaint.trim()}`);
-  return output;
 }
