@@ -1,6 +1,10 @@
 import { parseArgs } from "node:util";
 import { duckdbApply } from "./duckdb-apply.ts";
 import type { Bench } from "./measurement.ts";
+import { mysqlFreshness } from "./mysql-freshness.ts";
+import { mysqlMemory } from "./mysql-memory.ts";
+import { mariadbSnapshot, mysqlSnapshot, mysqlSnapshotParallel } from "./mysql-snapshot.ts";
+import { mariadbStream, mysqlStream, mysqlStreamDuckdb, mysqlStreamZstd } from "./mysql-stream.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
 import { pgSnapshot, pgSnapshotDuckdb, pgSnapshotDuckdbLarge, pgSnapshotLarge } from "./pg-snapshot.ts";
@@ -16,6 +20,15 @@ const BENCHES: readonly Bench[] = [
   pgStreamDuckdb,
   pgFreshness,
   pgMemory,
+  mysqlSnapshot,
+  mysqlSnapshotParallel,
+  mariadbSnapshot,
+  mysqlStream,
+  mysqlStreamDuckdb,
+  mariadbStream,
+  mysqlStreamZstd,
+  mysqlFreshness,
+  mysqlMemory,
   duckdbApply,
 ];
 const RUNS_MIN = 3;
