@@ -1,29 +1,30 @@
 import { expect, test } from "vitest";
-import { createDatabase } from "../support/postgres.ts";
-import type { PostgresVersion } from "../support/postgres-binaries.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
+import { createDatabaseOn, type ServerName } from "../support/test-server.ts";
 import { createWorkload } from "../support/workload.ts";
+import { WORKLOAD_KEYS } from "../support/workload-tables.ts";
 
 const ROWS = 3_000;
 /** Beside the thousands of rows with 4 kB: enough for a chunk to reach its bytes before its rows. */
 const WIDE_ROWS = 60;
 const WIDE_BYTES = 400_000;
-const KEYS = { orders: ["id"], stock: ["warehouse", "product"], sessions: ["id"] } as const;
 
-const cases: readonly { readonly server: PostgresVersion; readonly truncate: boolean }[] = [
-  { server: "newest", truncate: false },
-  { server: "newest", truncate: true },
-  { server: "oldest", truncate: true },
+const cases: readonly { readonly server: ServerName; readonly truncate: boolean }[] = [
+  { server: "postgres", truncate: false },
+  { server: "postgres", truncate: true },
+  { server: "oldest-postgres", truncate: true },
+  { server: "mysql", truncate: true },
+  { server: "mariadb", truncate: true },
 ];
 
 /** Guarantee 1 of docs/guarantees.md: under load from before the first chunk on, source and sink end equal. */
 test.each(cases)(
   "a snapshot under load ends equal (server $server, truncate $truncate)",
   async ({ server, truncate }) => {
-    await using db = await createDatabase(server);
+    await using db = await createDatabaseOn(server);
     await using workload = await createWorkload(db, { seed: 17, rows: ROWS, longStatements: 150 });
     await db.query(
-      `UPDATE orders SET note = repeat(md5(id::text), ${WIDE_BYTES / 32}) WHERE id % ${(ROWS * 10) / WIDE_ROWS} < 10`,
+      `UPDATE orders SET note = repeat('0123456789abcdef', ${WIDE_BYTES / 16}) WHERE id % ${(ROWS * 10) / WIDE_ROWS} < 10`,
     );
     await using pipeline = await testPipeline(db, { parallelism: 3 });
 
@@ -40,6 +41,7 @@ test.each(cases)(
 
     expect(stats.committed).toBeGreaterThan(300);
     expect(await pipeline.differences(workload.tables)).toEqual([]);
-    for (const [table, key] of Object.entries(KEYS)) expect(await pipeline.duplicateKeys(table, key), table).toBe(0);
+    for (const [table, key] of Object.entries(WORKLOAD_KEYS))
+      expect(await pipeline.duplicateKeys(table, key), table).toBe(0);
   },
 );

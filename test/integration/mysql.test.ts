@@ -1,45 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { createMysqlDatabase } from "../support/mysql.ts";
-import { createMysqlWorkload } from "../support/mysql-workload.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
 import { waitFor } from "../support/wait-for.ts";
 
-const KILLED = { code: null, signal: "SIGKILL" } as const;
-
 describe.each(["mysql", "mariadb"] as const)("%s into DuckDB", (flavour) => {
-  test("a snapshot under writers that never pause, and the stream behind it, end equal", async () => {
-    await using db = await createMysqlDatabase(flavour);
-    await using workload = await createMysqlWorkload(db, { seed: 1, rows: 2_000, writers: 3 });
-    await using pipeline = await testPipeline(db);
-    workload.start();
-    const run = pipeline.run();
-    await pipeline.untilStreaming(workload.tables);
-    await workload.untilCommitted(200);
-    await workload.stop();
-    run.signal("SIGTERM");
-    expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
-    await pipeline.catchUp();
-    expect(await pipeline.differences(workload.tables)).toEqual([]);
-  });
-
-  test.each([
-    "snapshot.chunk-opened:5",
-    "snapshot.chunk-entered:20",
-    "engine.record-stored:4",
-    "engine.sink-committed:6",
-  ])("a process killed at %s loses nothing", async (failpoint) => {
-    await using db = await createMysqlDatabase(flavour);
-    await using workload = await createMysqlWorkload(db, { seed: 2, rows: 1_000, writers: 2 });
-    await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
-    workload.start();
-    const run = pipeline.run([], { MILLRACE_FAILPOINT: failpoint });
-    expect(await run.exit(), run.output).toEqual(KILLED);
-    await workload.untilCommitted(50);
-    await workload.stop();
-    await pipeline.catchUp();
-    expect(await pipeline.differences(workload.tables)).toEqual([]);
-  });
-
   test("added columns, TRUNCATE and large transactions arrive while it runs", async () => {
     await using db = await createMysqlDatabase(flavour);
     await db.query("CREATE TABLE t (id int PRIMARY KEY, v varchar(200), n int)");

@@ -45,14 +45,11 @@ export class TestDatabase implements PostgresAddress, AsyncDisposable {
   }
 
   /** On one connection that is kept: not for what needs a session of its own. */
-  async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
-    sql: string,
-    values?: readonly unknown[],
-  ): Promise<readonly Row[]> {
+  async query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<readonly Row[]> {
     this.#own ??= this.client();
     const client = await this.#own;
-    const result = await client.query<Row>(sql, values === undefined ? undefined : [...values]);
-    return result.rows;
+    const result = await client.query(sql, values === undefined ? undefined : [...values]);
+    return result.rows as Row[];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

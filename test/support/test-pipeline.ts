@@ -190,8 +190,7 @@ ${process.output}`);
     const found: string[] = [];
     for (const table of tables) {
       // With a schema it is quoted already, for both.
-      const schema = this.#isMysql ? pg.escapeIdentifier(this.#source.database) : "public";
-      const name = table.startsWith('"') ? table : `${schema}.${pg.escapeIdentifier(table)}`;
+      const name = table.startsWith('"') ? table : this.#target(table);
       const place = { table: this.#isMysql ? table : name, duckdb: this.#duckdb, target: name };
       found.push(...(await tableDifferences({ source: this.#source, ...place })));
     }
@@ -204,10 +203,15 @@ ${process.output}`);
     if (found.length > 0) throw new Error(found.join("\n"));
   }
 
+  /** As DuckDB's SQL quotes it, and PostgreSQL's. */
+  #target(table: string): string {
+    return `${pg.escapeIdentifier(this.#isMysql ? this.#source.database : "public")}.${pg.escapeIdentifier(table)}`;
+  }
+
   /** Keys of the sink's table that more than one row has. */
   async duplicateKeys(table: string, key: readonly string[]): Promise<number> {
     const names = key.map((name) => pg.escapeIdentifier(name)).join(", ");
-    const repeated = `SELECT 1 FROM "public"."${table}" GROUP BY ${names} HAVING count(*) > 1`;
+    const repeated = `SELECT 1 FROM ${this.#target(table)} GROUP BY ${names} HAVING count(*) > 1`;
     return Number((await this.sinkRows(`SELECT count(*)::int FROM (${repeated})`))[0]?.[0]);
   }
 

@@ -1,8 +1,8 @@
-import pg from "pg";
-import type { TestDatabase } from "./postgres.ts";
 import { Random } from "./random.ts";
+import type { AnyDatabase } from "./test-server.ts";
 import { DEADLINE_MS, waitFor } from "./wait-for.ts";
-import { chooseStep } from "./workload-steps.ts";
+import { type Dialect, openWorkloadSession, type WorkloadSession } from "./workload-session.ts";
+import { chooseStep, LONG_TRANSACTION } from "./workload-steps.ts";
 import { createWorkloadTables, WORKLOAD_TABLES } from "./workload-tables.ts";
 
 export interface WorkloadOptions {
@@ -19,15 +19,19 @@ export interface WorkloadOptions {
 
 export interface WorkloadStats {
   readonly committed: number;
+  /** Of these, how many were long. */
+  readonly longCommitted: number;
   readonly rolledBack: number;
   /** Transactions that the server ended because others were in the way. */
   readonly conflicts: number;
   readonly statements: number;
+  /** How often tables were emptied. */
+  readonly emptied: number;
 }
 
-/** Others were in the way: serialization, deadlock, lock timeout, a key that was just taken. */
-const EXPECTED = new Set(["40001", "40P01", "55P03", "23505"]);
 const TRUNCATE_CHANCE = 0.002;
+
+const EMPTIED = [["sessions"], ["events"], ["sessions", "events"]] as const;
 
 /**
  * Writers that never pause, on the tables of workload-tables.ts: hot rows, moved keys, inserts above the end, deletes,
@@ -37,19 +41,21 @@ export class Workload implements AsyncDisposable {
   readonly tables: readonly string[] = WORKLOAD_TABLES;
   /** May be changed while it runs: a server spoils a slot that it makes beside a TRUNCATE, now and then. */
   truncates: boolean;
-  readonly #db: TestDatabase;
+  readonly #db: AnyDatabase;
   readonly #options: Required<WorkloadOptions>;
   #stats: { -readonly [Name in keyof WorkloadStats]: number } = {
     committed: 0,
+    longCommitted: 0,
     rolledBack: 0,
     conflicts: 0,
     statements: 0,
+    emptied: 0,
   };
   #running: Promise<unknown> | null = null;
   #isStopping = false;
   #failure: { readonly error: unknown } | null = null;
 
-  constructor(db: TestDatabase, options: Required<WorkloadOptions>) {
+  constructor(db: AnyDatabase, options: Required<WorkloadOptions>) {
     this.#db = db;
     this.#options = options;
     this.truncates = options.truncate;
@@ -95,58 +101,64 @@ export class Workload implements AsyncDisposable {
 
   async #write(random: Random, isLong: boolean): Promise<void> {
     try {
-      const client = await this.#db.client();
-      await client.query("SET lock_timeout = '2s'");
-      while (!this.#isStopping) await this.#transaction(client, random, isLong);
-      await client.end();
+      const session = await openWorkloadSession(this.#db);
+      while (!this.#isStopping) await this.#transaction(session, random, isLong);
+      await session.end();
     } catch (error) {
       this.#failure ??= { error };
       this.#isStopping = true;
     }
   }
 
-  async #transaction(client: pg.Client, random: Random, isLong: boolean): Promise<void> {
+  async #transaction(session: WorkloadSession, random: Random, isLong: boolean): Promise<void> {
     try {
-      await client.query("BEGIN");
-      if (this.truncates && random.chance(TRUNCATE_CHANCE))
-        await client.query(random.pick(["TRUNCATE sessions", "TRUNCATE events", "TRUNCATE sessions, events"]));
-      if (isLong) await this.#longTransaction(client, random);
-      else await this.#shortTransaction(client, random);
+      const emptied = this.truncates && random.chance(TRUNCATE_CHANCE) ? random.pick(EMPTIED) : [];
+      await session.begin(emptied);
+      if (emptied.length > 0) this.#stats.emptied += 1;
+      if (isLong) await this.#longTransaction(session, random);
+      else await this.#shortTransaction(session, random);
       const rollsBack = random.chance(0.1);
-      await client.query(rollsBack ? "ROLLBACK" : "COMMIT");
+      await session.run(rollsBack ? "ROLLBACK" : "COMMIT");
       this.#stats[rollsBack ? "rolledBack" : "committed"] += 1;
+      if (isLong && !rollsBack) this.#stats.longCommitted += 1;
     } catch (error) {
-      if (!(error instanceof pg.DatabaseError) || !EXPECTED.has(error.code ?? "")) throw error;
+      if (!session.isConflict(error)) throw error;
       this.#stats.conflicts += 1;
-      await client.query("ROLLBACK");
+      await session.run("ROLLBACK");
     }
   }
 
   /** A few statements, some of them under savepoints that are kept or rolled back. */
-  async #shortTransaction(client: pg.Client, random: Random): Promise<void> {
+  async #shortTransaction(session: WorkloadSession, random: Random): Promise<void> {
     for (let left = 1 + random.below(5); left > 0; left--) {
       const hasSavepoint = random.chance(0.3);
-      if (hasSavepoint) await client.query("SAVEPOINT here");
-      await this.#step(client, random);
-      if (hasSavepoint) await client.query(random.chance(0.5) ? "ROLLBACK TO here" : "RELEASE here");
+      if (hasSavepoint) await session.run("SAVEPOINT here");
+      const step = chooseStep(random);
+      await this.#statement(session, step.sql, step.values(random, this.#options.rows));
+      if (hasSavepoint) await session.run(random.chance(0.5) ? "ROLLBACK TO here" : "RELEASE SAVEPOINT here");
     }
   }
 
   /** Open over many of the others' transactions; writes rows that they seldom touch, so as not to hold them up. */
-  async #longTransaction(client: pg.Client, random: Random): Promise<void> {
+  async #longTransaction(session: WorkloadSession, random: Random): Promise<void> {
     const name = random.text(6);
+    const dropped: string[] = [];
     for (let i = 0; i < this.#options.longStatements && !this.#isStopping; i++) {
-      await client.query("INSERT INTO sessions VALUES ($1, $2, NULL, NULL)", [random.uuid(), i]);
-      await client.query("INSERT INTO events VALUES ($1, $2, '2026-02-01')", [name, i % 3]);
-      this.#stats.statements += 2;
+      const id = random.uuid();
+      if (i % 2 === 1) dropped.push(id);
+      await this.#statement(session, LONG_TRANSACTION.insertSession, [id, i]);
+      await this.#statement(session, LONG_TRANSACTION.insertEvent, [name, i % 3]);
     }
-    await client.query("DELETE FROM sessions WHERE weight IS NULL AND visits % 2 = 1");
-    await client.query("DELETE FROM events WHERE kind = $1 AND level > 0", [name]);
+    for (const id of dropped) await this.#statement(session, LONG_TRANSACTION.deleteSession, [id]);
+    await this.#statement(session, LONG_TRANSACTION.deleteEvents, [name]);
   }
 
-  async #step(client: pg.Client, random: Random): Promise<void> {
-    const [text, values] = chooseStep(random).sql(random, this.#options.rows);
-    await client.query(text, [...values]);
+  async #statement(
+    session: WorkloadSession,
+    sql: Readonly<Record<Dialect, string>>,
+    values: readonly unknown[],
+  ): Promise<void> {
+    await session.run(sql[session.dialect], values);
     this.#stats.statements += 1;
   }
 
@@ -157,7 +169,7 @@ export class Workload implements AsyncDisposable {
 }
 
 /** Makes and fills the tables; `start` makes it run: `await using workload = await createWorkload(db, { seed: 1 })`. */
-export async function createWorkload(db: TestDatabase, options: WorkloadOptions): Promise<Workload> {
+export async function createWorkload(db: AnyDatabase, options: WorkloadOptions): Promise<Workload> {
   const complete = { rows: 2_000, writers: 4, longStatements: 300, truncate: false, ...options };
   await createWorkloadTables(db, complete.rows);
   return new Workload(db, complete);

@@ -1,0 +1,3 @@
+import { workloadSuite } from "./workload-suite.ts";
+
+workloadSuite(["mysql", "mariadb"]);
