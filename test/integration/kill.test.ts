@@ -1,12 +1,10 @@
 import { expect, test } from "vitest";
 import { FAILPOINTS, type Failpoint } from "../../src/core/ambient.ts";
-import type { MillraceProcess } from "../support/millrace-process.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
-import type { PostgresVersion } from "../support/postgres-binaries.ts";
-import { Random } from "../support/random.ts";
 import { testPipeline, type TestPipeline } from "../support/test-pipeline.ts";
+import { type AnyDatabase, createDatabaseOn, type ServerName } from "../support/test-server.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { createWorkload, type Workload } from "../support/workload.ts";
+import { createWorkload } from "../support/workload.ts";
 
 const KILLED = { code: null, signal: "SIGKILL" } as const;
 
@@ -31,24 +29,35 @@ const TIMES: Readonly<Record<Failpoint, number>> = {
   "sink.record-written": 4,
 };
 
-test.each(FAILPOINTS)("a process killed at %s loses nothing", async (failpoint) => {
-  await expectEqualAfterKillAt(`${failpoint}:${TIMES[failpoint]}`, async (db, pipeline) => {
+/** Nothing of the kind is made on other servers. */
+const POSTGRES_ALONE: ReadonlySet<Failpoint> = new Set(["source.slot-created", "source.publication-created"]);
+
+const cases = (["postgres", "mysql", "mariadb"] as const).flatMap((server) =>
+  FAILPOINTS.filter((failpoint) => server === "postgres" || !POSTGRES_ALONE.has(failpoint)).map((failpoint) => ({
+    server,
+    failpoint,
+  })),
+);
+
+test.each(cases)("a process killed at $failpoint loses nothing ($server)", async ({ server, failpoint }) => {
+  await expectEqualAfterKillAt(server, `${failpoint}:${TIMES[failpoint]}`, async (db, pipeline) => {
     if (failpoint !== "sink.schema-applied") return;
     await waitFor("the first epoch", () => pipeline.tableState("orders"));
-    await db.query("ALTER TABLE orders ADD COLUMN origin text DEFAULT 'before'");
+    await db.query("ALTER TABLE orders ADD COLUMN origin varchar(20) DEFAULT 'before'");
   });
 });
 
 /** The first base is that of the start; the second is written behind 64 epochs. */
 test("a process killed when the checkpoint's files are replaced by one loses nothing", async () => {
-  await expectEqualAfterKillAt("checkpoint.base-written:2");
+  await expectEqualAfterKillAt("postgres", "checkpoint.base-written:2");
 });
 
 async function expectEqualAfterKillAt(
+  server: ServerName,
   setting: string,
-  meanwhile: (db: TestDatabase, pipeline: TestPipeline) => Promise<void> = async () => undefined,
+  meanwhile: (db: AnyDatabase, pipeline: TestPipeline) => Promise<void> = async () => undefined,
 ): Promise<void> {
-  await using db = await createDatabase();
+  await using db = await createDatabaseOn(server);
   await using workload = await createWorkload(db, { seed: 5, rows: 600, writers: 2, longStatements: 50 });
   await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
   workload.start();
@@ -60,71 +69,6 @@ async function expectEqualAfterKillAt(
 
   await pipeline.catchUp();
   expect(await pipeline.differences(workload.tables)).toEqual([]);
-}
-
-/** More of both by `npm run chaos`, which says so through the environment. */
-const KILLS = Number(process.env["MILLRACE_CHAOS_KILLS"] ?? 5);
-const ROUNDS = Number(process.env["MILLRACE_CHAOS_ROUNDS"] ?? 1);
-const SEED = Number(process.env["MILLRACE_CHAOS_SEED"] ?? 1);
-
-const rounds = Array.from({ length: ROUNDS }, (_, round): readonly { server: PostgresVersion; seed: number }[] => [
-  { server: "newest", seed: SEED + 2 * round },
-  { server: "oldest", seed: SEED + 2 * round + 1 },
-]).flat();
-
-test.each(rounds)(
-  "a process killed again and again loses nothing (server $server, seed $seed)",
-  async ({ server, seed }) => {
-    await using db = await createDatabase(server);
-    await using workload = await createWorkload(db, {
-      seed,
-      rows: 2_000,
-      writers: 3,
-      longStatements: 100,
-      truncate: true,
-    });
-    await using pipeline = await testPipeline(db, { parallelism: 3 });
-    const random = new Random(seed);
-    workload.start();
-    for (let kill = 0; kill < KILLS; kill++) {
-      const run = pipeline.run();
-      await someMoment(random, run, pipeline, workload);
-      run.signal("SIGKILL");
-      expect(await run.exit(), run.output).toEqual(KILLED);
-    }
-    // Under load still: the end that it runs to is the source's as it is by then.
-    await pipeline.catchUp(120_000);
-    await workload.stop();
-
-    await pipeline.catchUp();
-    expect(await pipeline.differences(workload.tables)).toEqual([]);
-  },
-);
-
-/** Somewhere in a start, behind some epochs of this run, or behind some of the application's commits. */
-async function someMoment(
-  random: Random,
-  run: MillraceProcess,
-  pipeline: TestPipeline,
-  workload: Workload,
-): Promise<void> {
-  if (random.chance(0.2)) {
-    await run.untilOutput(random.pick([/opening the checkpoint/, /inspecting/, /preparing/, /running/]));
-    return;
-  }
-  await run.untilOutput(/ running$/m);
-  workload.truncates = true;
-  if (random.chance(0.3)) return await workload.untilCommitted(random.below(150));
-  const goal = ((await pipeline.record())?.epoch ?? 0) + 1 + random.below(6);
-  const reached = async (): Promise<boolean> => {
-    if (((await pipeline.record())?.epoch ?? 0) >= goal) return true;
-    workload.throwIfFailed();
-    if (run.hasEnded) throw new Error("the run is over");
-    return false;
-  };
-  await waitFor(`epoch ${goal}`, reached).catch((error: unknown) => {
-    throw new Error(run.output, { cause: error });
-  });
 }
 
 test("chunks that were committed are not read again after a kill", async () => {

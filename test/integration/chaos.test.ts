@@ -1,0 +1,25 @@
+import { expect, test } from "vitest";
+import { chaosRound } from "../support/chaos.ts";
+import { SERVERS, type ServerName } from "../support/test-server.ts";
+
+/** `npm run chaos` says through the environment that it wants more. */
+const MINUTES = Number(process.env["MILLRACE_CHAOS_MINUTES"] ?? 0);
+const SEED = Number(process.env["MILLRACE_CHAOS_SEED"] ?? 1);
+const ASKED = process.env["MILLRACE_CHAOS_SERVERS"]?.split(" ") ?? SERVERS;
+const KILLS = MINUTES > 0 ? 20 : 4;
+
+test.each(ASKED)(
+  "kills, cut and slow connections, TRUNCATE and added columns under load lose nothing (%s)",
+  async (server) => {
+    expect(SERVERS).toContain(server);
+    const end = performance.now() + MINUTES * 60_000;
+    let seed = SEED;
+    do {
+      console.log(`chaos on ${server}, seed ${seed}`);
+      const { differences, told } = await chaosRound(server as ServerName, { seed, kills: KILLS });
+      expect(differences, `seed ${seed}`).toEqual([]);
+      console.log(`chaos on ${server}, seed ${seed}: equal after ${told}`);
+      seed += 1;
+    } while (performance.now() < end);
+  },
+);
