@@ -20,6 +20,7 @@ export type SourceErrorCode =
   | "SCHEMA_CHANGED"
   | "DDL_UNCLEAR"
   | "DDL_IN_LARGE_TRANSACTION"
+  | "ROLLBACK_IN_LARGE_TRANSACTION"
   | "VALUE_UNREPRESENTABLE"
   | "DECODE_FAILED"
   | "LOG_NOT_UNDERSTOOD"
@@ -158,6 +159,14 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
       "A transaction altered a table after more rows of it had been passed on than are held back, so the new columns cannot be put before the transaction as they must be. The table has stopped; the others go on.",
     action:
       "Begin the table anew with `millrace run FILE --resnapshot TABLE`. Run large updates and ALTER TABLE in transactions of their own.",
+  },
+  ROLLBACK_IN_LARGE_TRANSACTION: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "A transaction is in the log with rows that it rolled back (MariaDB writes those where a transaction made temporary tables, or went back to a savepoint after it had changed tables that cannot be rolled back), after more of them had been passed on than are held back. None of its rows was committed. The table has stopped; the others go on.",
+    action:
+      "Begin the table anew with `millrace run FILE --resnapshot TABLE`. Make temporary tables outside of large transactions.",
   },
   VALUE_UNREPRESENTABLE: {
     exit: 1,

@@ -2,13 +2,16 @@ import type { MillraceError } from "../core/errors.ts";
 import type { LogItem } from "../core/line.ts";
 import type { Position, Transaction } from "../core/position.ts";
 import type { LogRequest } from "../core/source.ts";
-import type { TableSchema } from "../core/table-schema.ts";
+import type { TableId, TableSchema } from "../core/table-schema.ts";
 import { LogQueue } from "./log-queue.ts";
-import { OpenBatch } from "./open-batch.ts";
+import { firstRows, OpenBatch } from "./open-batch.ts";
 import type { TableLog } from "./table-log.ts";
 
 /** All open batches together may hold so many times the bytes of one: many tables in one large transaction. */
 const OPEN_BATCHES_MAX = 4;
+
+/** How many rows of the present transaction each table has; of those that are not in it, none. */
+export type RowsMark = ReadonlyMap<TableId, number>;
 
 /**
  * Puts decoded rows into items, in an order that the line allows (`core/line.ts`). One batch a table stays open over
@@ -29,6 +32,8 @@ export class LogOutput {
   #inTransaction = false;
   /** Rows of the present transaction may have been taken already: nothing can be put before them. */
   #beyondRecall = false;
+  /** How many those are. */
+  readonly #gone = new Map<TableId, number>();
   /** The boundary before the present transaction was said, for a schema change in it. */
   #boundarySaid = false;
   #flushAtCommit = false;
@@ -54,6 +59,7 @@ export class LogOutput {
   begin(): void {
     this.#inTransaction = true;
     this.#beyondRecall = false;
+    this.#gone.clear();
     this.#boundarySaid = false;
   }
 
@@ -95,14 +101,16 @@ export class LogOutput {
     this.#rows++;
     table.bytesBound += bytes;
     this.#openBytes += bytes;
-    if (table.bytesBound > this.#batchBytesMax) this.#measure(table);
-    if (this.#openBytes > this.#batchBytesMax * OPEN_BATCHES_MAX) for (const other of this.#open) this.#send(other);
+    const { batch } = table;
+    if (table.bytesBound > this.#batchBytesMax) this.#measure(table, batch!);
+    if (this.#openBytes > this.#batchBytesMax * OPEN_BATCHES_MAX)
+      for (const other of this.#open) this.#send(other, batch!.lastTransaction!);
   }
 
   /** Text is longer than most of what it becomes: only where the bound is reached the exact figure is worth its price. */
-  #measure(table: TableLog): void {
-    const bytes = table.batch!.usedBytes;
-    if (bytes * 2 > this.#batchBytesMax) this.#send(table);
+  #measure(table: TableLog, batch: OpenBatch): void {
+    const bytes = batch.usedBytes;
+    if (bytes * 2 > this.#batchBytesMax) this.#send(table, batch.lastTransaction!);
     else {
       this.#openBytes += bytes - table.bytesBound;
       table.bytesBound = bytes;
@@ -110,12 +118,16 @@ export class LogOutput {
   }
 
   /** Lets a batch go for its size, and what is held back before it. */
-  #send(table: TableLog): void {
+  #send(table: TableLog, present: Transaction): void {
     this.#letGo();
-    this.#queue.push({ kind: "rows", batch: this.#take(table).close() });
+    const batch = this.#take(table);
+    addRows(this.#gone, table.schema.id, batch.rowsOf(present));
+    this.#queue.push({ kind: "rows", batch: batch.close() });
   }
 
   #letGo(): void {
+    for (const item of this.#queue.held)
+      if (item.kind === "rows") addRows(this.#gone, item.batch.schema.id, item.batch.length);
     this.#queue.release();
     this.#beyondRecall = true;
   }
@@ -178,4 +190,36 @@ export class LogOutput {
     this.#boundHeld();
     return true;
   }
+
+  /** What the present transaction has so far, for `undo`. */
+  mark(transaction: Transaction): RowsMark {
+    const rows = new Map(this.#gone);
+    for (const item of this.#queue.held)
+      if (item.kind === "rows") addRows(rows, item.batch.schema.id, item.batch.length);
+    for (const { schema, batch } of this.#open) addRows(rows, schema.id, batch!.rowsOf(transaction));
+    return rows;
+  }
+
+  /**
+   * Takes back the present transaction's rows, but for the first ones that `mark` counts. Answers with a table of which
+   * rows to be taken back have been let go: then nothing was done.
+   */
+  undo(mark: RowsMark, transaction: Transaction): TableId | null {
+    for (const [table, gone] of this.#gone) if (gone > (mark.get(table) ?? 0)) return table;
+    for (const table of this.#open) if (table.batch!.rowsOf(transaction) > 0) this.#close(table, transaction);
+    const before = new Map(this.#gone);
+    this.#queue.keepHeld((item) => {
+      if (item.kind !== "rows") return item;
+      const { id } = item.batch.schema;
+      const kept = (mark.get(id) ?? 0) - (before.get(id) ?? 0);
+      addRows(before, id, item.batch.length);
+      if (kept >= item.batch.length) return item;
+      return kept > 0 ? { kind: "rows", batch: firstRows(item.batch, kept) } : null;
+    });
+    return null;
+  }
+}
+
+function addRows(counts: Map<TableId, number>, table: TableId, rows: number): void {
+  if (rows > 0) counts.set(table, (counts.get(table) ?? 0) + rows);
 }

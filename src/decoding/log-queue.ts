@@ -37,6 +37,18 @@ export class LogQueue {
     this.heldBytes = 0;
   }
 
+  get held(): readonly LogItem[] {
+    return this.#held;
+  }
+
+  /** Puts others in the place of those that are held back, or nothing. */
+  keepHeld(keep: (item: LogItem) => LogItem | null): void {
+    const before = this.heldBytes;
+    this.#held = this.#held.flatMap((item) => keep(item) ?? []);
+    this.heldBytes = this.#held.reduce((sum, item) => sum + itemBytes(item), 0);
+    this.bytes += this.heldBytes - before;
+  }
+
   take(): LogItem[] {
     const items = this.#ready;
     this.#ready = [];

@@ -24,6 +24,11 @@ export class OpenBatch {
     return this.#runs.at(-1)?.transaction ?? null;
   }
 
+  rowsOf(transaction: Transaction): number {
+    const run = this.#runs.at(-1);
+    return run?.transaction === transaction ? this.length - run.firstRow : 0;
+  }
+
   get usedBytes(): number {
     let bytes = this.length;
     for (const builder of this.builders) bytes += builder.usedBytes;
@@ -56,18 +61,21 @@ export class OpenBatch {
     const all = this.close();
     const run = all.runs.at(-1)!;
     if (run.firstRow === 0) return [null, all];
-    const part = (from: number, to: number, runs: readonly Run[]): ChangeBatch =>
-      batch(
-        all.schema,
-        all.columns.map((column) => sliceColumn(column, from, to)),
-        all.ops!.slice(from, to),
-        runs,
-      );
     return [
-      part(0, run.firstRow, all.runs.slice(0, -1)),
-      part(run.firstRow, all.length, [{ firstRow: 0, transaction: run.transaction }]),
+      part(all, 0, run.firstRow, all.runs.slice(0, -1)),
+      part(all, run.firstRow, all.length, [{ firstRow: 0, transaction: run.transaction }]),
     ];
   }
+}
+
+/** The first rows of a batch of one transaction. */
+export function firstRows(all: ChangeBatch, rows: number): ChangeBatch {
+  return part(all, 0, rows, all.runs);
+}
+
+function part(all: ChangeBatch, from: number, to: number, runs: readonly Run[]): ChangeBatch {
+  const columns = all.columns.map((column) => sliceColumn(column, from, to));
+  return batch(all.schema, columns, all.ops!.slice(from, to), runs);
 }
 
 function batch(schema: TableSchema, columns: readonly Column[], ops: Uint8Array, runs: readonly Run[]): ChangeBatch {

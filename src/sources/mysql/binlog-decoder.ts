@@ -1,7 +1,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { LogItem } from "../../core/line.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
-import { LogOutput } from "../../decoding/log-output.ts";
+import { LogOutput, type RowsMark } from "../../decoding/log-output.ts";
 import { TableLog } from "../../decoding/table-log.ts";
 import {
   checkedEnd,
@@ -20,6 +20,7 @@ import type { Flavour, LogPosition } from "./position.ts";
 import { MariadbPosition, MariadbTransaction, MysqlPosition, MysqlTransaction } from "./position.ts";
 import { readStatement } from "./query-event.ts";
 import { ROWS_EVENTS } from "./rows-event.ts";
+import { Savepoints } from "./savepoints.ts";
 import { tableChanges } from "./table-change.ts";
 import { TransactionPayload } from "./transaction-payload.ts";
 
@@ -35,6 +36,7 @@ export interface BinlogDecoderOptions extends Pick<LogTablesOptions, "rules" | "
   readonly flushRows: number;
 }
 
+const NO_ROWS: RowsMark = new Map();
 /** Of a set of GTIDs in a message. */
 const POSITION_CHARS_MAX = 200;
 
@@ -45,6 +47,7 @@ interface OpenGroup extends GroupStart {
   begun: boolean;
   /** A statement of it was delivered. */
   touched: boolean;
+  readonly savepoints: Savepoints;
 }
 
 /**
@@ -201,7 +204,8 @@ export class BinlogDecoder {
     const open = this.#open;
     if (open === null) return;
     // The server went down while it wrote a transaction, which is not in its tables either.
-    if (open.touched || this.#logged.wroteIn(open.transaction)) throw this.#broken("a new file within a transaction");
+    if (open.touched) throw this.#broken("a new file within a statement's transaction");
+    this.#undo(open, NO_ROWS);
     this.#open = null;
     this.#output.commit(this.#position, null);
   }
@@ -225,7 +229,7 @@ export class BinlogDecoder {
     if (isMysql !== (this.#options.flavour === "mysql")) throw this.#broken("a GTID of another kind of server");
     const skipped = this.#options.from.has(transaction);
     if (group.xa && !skipped) throw this.#xaBroken();
-    this.#open = { ...group, skipped, touched: false };
+    this.#open = { ...group, skipped, touched: false, savepoints: new Savepoints() };
     this.#output.begin();
   }
 
@@ -272,11 +276,14 @@ export class BinlogDecoder {
       case "commit":
         return this.#commit();
       case "rollback":
-        this.#checkUndone(open, "a transaction that was rolled back after rows were written");
+        this.#undo(open, NO_ROWS);
         return this.#commit();
-      case "rollback-to":
-        return this.#checkUndone(open, "a savepoint that was gone back to after rows were written");
       case "savepoint":
+        if (!open.skipped) open.savepoints.set(statement.name, this.#output.mark(open.transaction));
+        return;
+      case "rollback-to":
+        return this.#backTo(open, statement.name);
+      case "release":
         return;
       case "xa":
         return this.#xaStatement(open, logged.sql);
@@ -288,9 +295,17 @@ export class BinlogDecoder {
     }
   }
 
-  /** What was undone has been delivered already, or may have been. */
-  #checkUndone({ transaction }: OpenGroup, what: string): void {
-    if (this.#logged.wroteIn(transaction)) throw this.#broken(what);
+  #backTo(open: OpenGroup, name: string): void {
+    if (open.skipped) return;
+    const mark = open.savepoints.backTo(name);
+    if (mark === null) throw this.#broken("a savepoint that was gone back to, and which one it is cannot be told");
+    this.#undo(open, mark);
+  }
+
+  /** MariaDB logs what it undoes where a transaction made temporary tables, or changed others that cannot be undone. */
+  #undo({ transaction }: OpenGroup, mark: RowsMark): void {
+    const table = this.#output.undo(mark, transaction);
+    if (table !== null) throw largeRollback(table, transaction.id);
   }
 
   /** XA START and XA END stand around rows, which XA_PREPARE ends; the others are transactions of their own. */
@@ -337,4 +352,13 @@ function reached(position: LogPosition, transaction: GroupStart["transaction"]):
   if (position instanceof MariadbPosition && transaction instanceof MariadbTransaction)
     return position.with(transaction);
   throw new MillraceError("INTERNAL", "a transaction of another kind of server than the position");
+}
+
+/** Ends the attempt, with what was passed on of the transaction; the next one begins with the table stopped. */
+function largeRollback(table: TableId, position: string): MillraceError {
+  return new MillraceError(
+    "ROLLBACK_IN_LARGE_TRANSACTION",
+    `the transaction at ${position} was rolled back after more changes of ${table} than are held back`,
+    { place: { table, position } },
+  );
 }

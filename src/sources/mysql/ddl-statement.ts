@@ -14,7 +14,8 @@ export interface TableEffect {
 }
 
 export type Statement =
-  | { readonly kind: "begin" | "commit" | "rollback" | "savepoint" | "rollback-to" | "xa" | "dml" }
+  | { readonly kind: "begin" | "commit" | "rollback" | "release" | "xa" | "dml" }
+  | { readonly kind: "savepoint" | "rollback-to"; readonly name: string }
   /** Of no effect on rows, but for these. */
   | { readonly kind: "ddl"; readonly effects: readonly TableEffect[]; readonly droppedDatabase: string | null }
   /** Not understood: `words` are all names that it could mean, in lower case; null: not even those can be told. */
@@ -71,12 +72,22 @@ function frame(cursor: TokenCursor): Statement | null {
   const first = cursor.word();
   if (first === "begin") return { kind: "begin" };
   if (first === "commit") return { kind: "commit" };
-  if (first === "savepoint" || first === "release") return { kind: "savepoint" };
+  if (cursor.take("savepoint")) return savepoint("savepoint", cursor);
+  if (first === "release") return { kind: "release" };
   if (first === "xa") return { kind: "xa" };
-  if (first === "rollback")
-    return { kind: cursor.word(1) === "to" || cursor.word(2) === "to" ? "rollback-to" : "rollback" };
+  if (cursor.take("rollback")) {
+    cursor.take("work");
+    if (!cursor.take("to")) return { kind: "rollback" };
+    cursor.take("savepoint");
+    return savepoint("rollback-to", cursor);
+  }
   if (first !== null && DML.has(first)) return { kind: "dml" };
   return null;
+}
+
+function savepoint(kind: "savepoint" | "rollback-to", cursor: TokenCursor): Statement | null {
+  const name = cursor.name();
+  return name === null || !cursor.atEnd ? null : { kind, name };
 }
 
 function ddl(cursor: TokenCursor): Statement | null {

@@ -49,8 +49,6 @@ export class LogTables {
   /** The last description of each table of ours, whatever its id was. */
   readonly #byTable = new Map<TableLog, LoggedTable>();
   readonly #reader = new RowsReader();
-  /** The last transaction of which a change was written. */
-  #wrote: Transaction | null = null;
 
   constructor(options: LogTablesOptions) {
     this.#options = options;
@@ -59,10 +57,6 @@ export class LogTables {
   /** A new file begins: ids mean other tables. */
   forget(): void {
     this.#byId.clear();
-  }
-
-  wroteIn(transaction: Transaction): boolean {
-    return this.#wrote === transaction;
   }
 
   /**
@@ -140,7 +134,6 @@ export class LogTables {
     const { old, row } = this.#reader;
     const isUpdate = form.kind === "update";
     const rowBytes = writer.rowBytes * (isUpdate ? 2 : 1);
-    this.#wrote = transaction;
     this.#reader.read(
       b,
       start,
