@@ -115,8 +115,9 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning:
-      "The log does not say which row of this table an UPDATE or DELETE means, and publishing it would make those statements fail in the application.",
-    action: "Give it a primary key or REPLICA IDENTITY FULL, or leave it out with `tables.exclude`.",
+      "The log does not say which row of this table an UPDATE or DELETE means: it has no key, and its changes do not have whole rows. On PostgreSQL, publishing it would also make those statements fail in the application.",
+    action:
+      "Give it a primary key, or have whole rows logged: REPLICA IDENTITY FULL on PostgreSQL, `binlog_row_image = FULL` on MySQL and MariaDB. Or leave it out with `tables.exclude`.",
   },
   TABLE_NOT_LOGGED: {
     exit: 3,

@@ -7,23 +7,27 @@ import type { ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { Outcome } from "../../decoding/cell-type.ts";
 import type { OpenBatch } from "../../decoding/open-batch.ts";
+import { valueError } from "../../decoding/value-error.ts";
 import { appendBinlogCell, type CellPlan } from "./binlog-cell.ts";
 import { cellPlan } from "./cell-plan.ts";
 import { columnWidths, RowImage } from "./row-image.ts";
 import { changedError } from "./schema.ts";
 import type { TableMap } from "./table-map.ts";
+import { partialRowError } from "./whole-rows.ts";
 
 /**
  * Writes row images of one table map into the batch of its table. Hot: once a change. The methods return false where a
- * value did not decode; `failedColumn` and `failedOutcome` then say which and how, and the row is not ended.
+ * value did not decode; `failure` then says which and how, and the row is not ended.
  */
 export class BinlogRowWriter {
   readonly map: TableMap;
   readonly widths: Int32Array;
   /** Bytes a row takes at least, next to its text. */
   readonly rowBytes: number;
-  failedColumn: number = 0;
-  failedOutcome: Outcome = Outcome.done;
+  #failedColumn = 0;
+  #failedOutcome: Outcome = Outcome.done;
+  /** What failed was not there to be decoded. */
+  #lacked = false;
   readonly #schema: TableSchema;
   /** Per column of the schema: its plan, and its place in an image, −1 where the log does not have it. */
   readonly #plans: readonly CellPlan[];
@@ -101,9 +105,18 @@ export class BinlogRowWriter {
       builder.appendNull();
       return true;
     }
-    if (start !== RowImage.null) return this.#fail(column, Outcome.malformed);
+    if (start !== RowImage.null) {
+      this.#lacked = true;
+      return this.#fail(column, Outcome.malformed);
+    }
     builder.appendNull();
     return true;
+  }
+
+  /** `position` is that of the change that was not written. */
+  failure(position: string): MillraceError {
+    if (this.#keyless && this.#lacked) return partialRowError(this.#schema, this.#failedColumn, position);
+    return valueError(this.#failedOutcome, this.#schema, this.#failedColumn, position);
   }
 
   /**
@@ -124,8 +137,8 @@ export class BinlogRowWriter {
   }
 
   #fail(column: number, outcome: Outcome): false {
-    this.failedColumn = column;
-    this.failedOutcome = outcome;
+    this.#failedColumn = column;
+    this.#failedOutcome = outcome;
     return false;
   }
 }
@@ -139,7 +152,7 @@ export function rowWriter(map: TableMap, schema: TableSchema, rules: ValueRules)
   const keyNames = schema.key.map((i) => schema.columns[i]!.name);
   const loggedKey = map.key.map((i) => map.columns[i]!.name);
   if (loggedKey.length > 0 || keyNames.length > 0)
-    if (keyNames.join("\0") !== loggedKey.join("\0")) return changedError(schema.id, "its primary key is another one");
+    if (keyNames.join("\0") !== loggedKey.join("\0")) return changedError(schema.id, "its key is another one");
   const plans: CellPlan[] = [];
   for (const column of schema.columns) {
     const logged = byName.get(column.name);

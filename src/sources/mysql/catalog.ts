@@ -1,4 +1,6 @@
+import { tableKey, type TableKey } from "./catalog-key.ts";
 import type { Session } from "./connection.ts";
+import { Errno, serverErrno } from "./server-error.ts";
 
 /** A column as `information_schema.COLUMNS` has it, generated and invisible ones too: the binlog has them all. */
 export interface CatalogColumn {
@@ -7,23 +9,19 @@ export interface CatalogColumn {
   readonly sourceType: string;
   readonly collation: string | null;
   readonly nullable: boolean;
-  readonly generated: boolean;
+  readonly generated: "virtual" | "stored" | null;
   /** A literal default, as the catalog prints it; null: none, or an expression. */
   readonly defaultText: string | null;
   /** The default is an expression: what rows got by it, nothing tells. */
   readonly defaultIsExpression: boolean;
 }
 
-export interface CatalogTable {
+export interface CatalogTable extends TableKey {
   readonly namespace: string;
   readonly name: string;
   readonly kind: "table" | "view" | "other";
   readonly engine: string | null;
   readonly columns: readonly CatalogColumn[];
-  /** Of the primary key, in its order; null: none. */
-  readonly key: readonly string[] | null;
-  /** A column of the key is in it by its first characters alone. */
-  readonly keyHasPrefix: boolean;
   /** By the server's statistics. */
   readonly rowsEstimate: number;
   readonly bytesEstimate: number;
@@ -64,13 +62,23 @@ interface ColumnRow {
   readonly expression: string | null;
 }
 
-interface KeyRow {
-  readonly name: string;
-  readonly prefix: string | number | null;
-}
-
 /** Null: there is no such table, or none that we may see. */
 export async function tableByName(
+  session: Session,
+  namespace: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<CatalogTable | null> {
+  try {
+    return await readTable(session, namespace, name, signal);
+  } catch (error) {
+    // Dropped between two questions about it.
+    if (serverErrno(error) === Errno.noSuchTable) return null;
+    throw error;
+  }
+}
+
+async function readTable(
   session: Session,
   namespace: string,
   name: string,
@@ -83,29 +91,22 @@ export async function tableByName(
     signal,
   );
   if (table === undefined) return null;
-  const columns = await session.query<ColumnRow>(
+  const rows = await session.query<ColumnRow>(
     `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS sourceType, COLLATION_NAME AS collation, IS_NULLABLE AS nullable,
        COLUMN_DEFAULT AS defaultText, EXTRA AS extra, GENERATION_EXPRESSION AS expression
      FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
     [namespace, name],
     signal,
   );
-  const key = await session.query<KeyRow>(
-    `SELECT COLUMN_NAME AS name, SUB_PART AS prefix FROM information_schema.STATISTICS
-     WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX`,
-    [namespace, name],
-    signal,
-  );
+  const columns = rows.map(session.flavour === "mariadb" ? (row) => mariadbDefault(catalogColumn(row)) : catalogColumn);
+  const virtual = columns.filter(({ generated }) => generated === "virtual").map((column) => column.name);
   return {
     namespace,
     name,
     kind: table.kind === "BASE TABLE" ? "table" : table.kind === "VIEW" ? "view" : "other",
     engine: table.engine,
-    columns: columns.map((row) =>
-      session.flavour === "mariadb" ? mariadbDefault(catalogColumn(row)) : catalogColumn(row),
-    ),
-    key: key.length === 0 ? null : key.map((column) => column.name),
-    keyHasPrefix: key.some((column) => column.prefix !== null),
+    columns,
+    ...(await tableKey(session, namespace, name, new Set(virtual), signal)),
     rowsEstimate: Number(table.rows ?? 0),
     bytesEstimate: Number(table.bytes ?? 0),
   };
@@ -122,7 +123,7 @@ function catalogColumn(row: ColumnRow): CatalogColumn {
     sourceType: row.sourceType,
     collation: row.collation,
     nullable: row.nullable === "YES",
-    generated: (row.expression ?? "") !== "",
+    generated: (row.expression ?? "") === "" ? null : extra.includes("VIRTUAL") ? "virtual" : "stored",
     defaultText: mysqlExpression ? null : row.defaultText,
     defaultIsExpression: mysqlExpression,
   };

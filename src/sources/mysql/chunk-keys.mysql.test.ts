@@ -160,7 +160,7 @@ describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
     range: ChunkRange,
   ): Promise<{ type: string; key: string; Extra: string }> => {
     const session = await sessions.get(deadline());
-    const sql = rangeSelect(keySelectionOf(schema), range, 100).replace("; COMMIT", "");
+    const sql = rangeSelect(keySelectionOf(schema), "PRIMARY", range, 100).replace("; COMMIT", "");
     const [row] = await session.query<{ type: string; key: string; Extra: string }>(
       `EXPLAIN FORMAT = TRADITIONAL ${sql}`,
       [],

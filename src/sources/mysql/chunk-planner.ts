@@ -9,7 +9,7 @@ import { PacketStream, queryPayload } from "./packet-stream.ts";
 import { ResultDecoder } from "./result-decoder.ts";
 import { changedError } from "./schema.ts";
 import { keySelectionOf } from "./selection.ts";
-import { columnList, tableName } from "./sql-text.ts";
+import { columnList, quoteName, tableName } from "./sql-text.ts";
 import { fromClause, readError } from "./table-read.ts";
 
 /** How often the width of a chunk is corrected by the server's estimate of its rows. */
@@ -30,6 +30,8 @@ const KEY_RULES: ValueRules = {
 const INTEGERS: readonly string[] = ["tinyint", "smallint", "mediumint", "int", "bigint"];
 
 interface PlannedTable {
+  /** Of its key; null: it has none. */
+  readonly index: string | null;
   readonly rows: number;
   readonly bytes: number;
   readonly max: KeyBound | null;
@@ -44,7 +46,7 @@ function hasIntegerKey(schema: TableSchema): boolean {
 }
 
 /**
- * Cuts tables by their primary key: integers by arithmetic over the server's estimates, which it takes from a few pages of
+ * Cuts tables by their key: integers by arithmetic over the server's estimates, which it takes from a few pages of
  * the index; other keys by walking the index, which in InnoDB is the table: such a chunk's pages are read to plan it.
  */
 export class MysqlChunkPlanner implements ChunkPlanner {
@@ -76,7 +78,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
     const wanted = Math.max(1, Math.round(rows));
     const upper = hasIntegerKey(schema)
       ? await this.#nextInteger(schema, table, gap, wanted, signal)
-      : await this.#keyAt(schema, gap, "ASC", wanted - 1, signal);
+      : await this.#keyAt(schema, table.index, gap, "ASC", wanted - 1, signal);
     return { lower: gap.lower, upper: upper ?? gap.upper };
   }
 
@@ -85,13 +87,15 @@ export class MysqlChunkPlanner implements ChunkPlanner {
     const catalog = await tableByName(session, schema.namespace, schema.name, signal);
     if (catalog === null) throw changedError(schema.id, "it was dropped or renamed");
     const all = { lower: null, upper: null };
-    const max = schema.key.length === 0 ? null : await this.#keyAt(schema, all, "DESC", 0, signal);
-    return { rows: catalog.rowsEstimate, bytes: catalog.bytesEstimate, max, last: null };
+    const index = catalog.key?.index ?? null;
+    const max = schema.key.length === 0 ? null : await this.#keyAt(schema, index, all, "DESC", 0, signal);
+    return { index, rows: catalog.rowsEstimate, bytes: catalog.bytesEstimate, max, last: null };
   }
 
   /** The key at this place of a range, counted from its beginning or end; null: the range has fewer. */
   async #keyAt(
     schema: TableSchema,
+    index: string | null,
     range: ChunkRange,
     order: "ASC" | "DESC",
     place: number,
@@ -99,7 +103,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
   ): Promise<KeyBound | null> {
     const selection = keySelectionOf(schema);
     const sorted = columnList(keyColumns(schema), ` ${order}`);
-    const from = `${fromClause(schema)}${rangeCondition(schema, range)}`;
+    const from = `${fromClause(schema, index)}${rangeCondition(schema, range)}`;
     const sql = `SELECT ${selection.list} ${from} ORDER BY ${sorted} LIMIT 1 OFFSET ${place}`;
     const decoder = new ResultDecoder(selection.schema, KEY_RULES);
     const session = await this.#sessions.get(signal);
@@ -129,7 +133,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
     rows: number,
     signal: AbortSignal,
   ): Promise<KeyBound | null> {
-    const first = await this.#keyAt(schema, gap, "ASC", 0, signal);
+    const first = await this.#keyAt(schema, table.index, gap, "ASC", 0, signal);
     if (first === null) return null;
     const start = BigInt(first[0]!);
     const end = BigInt(gap.upper![0]!);
@@ -138,7 +142,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
     for (let i = 0; i < CORRECTIONS_MAX; i++) {
       const upper = start + width - 1n;
       const range = { lower: gap.lower, upper: [String(upper < end ? upper : end)] };
-      const plain = await this.#estimate(schema, range, signal);
+      const plain = await this.#estimate(schema, table.index, range, signal);
       const estimate = plain * bytesPerRow(table) > COUNTED_BYTES ? plain / 2 : plain;
       const saysLittle = plain > rows * NEAR || (estimate > rows * 1.5 && plain > table.rows * AT_MOST);
       if (saysLittle) width = BigInt(Math.ceil(Math.sqrt(Number(width))));
@@ -152,9 +156,9 @@ export class MysqlChunkPlanner implements ChunkPlanner {
   }
 
   /** Where an index is forced MySQL does not look into it, and where it is only allowed it does. */
-  async #estimate(schema: TableSchema, range: ChunkRange, signal: AbortSignal): Promise<number> {
+  async #estimate(schema: TableSchema, index: string | null, range: ChunkRange, signal: AbortSignal): Promise<number> {
     const session = await this.#sessions.get(signal);
-    const from = `FROM ${tableName(schema)} AS t USE INDEX (PRIMARY)`;
+    const from = `FROM ${tableName(schema)} AS t USE INDEX (${index === null ? "" : quoteName(index)})`;
     const sql = `EXPLAIN FORMAT = TRADITIONAL SELECT 1 ${from}${rangeCondition(schema, range)}`;
     const [plan] = await session.query<{ readonly rows: string | number | null }>(sql, [], signal);
     // Null: the optimizer has seen that there is nothing.

@@ -43,14 +43,15 @@ export class MysqlChunkReader implements ChunkReader {
 
   async read(request: ChunkRequest, on: ReadEvents, signal: AbortSignal): Promise<ChunkOutcome> {
     const session = await this.#sessions.get(signal);
-    const { cut, schema } = await openTable(session, request.schema, this.#rules, signal);
+    const { cut, schema, index } = await openTable(session, request.schema, this.#rules, signal);
     on.opened(cut.serialize());
     const selection = selectionOf(schema);
     const { id, version } = schema;
     const room = this.#last?.table.id === id && this.#last.table.version === version ? this.#last.room : null;
     const decoder = new ResultDecoder(selection.schema, this.#rules, room, this.#pool);
     const sink = new ChunkSink(request, decoder, schema, selection, on);
-    await runSelect(session, schema, () => rangeSelect(selection, request.range, request.rowsMax), sink, signal);
+    const { range, rowsMax } = request;
+    await runSelect(session, schema, () => rangeSelect(selection, index, range, rowsMax), sink, signal);
     this.#last = sink.room === null ? null : { table: schema, room: sink.room };
     return sink.outcome();
   }

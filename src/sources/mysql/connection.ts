@@ -41,9 +41,11 @@ function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: SessionLimits): 
   const settings = { ...PINNED, lock_wait_timeout: String(lockWaitS), innodb_lock_wait_timeout: String(lockWaitS) };
   const shared = Object.entries(settings).map(([name, value]) => `${name} = ${value}`);
   const mysql = `max_execution_time = ${statementTimeoutMs}, information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0`;
+  // Else the catalog keeps silent about a primary key that the server made by itself.
+  const since80030 = "show_gipk_in_create_table_and_information_schema = ON";
   const mariadb = `max_statement_time = ${statementTimeoutMs / 1000}`;
   const names = "SET NAMES utf8mb4 COLLATE utf8mb4_bin";
-  return `SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; ${names}, ${shared.join(", ")} /*!80000 , ${mysql} */ /*M! , ${mariadb} */`;
+  return `SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; ${names}, ${shared.join(", ")} /*!80000 , ${mysql} */ /*!80030 , ${since80030} */ /*M! , ${mariadb} */`;
 }
 
 /** What every connection to the source is made with. */

@@ -66,7 +66,6 @@ async function matchedTables(
 }
 
 function offer(table: CatalogTable, schema: TableOffer["schema"]): TableOffer {
-  const key = table.key ?? [];
   return {
     schema,
     // What is dropped and created again stands in the log as just that.
@@ -74,9 +73,22 @@ function offer(table: CatalogTable, schema: TableOffer["schema"]): TableOffer {
     logged: true,
     rowsEstimate: table.rowsEstimate,
     bytesEstimate: table.bytesEstimate,
-    readBy: key.length > 0 ? `chunks of (${key.join(", ")})` : "one scan in one transaction",
-    notes: [],
+    readBy: readBy(table.key),
+    notes: table.key === null ? [keylessNote(table.keyHasPrefix)] : [],
   };
+}
+
+function readBy(key: CatalogTable["key"]): string {
+  if (key === null) return "one scan in one transaction";
+  const chunks = `chunks of (${key.columns.join(", ")})`;
+  return key.index === "PRIMARY" ? chunks : `${chunks}, its unique index ${key.index}`;
+}
+
+function keylessNote(hasPrefix: boolean): string {
+  const why = hasPrefix
+    ? "the primary key is on the first characters of a column, which counts as none"
+    : "it has no key";
+  return `${why}: a row is found by all its values, and its changes must have them all (binlog_row_image = FULL)`;
 }
 
 function serverNotes(facts: ServerFacts): readonly string[] {

@@ -17,7 +17,7 @@ export async function selectByKey(
   const selection = selectionOf(schema);
   const decoder = new ResultDecoder(selection.schema, rules);
   const bounds = keyBoundsOf(keys);
-  await openTable(session, schema, rules, signal);
+  const { index } = await openTable(session, schema, rules, signal);
   const sink: BoundedSink = {
     full: false,
     packet: (bytes, start, end) => decoder.packet(bytes, start, end),
@@ -26,7 +26,7 @@ export async function selectByKey(
     afterPiece: () => null,
     end: () => Promise.resolve(),
   };
-  await runSelect(session, schema, () => keysSelect(selection, bounds), sink, signal);
+  await runSelect(session, schema, () => keysSelect(selection, index, bounds), sink, signal);
   const { rows } = decoder;
   return snapshotBatch(schema, decoder.take().slice(0, schema.columns.length), rows);
 }

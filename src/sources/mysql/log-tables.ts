@@ -3,10 +3,9 @@ import type { Transaction } from "../../core/position.ts";
 import { tableId, type TableId, type TableSchema } from "../../core/table-schema.ts";
 import type { LogOutput } from "../../decoding/log-output.ts";
 import type { TableLog } from "../../decoding/table-log.ts";
-import { valueError } from "../../decoding/value-error.ts";
 import { HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken, readUint32, readUint48 } from "./binlog-fields.ts";
-import { type BinlogRowWriter, rowWriter } from "./binlog-row-writer.ts";
+import { rowWriter } from "./binlog-row-writer.ts";
 import { type LoggedTable, sameBytes } from "./logged-table.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import type { Flavour } from "./position.ts";
@@ -150,18 +149,10 @@ export class LogTables {
               ? writer.update(batch, old, row, bytes, transaction)
               : writer.delete(batch, old, bytes, transaction);
         if (written) output.grew(table, length + rowBytes);
-        else this.#failed(table, writer, transaction);
+        else output.stop(table, transaction, writer.failure(transaction.id));
         return written;
       },
       broken,
-    );
-  }
-
-  #failed(table: TableLog, { failedOutcome, failedColumn }: BinlogRowWriter, transaction: Transaction): void {
-    this.#options.output.stop(
-      table,
-      transaction,
-      valueError(failedOutcome, table.schema, failedColumn, transaction.id),
     );
   }
 

@@ -6,7 +6,7 @@ import { columnType, parseMysqlType, type MysqlTypeRules } from "./mysql-type.ts
 
 /** The schema of a table as the catalog has it. Null: a column has a type that is not known; `unknownColumn` says which. */
 export function catalogSchema(table: CatalogTable, rules: MysqlTypeRules): TableSchema | null {
-  const key = table.key ?? [];
+  const key = table.key?.columns ?? [];
   const columns = table.columns.map((column) => columnSchema(column, key.includes(column.name), rules));
   if (!columns.every((column) => column !== null)) return null;
   return {
@@ -107,7 +107,7 @@ function addedColumn(
 
 /** What rows that were there have in a new column: its default, or what NOT NULL implies. Undefined: nobody can tell. */
 function existingRowsDefault(column: CatalogColumn, schema: ColumnSchema): string | null | undefined {
-  if (column.generated || column.defaultIsExpression) return undefined;
+  if (column.generated !== null || column.defaultIsExpression) return undefined;
   const { kind } = schema.type;
   if (column.defaultText !== null) return kind === "bytes" || kind === "bool" ? undefined : column.defaultText;
   if (column.nullable) return null;
@@ -126,8 +126,8 @@ export function followCatalog(
   const followed = followShape(known, now.columns, now, rules);
   if (followed instanceof MillraceError) return followed;
   const keyNames = known.key.map((i) => known.columns[i]!.name);
-  if (keyNames.join("\0") !== (now.key ?? []).join("\0"))
-    return changedError(known.id, "its primary key is another one");
+  if (keyNames.join("\0") !== (now.key?.columns ?? []).join("\0"))
+    return changedError(known.id, "its key is another one");
   const present = new Map((catalogSchema(now, rules)?.columns ?? []).map((column) => [column.name, column]));
   for (const column of known.columns) {
     const there = present.get(column.name);

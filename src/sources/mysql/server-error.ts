@@ -36,6 +36,7 @@ export const Errno = {
   badField: 1054,
   noSuchTable: 1146,
   unknownDatabase: 1049,
+  noSuchIndex: 1176,
   lockWaitTimeout: 1205,
   tableDefinitionChanged: 1412,
 } as const;

@@ -17,6 +17,9 @@ export interface ServerFacts {
   readonly logBin: boolean;
   readonly binlogFormat: string;
   readonly rowMetadata: string;
+  readonly rowImage: string;
+  /** Of MySQL: `PARTIAL_JSON`, where a changed JSON value may be logged as its difference; else empty. */
+  readonly rowValueOptions: string;
   /** MySQL: `ON`, `OFF` and what is between; MariaDB always has them. */
   readonly gtidMode: string;
   /** Of the log: what it lacks from its beginning. MySQL alone. */
@@ -36,6 +39,8 @@ const VARIABLES = [
   "log_bin",
   "binlog_format",
   "binlog_row_metadata",
+  "binlog_row_image",
+  "binlog_row_value_options",
   "gtid_mode",
   "gtid_purged",
 ];
@@ -62,6 +67,8 @@ export async function serverFacts(session: Session, signal: AbortSignal): Promis
     logBin,
     binlogFormat: text("binlog_format"),
     rowMetadata: text("binlog_row_metadata"),
+    rowImage: text("binlog_row_image"),
+    rowValueOptions: text("binlog_row_value_options"),
     gtidMode: flavour === "mariadb" ? "ON" : text("gtid_mode"),
     gtidPurged: text("gtid_purged"),
     grants: await grants(session, signal),

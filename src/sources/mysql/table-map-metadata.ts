@@ -15,7 +15,7 @@ export interface TableMetadata {
   readonly setMembers: readonly (readonly Uint8Array[])[];
   readonly enumMembers: readonly (readonly Uint8Array[])[];
   readonly geometryTypes: readonly number[];
-  /** Indices of columns. */
+  /** Indices of columns; empty: none, or one on the first characters of a column. */
   readonly key: readonly number[];
   /** Of all columns; null: not said. */
   readonly visible: readonly boolean[] | null;
@@ -90,7 +90,7 @@ function readField(found: Mutable<TableMetadata>, type: number, value: BinlogFie
       found.key = packedNumbers(value);
       return;
     case Field.keyWithPrefixes:
-      found.key = packedNumbers(value).filter((_, i) => i % 2 === 0);
+      found.key = wholeKey(packedNumbers(value));
       return;
     case Field.defaultMemberCollation:
       found.memberCollations = defaultCollations(value);
@@ -102,6 +102,11 @@ function readField(found: Mutable<TableMetadata>, type: number, value: BinlogFie
       found.visible = bits(value);
       return;
   }
+}
+
+/** Each column's index, and how much of it the key has; 0: all. */
+function wholeKey(parts: readonly number[]): readonly number[] {
+  return parts.some((part, i) => i % 2 === 1 && part > 0) ? [] : parts.filter((_, i) => i % 2 === 0);
 }
 
 function bits(value: BinlogFields): boolean[] {

@@ -82,7 +82,10 @@ export interface TableMap {
   readonly namespace: string;
   readonly name: string;
   readonly columns: readonly MapColumn[];
-  /** Indices into `columns` of the primary key, in its order; empty: none. */
+  /**
+   * Indices into `columns` of the key, in its order: the primary key, or the unique index that both servers take for it;
+   * empty: none, or one on the first characters of a column.
+   */
   readonly key: readonly number[];
 }
 

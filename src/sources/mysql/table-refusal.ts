@@ -5,6 +5,7 @@ import { readableCharset } from "./charset.ts";
 import { parseMysqlType } from "./mysql-type.ts";
 import { unknownColumn } from "./schema.ts";
 import { logHas, type ServerFacts } from "./server-facts.ts";
+import { partialRowsRefusal } from "./whole-rows.ts";
 
 /** Engines whose snapshots are consistent, which a cut rests on. */
 const TRANSACTIONAL = ["innodb", "rocksdb", "tokudb", "ndbcluster"];
@@ -38,12 +39,5 @@ export function tableRefusal(table: CatalogTable, facts: ServerFacts): MillraceE
   });
   if (charset !== undefined)
     return refused(`has a column whose character set cannot be read exactly: ${charset.name} (${charset.collation})`);
-  if (table.keyHasPrefix)
-    return refused("has a primary key on the first characters of a column, by which it cannot be cut into chunks");
-  if (table.key === null)
-    return new MillraceError("TABLE_NO_IDENTITY", `${id} has no primary key`, {
-      hint: `Run \`ALTER TABLE ${name} ADD PRIMARY KEY (…)\`, or leave it out with \`tables.exclude\`.`,
-      place: { table: id },
-    });
-  return null;
+  return table.key === null ? partialRowsRefusal(table, facts) : null;
 }

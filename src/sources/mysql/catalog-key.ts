@@ -1,0 +1,60 @@
+import type { Session } from "./connection.ts";
+import { quoteName } from "./sql-text.ts";
+
+/** The index that tells a table's rows apart. */
+export interface CatalogKey {
+  /** `PRIMARY`, or a unique index's name. */
+  readonly index: string;
+  /** In its order. */
+  readonly columns: readonly string[];
+}
+
+export interface TableKey {
+  /** Null: none. */
+  readonly key: CatalogKey | null;
+  /** There is a primary key, on the first characters of a column: it tells rows apart, but none is found by it. */
+  readonly keyHasPrefix: boolean;
+}
+
+/** A line of `SHOW INDEX`: a part of an index. */
+interface IndexRow {
+  readonly Key_name: string;
+  readonly Non_unique: string | number;
+  /** Null: an expression. */
+  readonly Column_name: string | null;
+  readonly Sub_part: string | number | null;
+  readonly Null: string | null;
+  readonly Index_type: string;
+}
+
+const PRIMARY = "PRIMARY";
+
+/**
+ * What both servers take for a table's key, and name in the binlog as such: the primary key; where there is none, the first
+ * unique index of whole columns that cannot be null. `virtual`: columns that are generated when they are read, by which no
+ * row is found. The servers list indexes in the order in which they look at them (`SHOW INDEX`).
+ */
+export async function tableKey(
+  session: Session,
+  namespace: string,
+  name: string,
+  virtual: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<TableKey> {
+  const from = `${quoteName(namespace)}.${quoteName(name)}`;
+  const parts = await session.query<IndexRow>(`SHOW INDEX FROM ${from}`, [], signal);
+  const names = [...new Set(parts.map((part) => part.Key_name))];
+  const key = names
+    .map((index) => ({ index, parts: parts.filter((part) => part.Key_name === index) }))
+    .find((candidate) => candidate.index === PRIMARY || candidate.parts.every((part) => identifies(part, virtual)));
+  const keyHasPrefix = key?.parts.some(({ Sub_part }) => Sub_part !== null) === true;
+  if (key === undefined || keyHasPrefix) return { key: null, keyHasPrefix };
+  return { key: { index: key.index, columns: key.parts.map((part) => part.Column_name!) }, keyHasPrefix };
+}
+
+/** MariaDB's unique index on long columns is a hash of them, and no key. */
+function identifies(part: IndexRow, virtual: ReadonlySet<string>): boolean {
+  const { Non_unique, Column_name, Sub_part, Null, Index_type } = part;
+  if (Number(Non_unique) !== 0 || Column_name === null || virtual.has(Column_name)) return false;
+  return Sub_part === null && Null !== "YES" && Index_type === "BTREE";
+}
