@@ -121,8 +121,9 @@ export class ColumnBuilder {
     this.reserve();
     const length = end - start;
     const at = this.makeRoom(length);
-    if (length < 48) for (let i = 0; i < length; i++) this.bytes[at + i] = source[start + i]!;
-    else this.bytes.set(source.subarray(start, end), at);
+    const target = this.bytes;
+    if (length < 48) for (let i = 0; i < length; i++) target[at + i] = source[start + i]!;
+    else target.set(source.subarray(start, end), at);
     this.endBytes(length);
   }
 

@@ -117,7 +117,7 @@ class Script {
     builder!.int32[builder!.row] = number;
     builder!.next();
     batch.endRow(Op.insert, this.#transaction);
-    this.output.grew(table, 8);
+    this.output.grew(table, 8, 1);
     this.done[table.schema.id]!.push(number);
   }
 

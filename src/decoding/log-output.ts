@@ -96,9 +96,9 @@ export class LogOutput {
     return table.batch;
   }
 
-  /** A change of that many bytes was written to the table's batch. */
-  grew(table: TableLog, bytes: number): void {
-    this.#rows++;
+  /** Changes of that many bytes were written to the table's batch. */
+  grew(table: TableLog, bytes: number, rows: number): void {
+    this.#rows += rows;
     table.bytesBound += bytes;
     this.#openBytes += bytes;
     const { batch } = table;

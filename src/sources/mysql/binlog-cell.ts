@@ -59,6 +59,8 @@ export interface CellPlan {
   readonly precision: number;
   /** Of a decimal; of a time, the digits of its fraction. */
   readonly scale: number;
+  /** Of a decimal: `decimalGroups`. */
+  readonly groups: Uint8Array;
   /** A temporal value goes into text. */
   readonly asText: boolean;
   /** Of BINARY: the bytes that every value has. */
@@ -73,7 +75,7 @@ const COMMA = 0x2c;
 const magnitude = new Magnitude();
 
 /**
- * Appends the value at `[start, end)`, which is as long as its column's type says (`RowImage` sees to that). Hot: once
+ * Appends the value at `[start, end)`, which is as long as its column's type says (`RowImages` sees to that). Hot: once
  * a cell of the log.
  */
 export function appendBinlogCell(
@@ -94,7 +96,7 @@ export function appendBinlogCell(
       appendCharsetText(builder, plan.textForm, b, start, end);
       return Outcome.done;
     case CellForm.decimal:
-      return appendBinlogDecimal(builder, plan.precision, plan.scale, b, start);
+      return appendBinlogDecimal(builder, plan.precision, plan.groups, b, start);
     case CellForm.datetime:
       return appendBinlogDatetime(builder, plan.asText, plan.scale, b, start);
     case CellForm.timestamp:
@@ -110,6 +112,11 @@ export function appendBinlogCell(
       builder.int32[builder.row] = readUint32(b, start);
       builder.next();
       return Outcome.done;
+    case CellForm.bool:
+      // tinyint(1) holds any number of a byte, and no boolean says which.
+      if (b[start]! > 1) return Outcome.unrepresentable;
+      builder.appendBool(b[start] === 1);
+      return Outcome.done;
     case CellForm.bytes:
       builder.appendBytes(b, start, end);
       return Outcome.done;
@@ -120,11 +127,6 @@ export function appendBinlogCell(
 
 function appendRarer(builder: ColumnBuilder, plan: CellPlan, b: Uint8Array, start: number, end: number): Outcome {
   switch (plan.form) {
-    case CellForm.bool:
-      // tinyint(1) holds any number of a byte, and no boolean says which.
-      if (b[start]! > 1) return Outcome.unrepresentable;
-      builder.appendBool(b[start] === 1);
-      return Outcome.done;
     case CellForm.bit:
       builder.appendBool((b[start]! & 1) === 1);
       return Outcome.done;

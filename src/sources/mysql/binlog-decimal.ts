@@ -22,7 +22,7 @@ function sideBytes(digits: number): number {
 /**
  * The groups of a DECIMAL's digits in order (`decimal.c`, `decimal2bin`): on each side of the point groups of nine
  * digits in four bytes, big endian; what is left over, before the point at its beginning and behind it at its end, in
- * fewer. A negative value has all bits inverted; the first one then is set for a positive one. One for all columns.
+ * fewer. A negative value has all bits inverted; the first one then is set for a positive one. For text; one for all.
  */
 class Groups {
   #bytes: Uint8Array = new Uint8Array(0);
@@ -58,31 +58,47 @@ class Groups {
 const groups = new Groups();
 const magnitude = new Magnitude();
 
-/** Hot: a decimal of at most 38 digits. The bytes are as many as `decimalBytes` says. */
+/** How many digits each group of a DECIMAL has, in their order. */
+export function decimalGroups(precision: number, scale: number): Uint8Array {
+  const full = (digits: number): number[] =>
+    Array.from({ length: Math.floor(digits / GROUP_DIGITS) }, () => GROUP_DIGITS);
+  const whole = precision - scale;
+  const digits = [whole % GROUP_DIGITS, ...full(whole), ...full(scale), scale % GROUP_DIGITS];
+  return Uint8Array.from(digits.filter((each) => each > 0));
+}
+
+/**
+ * Hot: a decimal of at most 38 digits, in groups as `decimalGroups` gives them. The bytes are as many as `decimalBytes`
+ * says.
+ */
 export function appendBinlogDecimal(
   builder: ColumnBuilder,
   precision: number,
-  scale: number,
+  digitsOf: Uint8Array,
   b: Uint8Array,
   start: number,
 ): Outcome {
-  groups.start(b, start);
   const small = precision <= DOUBLE_DIGITS;
+  const negative = (b[start]! & 0x80) === 0;
+  const invert = negative ? 0xff : 0;
+  let sign = 0x80;
+  let at = start;
   let value = 0;
   if (!small) magnitude.reset();
-  for (let side = 0; side < 2; side++) {
-    let left = side === 0 ? precision - scale : scale;
-    while (left > 0) {
-      const uneven = left % GROUP_DIGITS;
-      const digits = side === 0 ? uneven || GROUP_DIGITS : Math.min(left, GROUP_DIGITS);
-      if (!groups.read(digits)) return Outcome.malformed;
-      left -= digits;
-      if (small) value = value * POWERS_OF_TEN[digits]! + groups.value;
-      else addDigits(digits, groups.value);
+  for (let group = 0; group < digitsOf.length; group++) {
+    const digits = digitsOf[group]!;
+    const limit = POWERS_OF_TEN[digits]!;
+    let part = 0;
+    for (let left = DIGIT_BYTES[digits]!; left > 0; left--) {
+      part = part * 256 + (b[at++]! ^ invert ^ sign);
+      sign = 0;
     }
+    if (part >= limit) return Outcome.malformed;
+    if (small) value = value * limit + part;
+    else addDigits(digits, part);
   }
-  if (small) appendSmallDecimal(builder, groups.negative ? -value : value);
-  else magnitude.append(builder, groups.negative);
+  if (small) appendSmallDecimal(builder, negative ? -value : value);
+  else magnitude.append(builder, negative);
   return Outcome.done;
 }
 

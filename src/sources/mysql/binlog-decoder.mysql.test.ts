@@ -176,6 +176,34 @@ describe.each(FLAVOURS)("the rows of the log (%s)", (flavour) => {
     expect(commitTimeMs).toBeLessThanOrEqual(afterMs);
   });
 
+  it("stop their table before the first of a statement's rows that cannot be, in whichever column", async () => {
+    const statements = [
+      "CREATE TABLE t (id int PRIMARY KEY, a tinyint(1), b tinyint(1))",
+      "INSERT INTO t VALUES (1, 1, 0), (2, 0, 1), (3, 0, 2), (4, 2, 0), (5, 1, 1)",
+    ];
+    expect(await decodedStatements(flavour, statements)).toEqual([
+      "insert 1,t,f",
+      "insert 2,f,t",
+      "stop VALUE_UNREPRESENTABLE",
+    ]);
+  });
+
+  it("are one or two, though one statement has some of each kind", async () => {
+    const statements = [
+      "CREATE TABLE t (id int PRIMARY KEY, a varchar(10))",
+      "INSERT INTO t VALUES (1, 'one'), (2, NULL), (3, 'three'), (4, 'four')",
+      "UPDATE t SET id = IF(id % 2 = 0, id + 10, id), a = CONCAT(a, '!') ORDER BY id DESC",
+    ];
+    expect((await decodedStatements(flavour, statements)).slice(4)).toEqual([
+      "delete 4,absent",
+      "insert 14,four!",
+      "update 3,three!",
+      "delete 2,absent",
+      "insert 12,null",
+      "update 1,one!",
+    ]);
+  });
+
   it("stop their table at a value that its type cannot hold, or become null", async () => {
     const statements = [
       "CREATE TABLE t (id int PRIMARY KEY, c date)",

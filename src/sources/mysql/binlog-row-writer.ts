@@ -8,16 +8,21 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import { Outcome } from "../../decoding/cell-type.ts";
 import type { OpenBatch } from "../../decoding/open-batch.ts";
 import { valueError } from "../../decoding/value-error.ts";
-import { appendBinlogCell, type CellPlan } from "./binlog-cell.ts";
+import type { CellPlan } from "./binlog-cell.ts";
+import { appendBinlogCells, BinlogCells, MISSING } from "./binlog-column.ts";
 import { cellPlan } from "./cell-plan.ts";
-import { columnWidths, RowImage } from "./row-image.ts";
+import { columnWidths, RowImages } from "./row-image.ts";
+import { GROUP_ROWS } from "./rows-event.ts";
 import { changedError } from "./schema.ts";
 import type { TableMap } from "./table-map.ts";
 import { partialRowError } from "./whole-rows.ts";
 
+/** A row that is replaced is two. */
+const NOTED_MAX = GROUP_ROWS * 2;
+
 /**
- * Writes row images of one table map into the batch of its table. Hot: once a change. The methods return false where a
- * value did not decode; `failure` then says which and how, and the row is not ended.
+ * Writes rows of one table map into the batch of its table: first they are noted, then `write` decodes what was noted column
+ * by column. Hot.
  */
 export class BinlogRowWriter {
   readonly map: TableMap;
@@ -29,14 +34,18 @@ export class BinlogRowWriter {
   /** What failed was not there to be decoded. */
   #lacked = false;
   readonly #schema: TableSchema;
-  /** Per column of the schema: its plan, and its place in an image, −1 where the log does not have it. */
+  /** Per column of the schema: its plan, and its place in an image. */
   readonly #plans: readonly CellPlan[];
   readonly #places: Int32Array;
   readonly #keyless: boolean;
   readonly #nullInstead: boolean;
   /** What a delete says: the key; the whole row where there is none. */
   readonly #identifies: Uint8Array;
-  #wroteAbsent = false;
+  /** Of each row that is noted: its operation, and the first cell of its image. */
+  readonly #ops = new Uint8Array(NOTED_MAX);
+  readonly #firsts = new Int32Array(NOTED_MAX);
+  #noted = 0;
+  readonly #cells = new BinlogCells(NOTED_MAX);
 
   constructor(map: TableMap, schema: TableSchema, plans: readonly CellPlan[], rules: ValueRules) {
     this.map = map;
@@ -49,68 +58,43 @@ export class BinlogRowWriter {
     this.#nullInstead = rules.unrepresentable === "null";
     this.#identifies = Uint8Array.from(columns, (_, i) => (this.#keyless || key.includes(i) ? 1 : 0));
     const places = new Map(map.columns.map((column, i) => [column.name, i]));
-    this.#places = Int32Array.from(columns, (column) => places.get(column.name) ?? -1);
+    this.#places = Int32Array.from(columns, (column) => places.get(column.name)!);
+  }
+
+  /** Of an image, the first cell. `complete`: no column of the table is absent in it. */
+  insert(images: RowImages, row: number, complete: boolean): void {
+    this.#note(row, this.#inserted(images, row, complete));
+  }
+
+  update(images: RowImages, old: number, row: number, complete: boolean, b: Uint8Array): void {
+    if (!complete) this.#fillIn(images, old, row);
+    const replaces = this.#keyless || this.#keyDiffers(images, old, row, b);
+    if (replaces) this.delete(old);
+    this.#note(row, replaces ? this.#inserted(images, row, complete) : Op.update);
+  }
+
+  delete(old: number): void {
+    this.#note(old, Op.delete);
+  }
+
+  #note(first: number, op: Op): void {
+    this.#ops[this.#noted] = op;
+    this.#firsts[this.#noted++] = first;
   }
 
   /** A row without all columns got defaults for the others: they are fetched, as those of a row that has moved. */
-  insert(batch: OpenBatch, row: RowImage, b: Uint8Array, transaction: Transaction): boolean {
-    if (!this.#writeRow(batch.builders, row, null, b)) return false;
-    batch.endRow(this.#wroteAbsent ? Op.moved : Op.insert, transaction);
-    return true;
-  }
-
-  update(batch: OpenBatch, old: RowImage, row: RowImage, b: Uint8Array, transaction: Transaction): boolean {
-    const replaces = this.#keyless || this.#keyDiffers(row, old, b);
-    if (replaces && !this.delete(batch, old, b, transaction)) return false;
-    if (!this.#writeRow(batch.builders, row, old, b)) return false;
-    batch.endRow(replaces ? (this.#wroteAbsent ? Op.moved : Op.insert) : Op.update, transaction);
-    return true;
-  }
-
-  delete(batch: OpenBatch, old: RowImage, b: Uint8Array, transaction: Transaction): boolean {
-    const { builders } = batch;
-    for (let column = 0; column < builders.length; column++) {
-      const place = this.#places[column]!;
-      if (this.#identifies[column] === 0 || place < 0) builders[column]!.appendAbsent();
-      else if (!this.#writeCell(builders[column]!, column, old.starts[place]!, old.ends[place]!, b)) return false;
-    }
-    batch.endRow(Op.delete, transaction);
-    return true;
+  #inserted({ starts }: RowImages, row: number, complete: boolean): Op {
+    if (complete) return Op.insert;
+    return this.#places.some((place) => starts[row + place]! < RowImages.null) ? Op.moved : Op.insert;
   }
 
   /** What the row does not have is as it was before, and unknown where that is not there either. */
-  #writeRow(builders: readonly ColumnBuilder[], row: RowImage, old: RowImage | null, b: Uint8Array): boolean {
-    this.#wroteAbsent = false;
-    for (let column = 0; column < builders.length; column++) {
-      const place = this.#places[column]!;
-      let start = place < 0 ? RowImage.absent : row.starts[place]!;
-      let end = place < 0 ? 0 : row.ends[place]!;
-      if (start === RowImage.absent && place >= 0 && old !== null) {
-        start = old.starts[place]!;
-        end = old.ends[place]!;
-      }
-      if (start < RowImage.null && this.#identifies[column] === 0) {
-        this.#wroteAbsent = true;
-        builders[column]!.appendAbsent();
-      } else if (!this.#writeCell(builders[column]!, column, start, end, b)) return false;
+  #fillIn({ starts, ends }: RowImages, old: number, row: number): void {
+    for (const place of this.#places) {
+      if (starts[row + place] !== RowImages.absent) continue;
+      starts[row + place] = starts[old + place]!;
+      ends[row + place] = ends[old + place]!;
     }
-    return true;
-  }
-
-  #writeCell(builder: ColumnBuilder, column: number, start: number, end: number, b: Uint8Array): boolean {
-    if (start >= 0) {
-      const outcome = appendBinlogCell(builder, this.#plans[column]!, b, start, end);
-      if (outcome === Outcome.done) return true;
-      if (outcome !== Outcome.unrepresentable || !this.#nullInstead) return this.#fail(column, outcome);
-      builder.appendNull();
-      return true;
-    }
-    if (start !== RowImage.null) {
-      this.#lacked = true;
-      return this.#fail(column, Outcome.malformed);
-    }
-    builder.appendNull();
-    return true;
   }
 
   /** `position` is that of the change that was not written. */
@@ -119,27 +103,72 @@ export class BinlogRowWriter {
     return valueError(this.#failedOutcome, this.#schema, this.#failedColumn, position);
   }
 
-  /**
-   * By the stored bytes, which are the same for the same key and no other. A key cell that the row lacks is as it was.
-   */
-  #keyDiffers(row: RowImage, old: RowImage, b: Uint8Array): boolean {
+  /** By the stored bytes, which are the same for the same key and no other. */
+  #keyDiffers({ starts, ends }: RowImages, old: number, row: number, b: Uint8Array): boolean {
     for (const column of this.#schema.key) {
       const place = this.#places[column]!;
-      const start = row.starts[place]!;
-      if (start === RowImage.absent) continue;
-      const oldStart = old.starts[place]!;
-      const length = row.ends[place]! - start;
-      if (start < 0 || oldStart < 0) return start !== oldStart;
-      if (old.ends[place]! - oldStart !== length) return true;
+      const start = starts[row + place]!;
+      const oldStart = starts[old + place]!;
+      if (start < 0 || oldStart < 0) {
+        if (start !== oldStart) return true;
+        continue;
+      }
+      const length = ends[row + place]! - start;
+      if (ends[old + place]! - oldStart !== length) return true;
       for (let i = 0; i < length; i++) if (b[start + i] !== b[oldStart + i]) return true;
     }
     return false;
   }
 
-  #fail(column: number, outcome: Outcome): false {
-    this.#failedColumn = column;
-    this.#failedOutcome = outcome;
-    return false;
+  /**
+   * Writes the rows that were noted. False: a value did not decode, and only the rows before its own were written;
+   * `failure` says which and how. The batch then takes no more.
+   */
+  write(batch: OpenBatch, images: RowImages, b: Uint8Array, transaction: Transaction): boolean {
+    const noted = this.#noted;
+    this.#noted = 0;
+    let rows = noted;
+    for (const [column, builder] of batch.builders.entries()) {
+      this.#gather(images, column, rows);
+      rows = this.#append(builder, column, b, rows);
+    }
+    for (let row = 0; row < rows; row++) batch.endRow(this.#ops[row] as Op, transaction);
+    return rows === noted;
+  }
+
+  /** Where the column's cells of the first rows noted are, one behind the other. */
+  #gather(images: RowImages, column: number, rows: number): void {
+    const place = this.#places[column]!;
+    const identifies = this.#identifies[column] === 1;
+    const unknown = identifies ? MISSING : RowImages.absent;
+    const { starts, ends } = this.#cells;
+    const { starts: imageStarts, ends: imageEnds } = images;
+    const firsts = this.#firsts;
+    const ops = this.#ops;
+    for (let row = 0; row < rows; row++) {
+      const cell = firsts[row]! + place;
+      const start = imageStarts[cell]!;
+      // A difference is a value that is not known, and without its key a row is not either.
+      starts[row] = start < RowImages.null ? unknown : identifies || ops[row] !== Op.delete ? start : RowImages.absent;
+      ends[row] = imageEnds[cell]!;
+    }
+  }
+
+  /** How many of the cells gathered were written: all, or those before the first that cannot be. */
+  #append(builder: ColumnBuilder, column: number, b: Uint8Array, rows: number): number {
+    const plan = this.#plans[column]!;
+    const cells = this.#cells;
+    for (let row = 0; ; row++) {
+      row = appendBinlogCells(builder, plan, b, cells, row, rows);
+      if (row === rows) return rows;
+      if (cells.failure !== Outcome.unrepresentable || !this.#nullInstead) {
+        this.#failedColumn = column;
+        this.#failedOutcome = cells.failure;
+        this.#lacked = cells.starts[row] === MISSING;
+        return row;
+      }
+      builder.appendNull();
+    }
   }
 }
 

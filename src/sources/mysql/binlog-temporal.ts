@@ -6,11 +6,10 @@ import { appendDatetimeText, appendDateText, appendTimeText } from "./temporal-d
 
 const TWO_32 = 4_294_967_296;
 const DAY_SECONDS = 86_400;
-/**
- * One packed value of seconds carries 2²³ (TIME) or 2³⁹ (DATETIME) more than it means, so that bytes sort as values do.
- */
+/** The packed values carry 2²³ (TIME) or 2³⁹ (DATETIME) more than they mean, so that bytes sort as values do. */
 const TIME_OFFSET = 0x80_0000;
-const DATETIME_OFFSET = 0x80_0000_0000;
+/** Of a DATETIME in its first byte; there are none below zero. */
+const DATETIME_SIGN = 0x80;
 
 /** Bytes of a fraction of so many digits. */
 function fractionBytes(digits: number): number {
@@ -28,11 +27,17 @@ function fractionMicros(fraction: number, bytes: number): number {
   return bytes === 1 ? fraction * 10_000 : bytes === 2 ? fraction * 100 : fraction;
 }
 
-/**
- * Ends a timestamp cell: seconds since 1970 × 10⁶ + micros, as 2¹⁶ × upper + lower: every product stays an exact
- * double.
- */
+/** So many seconds in microseconds, and a fraction, are an exact double. */
+const EXACT_SECONDS = 9_000_000_000;
+
+/** Ends a timestamp cell: seconds since 1970 × 10⁶ + micros. */
 function appendMicros(builder: ColumnBuilder, seconds: number, micros: number): void {
+  if (seconds < EXACT_SECONDS && seconds > -EXACT_SECONDS) {
+    const value = seconds * 1_000_000 + micros;
+    const high = Math.floor(value / TWO_32);
+    return append64(builder, high, value - high * TWO_32);
+  }
+  // As 2¹⁶ × upper + lower: every product stays an exact double.
   const secondsHigh = Math.floor(seconds / 65_536);
   const upper = secondsHigh * 1_000_000;
   const high = Math.floor(upper / 65_536);
@@ -72,25 +77,46 @@ export function appendBinlogDatetime(
   b: Uint8Array,
   at: number,
 ): Outcome {
-  const packed = bigEndian(b, at, 5) - DATETIME_OFFSET;
   const bytes = fractionBytes(digits);
-  const micros = fractionMicros(bigEndian(b, at + 5, bytes), bytes);
-  if (packed < 0 || micros > 999_999) return Outcome.malformed;
-  const date = Math.floor(packed / 0x2_0000);
-  const clock = packed - date * 0x2_0000;
-  const yearMonth = date >> 5;
-  const year = Math.floor(yearMonth / 13);
-  const month = yearMonth % 13;
+  const micros = bytes === 0 ? 0 : fractionMicros(bigEndian(b, at + 5, bytes), bytes);
+  if ((b[at]! & DATETIME_SIGN) === 0 || micros > 999_999) return Outcome.malformed;
+  const lower = (b[at + 1]! << 24) | (b[at + 2]! << 16) | (b[at + 3]! << 8) | b[at + 4]!;
+  const date = ((b[at]! & ~DATETIME_SIGN) << 15) | (lower >>> 17);
+  const clock = lower & 0x1_ffff;
   const hour = clock >> 12;
   const minute = (clock >> 6) & 0x3f;
   const second = clock & 0x3f;
   if (hour > 23 || minute > 59 || second > 59) return Outcome.malformed;
-  if (text)
-    return appendDatetimeText(builder, year, month, date & 0x1f, (hour * 60 + minute) * 60 + second, digits, micros);
-  const days = year === 0 ? NaN : epochDays(year, month, date & 0x1f);
+  const seconds = (hour * 60 + minute) * 60 + second;
+  if (text) {
+    const yearMonth = date >> 5;
+    return appendDatetimeText(
+      builder,
+      Math.floor(yearMonth / 13),
+      yearMonth % 13,
+      date & 0x1f,
+      seconds,
+      digits,
+      micros,
+    );
+  }
+  const days = packedDays(date);
   if (Number.isNaN(days)) return Outcome.unrepresentable;
-  appendMicros(builder, days * DAY_SECONDS + (hour * 60 + minute) * 60 + second, micros);
+  appendMicros(builder, days * DAY_SECONDS + seconds, micros);
   return Outcome.done;
+}
+
+/** What was asked last: neighbouring rows are often of the same day. */
+let lastDate = 0;
+let lastDays = NaN;
+
+/** NaN where there is no such day. */
+function packedDays(date: number): number {
+  if (date === lastDate) return lastDays;
+  lastDate = date;
+  const yearMonth = date >> 5;
+  const year = Math.floor(yearMonth / 13);
+  return (lastDays = year === 0 ? NaN : epochDays(year, yearMonth % 13, date & 0x1f));
 }
 
 /**

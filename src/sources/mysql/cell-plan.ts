@@ -1,5 +1,6 @@
 import type { ColumnSchema } from "../../core/table-schema.ts";
 import { CellForm, type CellPlan } from "./binlog-cell.ts";
+import { decimalGroups } from "./binlog-decimal.ts";
 import { decodeText, textForm, type TextForm } from "./charset.ts";
 import { parseMysqlType, type MysqlType, type MysqlTypeName } from "./mysql-type.ts";
 import type { MapColumn } from "./table-map.ts";
@@ -63,6 +64,7 @@ const NOTHING: CellPlan = {
   unsigned: false,
   precision: 0,
   scale: 0,
+  groups: new Uint8Array(0),
   asText: false,
   length: 0,
   textForm: "utf8",
@@ -128,7 +130,8 @@ function decimalPlan(
   const [precision, scale] = [meta >> 8, meta & 0xff];
   if (precision !== (type.size ?? 10) || scale !== (type.scale ?? 0))
     return `was decimal(${precision},${scale}) instead of ${sourceType} in the log`;
-  return { form: logical.kind === "text" ? CellForm.decimalText : CellForm.decimal, precision, scale };
+  const form = logical.kind === "text" ? CellForm.decimalText : CellForm.decimal;
+  return { form, precision, scale, groups: decimalGroups(precision, scale) };
 }
 
 function temporalPlan({ wireType, meta }: MapColumn, type: MysqlType, asText: boolean): Planned | string {

@@ -9,7 +9,7 @@ import { rowWriter } from "./binlog-row-writer.ts";
 import { type LoggedTable, sameBytes } from "./logged-table.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import type { Flavour } from "./position.ts";
-import { rowsBody, type RowsForm, RowsReader } from "./rows-event.ts";
+import { rowsBody, type RowsForm, RowsReader, type RowTaker } from "./rows-event.ts";
 import { readTableMap, readTableName, type TableMap } from "./table-map.ts";
 
 /**
@@ -130,30 +130,28 @@ export class LogTables {
     transaction: Transaction,
   ): void {
     const { output, broken } = this.#options;
-    const { old, row } = this.#reader;
-    const isUpdate = form.kind === "update";
-    const rowBytes = writer.rowBytes * (isUpdate ? 2 : 1);
-    this.#reader.read(
-      b,
-      start,
-      end,
-      form,
-      writer.map,
-      writer.widths,
-      (bytes, length) => {
-        const batch = output.batch(table);
-        const written =
-          form.kind === "write"
-            ? writer.insert(batch, row, bytes, transaction)
-            : isUpdate
-              ? writer.update(batch, old, row, bytes, transaction)
-              : writer.delete(batch, old, bytes, transaction);
-        if (written) output.grew(table, length + rowBytes);
+    const reader = this.#reader;
+    const { images } = reader;
+    const rowBytes = writer.rowBytes * (form.kind === "update" ? 2 : 1);
+    let rows = 0;
+    let bytes = 0;
+    const taker: RowTaker = {
+      row: (from, old, row, eventBytes) => {
+        if (form.kind === "write") writer.insert(images, row, reader.complete);
+        else if (form.kind === "update") writer.update(images, old, row, reader.complete, from);
+        else writer.delete(old);
+        bytes += eventBytes + rowBytes;
+        rows++;
+      },
+      write: (from) => {
+        const written = writer.write(output.batch(table), images, from, transaction);
+        if (written) output.grew(table, bytes, rows);
         else output.stop(table, transaction, writer.failure(transaction.id));
+        rows = bytes = 0;
         return written;
       },
-      broken,
-    );
+    };
+    reader.read(b, start, end, form, writer.map, writer.widths, taker, broken);
   }
 
   /** Asks the catalog about a table whose first row has come, and follows its answer. */

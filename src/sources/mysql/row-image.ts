@@ -27,16 +27,27 @@ export function columnWidths(map: TableMap): Int32Array {
   return Int32Array.from(map.columns, (column) => column.width);
 }
 
-/** The cells of one row image, as ranges of the event. Hot: read once a row, into the same two arrays. */
-export class RowImage {
+/**
+ * Row images of one event, read one after the other: each has a cell a column of the table, as a range of the event. Hot:
+ * the same two arrays serve every event.
+ */
+export class RowImages {
   static readonly null: number = -1;
   /** Not in the image. */
   static readonly absent: number = -2;
   /** In the image as a difference to what was there. */
   static readonly partial: number = -3;
   /** Where each cell's value begins, behind its length; or one of the above. */
-  starts: Int32Array = new Int32Array(64);
-  ends: Int32Array = new Int32Array(64);
+  starts: Int32Array = new Int32Array(1024);
+  ends: Int32Array = new Int32Array(1024);
+  /** Of the image that was read last, the first cell. */
+  first: number = 0;
+  #used = 0;
+
+  /** Forgets the images so far. */
+  clear(): void {
+    this.#used = 0;
+  }
 
   /**
    * Reads the image at `start`: a bitmap of nulls over the columns present, then their values. `partial` has a byte a
@@ -52,22 +63,20 @@ export class RowImage {
     partial: Uint8Array | null,
   ): number {
     const { count, present } = columns;
-    if (count > this.starts.length) {
-      this.starts = new Int32Array(count);
-      this.ends = new Int32Array(count);
-    }
+    const first = this.#begin(count);
     const { starts, ends } = this;
     let at = start + ((columns.presentCount + 7) >> 3);
     if (at > end) return -1;
     for (let column = 0, bit = 0; column < count; column++) {
+      const cell = first + column;
       if (present[column] === 0) {
-        starts[column] = RowImage.absent;
+        starts[cell] = RowImages.absent;
         continue;
       }
       const isNull = (b[start + (bit >> 3)]! >> (bit & 7)) & 1;
       bit++;
       if (isNull === 1) {
-        starts[column] = RowImage.null;
+        starts[cell] = RowImages.null;
         continue;
       }
       let length = widths[column]!;
@@ -78,14 +87,31 @@ export class RowImage {
         at += prefix;
       }
       if (length > end - at) return -1;
-      starts[column] = at;
+      starts[cell] = at;
       at += length;
-      ends[column] = at;
+      ends[cell] = at;
       // A difference of no bytes: as it was.
-      if (partial !== null && partial[column] === 1) starts[column] = length === 0 ? RowImage.absent : RowImage.partial;
+      if (partial !== null && partial[column] === 1) starts[cell] = length === 0 ? RowImages.absent : RowImages.partial;
     }
     return at;
   }
+
+  #begin(count: number): number {
+    const first = this.#used;
+    this.first = first;
+    this.#used = first + count;
+    if (this.#used > this.starts.length) {
+      this.starts = grown(this.starts, this.#used);
+      this.ends = grown(this.ends, this.#used);
+    }
+    return first;
+  }
+}
+
+function grown(cells: Int32Array, needed: number): Int32Array {
+  const larger = new Int32Array(Math.max(needed, cells.length * 2));
+  larger.set(cells);
+  return larger;
 }
 
 function readLength(b: Uint8Array, at: number, bytes: number): number {

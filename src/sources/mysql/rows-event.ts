@@ -1,7 +1,7 @@
 import { EventType, HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken } from "./binlog-fields.ts";
 import { inflatedPart } from "./compressed-part.ts";
-import { ImageColumns, RowImage } from "./row-image.ts";
+import { ImageColumns, RowImages } from "./row-image.ts";
 import type { TableMap } from "./table-map.ts";
 import { WireType } from "./wire-type.ts";
 
@@ -36,19 +36,30 @@ export const ROWS_EVENTS: ReadonlyMap<number, RowsForm> = new Map([
   [EventType.deleteRowsCompressed, form("delete", true, true)],
 ]);
 
-/**
- * Ends the row: false to go no further. `bytes` are the event's share of it; of an insert `old` is not filled, of a
- * delete `row`.
- */
-export type RowDone = (b: Uint8Array, bytes: number) => boolean;
+/** Takes what `RowsReader` reads: rows, and now and then the word to write them. */
+export interface RowTaker {
+  /**
+   * A row of `images`: its cells before begin at `old`, those after at `row`; of an insert there is no `old`, of a delete no
+   * `row` (−1). `bytes` are the event's share of it.
+   */
+  row(b: Uint8Array, old: number, row: number, bytes: number): void;
+  /** The images are about to be overwritten. False: to go no further. */
+  write(b: Uint8Array): boolean;
+}
+
+/** So many rows are decoded at a time, or of so many bytes: still at hand when they are, and little more than a batch may hold. */
+export const GROUP_ROWS = 256;
+const GROUP_BYTES = 64 << 10;
+/** No image. */
+const NONE = -1;
 
 const VALUE_OPTION_PARTIAL_JSON = 1;
 
 /** Reads the rows of one event after the other, into the same arrays. Hot. */
 export class RowsReader {
-  /** Before, and after. */
-  readonly old: RowImage = new RowImage();
-  readonly row: RowImage = new RowImage();
+  readonly images: RowImages = new RowImages();
+  /** Every image of a row as it became has all columns of its table. */
+  complete: boolean = false;
   readonly #oldColumns = new ImageColumns();
   readonly #columns = new ImageColumns();
   #partial: Uint8Array = new Uint8Array(0);
@@ -64,7 +75,7 @@ export class RowsReader {
     { kind, compressed, partial }: RowsForm,
     map: TableMap,
     widths: Int32Array,
-    done: RowDone,
+    taker: RowTaker,
     broken: Broken,
   ): void {
     const fields = new BinlogFields(b, start, end, broken);
@@ -74,10 +85,11 @@ export class RowsReader {
     const first = kind === "write" ? this.#columns : this.#oldColumns;
     first.read(b, fields.skip(bitmapBytes), count);
     if (kind === "update") this.#columns.read(b, fields.skip(bitmapBytes), count);
+    this.complete = !partial && this.#columns.presentCount === count;
     if (compressed) {
       const rows = inflatedPart(b, fields.at, end, broken);
-      this.#rows(rows, 0, rows.length, kind, widths, null, done, broken);
-    } else this.#rows(b, fields.at, end, kind, widths, partial ? map : null, done, broken);
+      this.#rows(rows, 0, rows.length, kind, widths, null, taker, broken);
+    } else this.#rows(b, fields.at, end, kind, widths, partial ? map : null, taker, broken);
   }
 
   #rows(
@@ -87,25 +99,37 @@ export class RowsReader {
     kind: RowsKind,
     widths: Int32Array,
     partialMap: TableMap | null,
-    done: RowDone,
+    taker: RowTaker,
     broken: Broken,
   ): void {
+    const { images } = this;
     let at = start;
     while (at < end) {
-      const rowStart = at;
-      if (kind !== "write") at = this.old.read(b, at, end, this.#oldColumns, widths, null);
-      if (at >= 0 && kind !== "delete") {
-        let partial: Uint8Array | null = null;
-        if (partialMap !== null) {
-          const fields = new BinlogFields(b, at, end, broken);
-          partial = this.#readPartial(fields, partialMap);
-          at = fields.at;
+      images.clear();
+      const groupStart = at;
+      for (let rows = 0; at < end && rows < GROUP_ROWS && at - groupStart < GROUP_BYTES; rows++) {
+        const rowStart = at;
+        let old = NONE;
+        let row = NONE;
+        if (kind !== "write") {
+          at = images.read(b, at, end, this.#oldColumns, widths, null);
+          old = images.first;
         }
-        at = this.row.read(b, at, end, this.#columns, widths, partial);
+        if (at >= 0 && kind !== "delete") {
+          let partial: Uint8Array | null = null;
+          if (partialMap !== null) {
+            const fields = new BinlogFields(b, at, end, broken);
+            partial = this.#readPartial(fields, partialMap);
+            at = fields.at;
+          }
+          at = images.read(b, at, end, this.#columns, widths, partial);
+          row = images.first;
+        }
+        // A row of no columns would go on for ever.
+        if (at <= rowStart) throw broken("rows that are longer than it");
+        taker.row(b, old, row, at - rowStart);
       }
-      // A row of no columns would go on for ever.
-      if (at <= rowStart) throw broken("rows that are longer than it");
-      if (!done(b, at - rowStart)) return;
+      if (!taker.write(b)) return;
     }
   }
 
