@@ -3,6 +3,7 @@ import { MillraceError } from "../core/errors.ts";
 import { tableId, type TableSchema } from "../core/table-schema.ts";
 import type { PipelinePlan } from "../pipeline/compose.ts";
 import { parsePipeline } from "../pipeline/parse.ts";
+import type { PipelineSpec } from "../pipeline/spec.ts";
 import { NO_COLOURS } from "./paint.ts";
 import { planJson, planLines } from "./plan-command.ts";
 
@@ -59,6 +60,7 @@ test("the plan for people", () => {
     "source     PostgreSQL 18.1 at db:5432, database d",
     "sink       duckdb /data/w.duckdb",
     "guarantee  exactly once",
+    "start      a snapshot of the tables, then their changes",
     "snapshot   exact",
     "note       something to know",
     "",
@@ -70,6 +72,16 @@ test("the plan for people", () => {
     "    hint: ALTER TABLE log …;",
     "",
     "1 table, 1 refused; nothing was written",
+  ]);
+});
+
+test("the plan of a start without a snapshot", () => {
+  const startup = { kind: "timestamp", ms: 1_700_000_000_123 } as const;
+  const spec: PipelineSpec = { ...SPEC, source: { ...SPEC.source, startup } };
+  const lines = planLines(spec, PLAN, { palette: NO_COLOURS });
+  expect(lines.slice(4, 6)).toEqual([
+    "start      no snapshot: the log from 2023-11-14T22:13:20.123Z on",
+    "note       something to know",
   ]);
 });
 

@@ -1,5 +1,7 @@
+import { assertNever } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { TableOffer } from "../core/source.ts";
+import { readsTables, type Startup } from "../core/startup.ts";
 import { sourcePlace } from "../pipeline/catalog.ts";
 import { inspectPipeline, type PipelinePlan } from "../pipeline/compose.ts";
 import { loadPipeline } from "../pipeline/load.ts";
@@ -40,7 +42,8 @@ export function planLines(
     `source     ${printable(`${inspection.server} at ${sourcePlace(spec)}`)}`,
     `sink       ${printable(sink.type + target)}`,
     `guarantee  ${plan.guarantee}`,
-    `snapshot   ${inspection.cutMethod}`,
+    `start      ${startText(spec.source.startup)}`,
+    ...(readsTables(spec.source.startup) ? [`snapshot   ${inspection.cutMethod}`] : []),
     ...inspection.notes.map((note) => `note       ${printable(note)}`),
     "",
   ];
@@ -52,6 +55,28 @@ export function planLines(
   const refused = inspection.refusals.length === 0 ? "" : `, ${count(inspection.refusals.length)} refused`;
   lines.push("", `${plural(inspection.offers.length, "table")}${refused}; nothing was written`);
   return lines;
+}
+
+/** What a run begins with that finds no checkpoint. */
+function startText(startup: Startup): string {
+  switch (startup.kind) {
+    case "initial":
+      return "a snapshot of the tables, then their changes";
+    case "snapshot":
+      return "a snapshot of the tables, and no more";
+    case "latest":
+      return "no snapshot: what is changed from now on";
+    case "earliest":
+      return "no snapshot: what the log still has";
+    case "timestamp":
+      return `no snapshot: the log from ${new Date(startup.ms).toISOString()} on`;
+    case "file":
+      return printable(`no snapshot: the log from ${startup.file}, offset ${startup.offset} on`);
+    case "gtids":
+      return printable(`no snapshot: the log behind ${startup.gtids}`);
+    default:
+      return assertNever(startup);
+  }
 }
 
 function offerLines(offer: TableOffer, plan: PipelinePlan, palette: Screen["palette"]): readonly string[] {
@@ -71,6 +96,7 @@ export function planJson(spec: PipelineSpec, plan: PipelinePlan): Json {
     source: { type: spec.source.type, server: inspection.server, identity: inspection.identity },
     sink: { type: spec.sink.type },
     guarantee: plan.guarantee,
+    startup: { ...spec.source.startup },
     cutMethod: inspection.cutMethod,
     notes: inspection.notes,
     tables: inspection.offers.map((offer) => ({

@@ -45,7 +45,7 @@ export async function runCommand(file: string, options: RunOptions, surroundings
       recoverFrom: options.recoverFrom,
       resnapshot: options.resnapshot,
     });
-    progress.ended({ kind: "stopped" }, outcome.kind === "caught-up" ? "caught up" : "stopped");
+    progress.ended({ kind: "stopped" }, ENDINGS[outcome.kind]);
     if (outcome.kind === "stopped") return signals.received === "SIGINT" ? EXIT_INTERRUPTED : EXIT_DONE;
     return outcome.stoppedTables.length > 0 ? EXIT_FAILED : EXIT_DONE;
   } catch (error) {
@@ -53,6 +53,12 @@ export async function runCommand(file: string, options: RunOptions, surroundings
     throw error;
   }
 }
+
+const ENDINGS: Readonly<Record<Awaited<ReturnType<typeof runPipeline>>["kind"], RunEnding>> = {
+  stopped: "stopped",
+  "caught-up": "caught up",
+  "snapshot-done": "done with its snapshot",
+};
 
 function chooseView(pipeline: string, { out, err }: Surroundings): RunView {
   if (!out.isTerminal) return new LineView(out, err, pipeline);

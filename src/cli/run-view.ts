@@ -2,8 +2,8 @@ import type { PipelineEvent } from "../core/pipeline-event.ts";
 import type { PipelineState } from "../core/pipeline-state.ts";
 import type { LineSink } from "../observe/logger.ts";
 
-/** How a run ended, in a word: `interrupted` is a second signal. */
-export type RunEnding = "caught up" | "stopped" | "failed" | "interrupted";
+/** How a run ended, in a word: `done with its snapshot`: there was no more to do; `interrupted`: a second signal. */
+export type RunEnding = "caught up" | "done with its snapshot" | "stopped" | "failed" | "interrupted";
 
 /** What shows a run to whoever started it. Lines of the log go through it, so that they and the view do not mix. */
 export interface RunView {

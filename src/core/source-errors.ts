@@ -29,6 +29,7 @@ export type SourceErrorCode =
   | "SLOT_IN_USE"
   | "SLOT_MISMATCH"
   | "SLOT_WAIT"
+  | "START_NOT_IN_LOG"
   | "LOG_LOST"
   | "SOURCE_BEHIND";
 
@@ -221,6 +222,13 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     retry: "timed",
     meaning: "The replication slot could not be made because transactions that were open before it did not end.",
     action: "End the transactions that the message names.",
+  },
+  START_NOT_IN_LOG: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "The place where `scan.startup.mode` has the pipeline begin is not in the source's log: its files were purged, it is still to come, or it is inside a transaction.",
+    action: "Name another place, or begin with `scan.startup.mode: initial`.",
   },
   LOG_LOST: {
     exit: 1,

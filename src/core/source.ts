@@ -114,7 +114,7 @@ export interface Source extends AsyncDisposable {
   selectByKey(keys: ChangeBatch, signal: AbortSignal): Promise<ChangeBatch>;
   parsePosition(json: Json): Position;
   parseCut(json: Json): Cut;
-  /** Removes everything `prepare` ever made for this pipeline; says each. */
+  /** Removes everything `prepare` ever made for this pipeline; says each. A log reader of ours is closed by then. */
   drop(removed: (what: string) => void, signal: AbortSignal): Promise<void>;
 }
 

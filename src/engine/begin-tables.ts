@@ -29,6 +29,8 @@ export async function beginTables(request: BeginRequest): Promise<void> {
     await sink.beginTable(part.schema, part.incarnation, mode);
     epochs.setTable(part);
   }
+  // Those that the log alone fills.
+  for (const { part } of plan.begin) if (part.state.kind === "streaming") await sink.endSnapshot(part.schema.id);
   for (const table of plan.remove) {
     epochs.removeTable(table);
     ambient.logger.info("table removed", { table });

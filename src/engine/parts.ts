@@ -3,6 +3,7 @@ import type { CheckpointStore } from "../core/checkpoint-store.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
 import type { Sink } from "../core/sink.ts";
 import type { Source, TableOffer } from "../core/source.ts";
+import type { Startup } from "../core/startup.ts";
 import type { TableId } from "../core/table-schema.ts";
 import type { ChunkExecutor } from "../snapshot/executor.ts";
 import type { TableTerms } from "./fingerprint.ts";
@@ -52,6 +53,7 @@ export interface EngineSettings {
 export interface Pipeline {
   readonly name: string;
   readonly settings: EngineSettings;
+  readonly startup: Startup;
   /** New connectors for an attempt; nothing is connected yet. */
   connect(this: void): Promise<Connectors>;
   /** False for a sink that keeps no record of its own: then the store is the truth. */

@@ -1,44 +1,48 @@
 import { MillraceError } from "../core/errors.ts";
 import type { Position } from "../core/position.ts";
+import type { Startup } from "../core/startup.ts";
 import type { RunRequest } from "./parts.ts";
+import type { RunOutcome } from "./run-outcome.ts";
 import type { Session } from "./session.ts";
-import { allTablesStopped, stoppedTables, type StoppedTable } from "./stopped-tables.ts";
-
-/** How a run ended that did not fail. Tables that have stopped are named: `caught-up` says nothing about them. */
-export interface RunOutcome {
-  readonly kind: "stopped" | "caught-up";
-  readonly stoppedTables: readonly StoppedTable[];
-}
+import { allRead, allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 
 const NUDGE_AFTER_MS = 1000;
 
 /** Decides, at each transaction boundary, whether the run is over. */
 export class RunEnd {
+  readonly #startup: Startup;
   readonly #request: RunRequest;
   readonly #session: Session;
   /** The source's position as it was when the last snapshot was done. */
   #target: Position | null = null;
   #waitingSinceMs = 0;
 
-  constructor(request: RunRequest, session: Session) {
+  constructor(startup: Startup, request: RunRequest, session: Session) {
+    this.#startup = startup;
     this.#request = request;
     this.#session = session;
   }
 
   /** The open epoch is to be finished now, whatever its age. */
   get asked(): boolean {
-    return this.#request.stop.aborted || (this.#target !== null && this.#passed(this.#target));
+    if (this.#request.stop.aborted || this.#snapshotDone) return true;
+    return this.#target !== null && this.#passed(this.#target);
   }
 
   /** Called after the epoch was committed where it was due. Null: the run goes on. */
   async reached(signal: AbortSignal): Promise<RunOutcome | null> {
     if (this.#request.stop.aborted) return this.#outcome("stopped");
-    const { tables } = this.#session.epochs;
-    const states = [...tables.values()].map((part) => part.state.kind);
-    if (this.#request.until === "caught-up" && !states.some((kind) => kind === "planned" || kind === "snapshotting"))
-      return await this.#caughtUp(signal);
-    if (states.every((kind) => kind === "stopped")) throw allTablesStopped(stoppedTables(tables));
+    const { tables, hasContent } = this.#session.epochs;
+    if (this.#snapshotDone) return hasContent ? null : this.#outcome("snapshot-done");
+    if (this.#request.until === "caught-up" && allRead(tables)) return await this.#caughtUp(signal);
+    if ([...tables.values()].every(({ state }) => state.kind === "stopped"))
+      throw allTablesStopped(stoppedTables(tables));
     return null;
+  }
+
+  /** The last chunk has entered, at a boundary behind all that the others may contain: the sink has one moment's state. */
+  get #snapshotDone(): boolean {
+    return this.#startup.kind === "snapshot" && allRead(this.#session.epochs.tables);
   }
 
   logEnded(): MillraceError {

@@ -3,7 +3,8 @@ import type { TableId } from "../core/table-schema.ts";
 import { complete } from "../snapshot/complete.ts";
 import { merge } from "../snapshot/stage.ts";
 import type { Pipeline, RunRequest } from "./parts.ts";
-import { RunEnd, type RunOutcome } from "./run-end.ts";
+import { RunEnd } from "./run-end.ts";
+import type { RunOutcome } from "./run-outcome.ts";
 import { openSession } from "./session.ts";
 
 /**
@@ -23,9 +24,10 @@ export async function runLine(
   signal: AbortSignal,
 ): Promise<RunOutcome> {
   const session = await openSession(pipeline, request, failed, signal);
+  if (session.kind !== "open") return session;
   try {
     const { connectors, log, snapshot, epochs, delivery } = session;
-    const end = new RunEnd(request, session);
+    const end = new RunEnd(pipeline.startup, request, session);
     const changes = log.items(signal);
     const merged = merge(changes, snapshot, signal);
     const completed = complete(merged, {
@@ -42,7 +44,9 @@ export async function runLine(
       const reason = end.asked ? "stop" : epochs.due();
       if (reason !== null && epochs.hasContent) await delivery.commit(reason);
       const outcome = await end.reached(signal);
-      if (outcome !== null) return outcome;
+      if (outcome === null) continue;
+      if (outcome.kind === "snapshot-done") await session.release(signal);
+      return outcome;
     }
     throw end.logEnded();
   } finally {

@@ -1,6 +1,7 @@
 import type { MillraceError } from "../core/errors.ts";
 import type { Position } from "../core/position.ts";
-import type { LogReader } from "../core/source.ts";
+import type { CommittedRecord } from "../core/record.ts";
+import type { LogReader, Source } from "../core/source.ts";
 import type { TableId, TableSchema } from "../core/table-schema.ts";
 import { Snapshot } from "../snapshot/snapshot.ts";
 import { beginTables } from "./begin-tables.ts";
@@ -9,30 +10,38 @@ import { Epochs } from "./epochs.ts";
 import type { Connectors, Pipeline, RunRequest } from "./parts.ts";
 import { decodeParts, type RecordContent } from "./record-parts.ts";
 import { recover, type Recovery } from "./recovery.ts";
-import { planTables } from "./table-plan.ts";
+import type { RunOutcome } from "./run-outcome.ts";
+import { allRead, stoppedTables } from "./stopped-tables.ts";
+import { planTables, type TablePlan } from "./table-plan.ts";
 
 /** Everything an attempt has open, from recovery to the first item of the line. */
 export interface Session extends AsyncDisposable {
+  readonly kind: "open";
   readonly connectors: Connectors;
   readonly log: LogReader;
   readonly snapshot: Snapshot;
   readonly epochs: Epochs;
   readonly delivery: Delivery;
+  /** Nothing more is wanted of the log: the source need not keep it for us. */
+  release(signal: AbortSignal): Promise<void>;
 }
 
 /**
  * Recovers, makes the source ready, begins the tables that are new, and opens the log at the last committed position.
- * `failed` are tables that the attempt before could not go on with: they begin this one as stopped.
+ * `failed` are tables that the attempt before could not go on with: they begin this one as stopped. Where the pipeline is
+ * a snapshot and no more, and has it, there is nothing to open.
  */
 export async function openSession(
   pipeline: Pipeline,
   request: RunRequest,
   failed: ReadonlyMap<TableId, MillraceError>,
   signal: AbortSignal,
-): Promise<Session> {
+): Promise<Session | RunOutcome> {
   const connectors = await pipeline.connect();
   try {
-    return await begin(pipeline, request, connectors, failed, signal);
+    const session = await begin(pipeline, request, connectors, failed, signal);
+    if (session.kind !== "open") await closeConnectors(connectors);
+    return session;
   } catch (error) {
     await closeConnectors(connectors);
     throw error;
@@ -45,7 +54,7 @@ async function begin(
   connectors: Connectors,
   failed: ReadonlyMap<TableId, MillraceError>,
   signal: AbortSignal,
-): Promise<Session> {
+): Promise<Session | RunOutcome> {
   const { source, sink } = connectors;
   const { ambient, events } = request;
   const { settings } = pipeline;
@@ -54,7 +63,13 @@ async function begin(
   const content = decodeParts(from.parts);
   events({ kind: "starting", step: "inspecting the source" });
   const inspection = await source.inspect(signal);
-  const plan = planTables({ content, inspection, terms: pipeline.terms, resnapshot: request.resnapshot, failed });
+  const { startup, terms } = pipeline;
+  const plan = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, failed });
+  if (startup.kind === "snapshot" && content.position !== null && plan.begin.length === 0 && allRead(content.tables)) {
+    // A run that was killed behind its last epoch has not come to it.
+    await release(request, source, signal);
+    return { kind: "snapshot-done", stoppedTables: stoppedTables(content.tables, plan.stop) };
+  }
   if (plan.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
     connectors.executor.start();
   const position = await prepare(request, connectors, content, plan.live, signal);
@@ -76,6 +91,23 @@ async function begin(
   for (const [table, { incarnation, state }] of content.tables) events({ kind: "table", table, incarnation, state });
   epochs.progress(position, content.position?.unsettled ?? [], null);
   await beginTables({ plan, epochs, sink, ambient, events, content, identity: inspection.identity, position });
+  return openLine(pipeline, request, connectors, { from, content, plan, position, epochs });
+}
+
+/** What an attempt goes on from, when its tables have begun. */
+interface Begun {
+  readonly from: CommittedRecord;
+  readonly content: RecordContent;
+  readonly plan: TablePlan;
+  readonly position: Position;
+  readonly epochs: Epochs;
+}
+
+function openLine(pipeline: Pipeline, request: RunRequest, connectors: Connectors, begun: Begun): Session {
+  const { source, sink } = connectors;
+  const { ambient, events } = request;
+  const { settings } = pipeline;
+  const { from, content, plan, position, epochs } = begun;
   const log = source.log({
     from: position,
     tables: plan.live,
@@ -97,11 +129,16 @@ async function begin(
   });
   const delivery = new Delivery({ sink, log, epochs, snapshot, ambient, events });
   return {
+    kind: "open",
     connectors,
     log,
     snapshot,
     epochs,
     delivery,
+    async release(ending: AbortSignal): Promise<void> {
+      await log[Symbol.asyncDispose]();
+      await release(request, source, ending);
+    },
     async [Symbol.asyncDispose](): Promise<void> {
       await snapshot[Symbol.asyncDispose]();
       await log[Symbol.asyncDispose]();
@@ -145,6 +182,10 @@ async function prepare(
     request.events({ kind: "notice", text: what });
   };
   return await source.prepare({ resume, tables }, created, signal);
+}
+
+async function release(request: RunRequest, source: Source, signal: AbortSignal): Promise<void> {
+  await source.drop((what) => request.ambient.logger.info("source released", { what }), signal);
 }
 
 async function closeConnectors({ source, sink, store, executor }: Connectors): Promise<void> {

@@ -2,7 +2,7 @@ import type { Clock } from "../core/ambient.ts";
 import { asMillraceError, type MillraceError } from "../core/errors.ts";
 import type { TableId } from "../core/table-schema.ts";
 import type { Pipeline, RunRequest } from "./parts.ts";
-import type { RunOutcome } from "./run-end.ts";
+import type { RunOutcome } from "./run-outcome.ts";
 import { runLine } from "./run.ts";
 
 const PAUSE_MS_MAX = 30_000;

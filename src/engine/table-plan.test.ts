@@ -37,7 +37,8 @@ function plan(
   const source = known.length === 0 ? null : { version: 1, identity };
   const tables = new Map<TableId, TablePart>(known.map((table) => [table.schema.id, table]));
   const content = { source, position: null, tables };
-  return planTables({ content, inspection, terms, resnapshot: [], failed: new Map(), ...more });
+  const startup = { kind: "initial" } as const;
+  return planTables({ content, inspection, startup, terms, resnapshot: [], failed: new Map(), ...more });
 }
 
 const stops = ({ stop }: TablePlan): unknown[] => [...stop].map(([table, error]) => [table, error.code]);
@@ -61,6 +62,16 @@ describe("the plan of a run's tables", () => {
     const half = plan([part(keyless, { kind: "snapshotting", progress: null })], [keyless]);
     expect(half.begin).toMatchObject([{ mode: "truncate", part: { incarnation: 2 } }]);
     expect(plan([part(keyless)], [keyless]).begin).toEqual([]);
+  });
+
+  test("begins with the log alone where no snapshot was asked for, but reads what the operator names", () => {
+    const latest = { startup: { kind: "latest" } } as const;
+    const state = { kind: "streaming", rows: 0 };
+    expect(plan([], [offer("a")], latest).begin).toMatchObject([{ mode: "create", part: { state } }]);
+    const again = plan([part(offer("a"))], [offer("a")], { ...latest, resnapshot: [tableId("shop", "a")] });
+    expect(again.begin).toMatchObject([{ mode: "truncate", part: { state: { kind: "planned" } } }]);
+    const snapshot = plan([], [offer("a")], { startup: { kind: "snapshot" } });
+    expect(snapshot.begin).toMatchObject([{ part: { state: { kind: "planned" } } }]);
   });
 
   test("begins anew what the operator names, also a table that has stopped, and refuses a name that is none", () => {

@@ -1,8 +1,9 @@
 import { MillraceError } from "../core/errors.ts";
 import { sameJson } from "../core/json.ts";
-import type { TablePart } from "../core/record.ts";
+import type { TablePart, TableState } from "../core/record.ts";
 import type { BeginMode } from "../core/sink.ts";
 import type { Inspection, TableOffer } from "../core/source.ts";
+import { readsTables, type Startup } from "../core/startup.ts";
 import type { TableId, TableSchema } from "../core/table-schema.ts";
 import { compareTables, fingerprintOf, type ChangedTable, tablesChanged, type TableTerms } from "./fingerprint.ts";
 import type { RecordContent } from "./record-parts.ts";
@@ -27,6 +28,7 @@ export interface TablePlan {
 export interface TablePlanFacts {
   readonly content: RecordContent;
   readonly inspection: Inspection;
+  readonly startup: Startup;
   readonly terms: (offer: TableOffer) => TableTerms;
   readonly resnapshot: readonly TableId[];
   readonly failed: ReadonlyMap<TableId, MillraceError>;
@@ -56,7 +58,8 @@ export function planTables(facts: TablePlanFacts): TablePlan {
       // Also one without a key, which would begin again, and fail again.
       stop.set(id, failure);
     } else if (part === undefined || again.has(id) || beginsAgain(part)) {
-      begin.push(newIncarnation(part, tableTerms));
+      const read = again.has(id) || readsTables(facts.startup);
+      begin.push(newIncarnation(part, tableTerms, read ? { kind: "planned" } : { kind: "streaming", rows: 0 }));
       live.push(tableTerms.schema);
     } else if (part.state.kind !== "stopped") {
       const error = altered.get(id) ?? failed.get(id) ?? unlogged(offers.get(id));
@@ -124,11 +127,11 @@ function alteredBySource({ table, aspects }: ChangedTable): readonly (readonly [
   return [[table, error]];
 }
 
-function newIncarnation(part: TablePart | undefined, terms: TableTerms): TableBegin {
+function newIncarnation(part: TablePart | undefined, terms: TableTerms, state: TableState): TableBegin {
   return {
     mode: part === undefined ? "create" : "truncate",
     part: {
-      state: { kind: "planned" },
+      state,
       incarnation: (part?.incarnation ?? 0) + 1,
       fingerprint: fingerprintOf(terms),
       schema: terms.schema,

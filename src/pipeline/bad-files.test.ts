@@ -41,6 +41,9 @@ const line = (from: string, to: string): string => {
 };
 const source = (more: string): string => line("  hostname: localhost\n", `  hostname: localhost\n${more}\n`);
 const sink = (more: string): string => line("  path: ./w.duckdb\n", `  path: ./w.duckdb\n${more}\n`);
+/** The good file of the other source, with more options in line 7. */
+const mysql = (more: string): string =>
+  line("type: postgres", "type: mysql").replace("shop.public.\\.*\n", `shop.\\.*\n${more}\n`);
 const pipeline = (more: string): string => `${GOOD}${more}\n`;
 
 const INTERVAL = "a duration with its unit, like 200ms, 30s or 5min, from 50ms to 1h";
@@ -252,9 +255,43 @@ const VALUE_CASES: Record<string, readonly [string, ...string[]]> = {
     source("  ssl.mode: requier"),
     "p.yaml:4:13: `ssl.mode` takes `disable`, `require` (encrypted, the certificate unchecked) or `verify-full`, not `requier`; did you mean `require`?",
   ],
-  "a start mode for later": [
-    source("  scan.startup.mode: latest-offset"),
-    "p.yaml:4:22: `scan.startup.mode` takes `initial`; the other modes of Flink CDC are not supported yet, not `latest-offset`",
+  "a start mode that is none": [
+    source("  scan.startup.mode: latest"),
+    "p.yaml:4:22: `scan.startup.mode` takes `initial`, `latest-offset` or `snapshot`, not `latest`",
+  ],
+  "a start in an older log of PostgreSQL": [
+    source("  scan.startup.mode: earliest-offset"),
+    "p.yaml:4:22: `scan.startup.mode: earliest-offset` is for MySQL and MariaDB: a replication slot of PostgreSQL has no log from before it was made; use `initial`, `latest-offset` or `snapshot`",
+  ],
+  "an offset of a start without it": [
+    mysql("  scan.startup.specific-offset.file: binlog.000003"),
+    "p.yaml:7:38: `scan.startup.specific-offset.file` goes with `scan.startup.mode: specific-offset`",
+  ],
+  "a time of a start without it": [
+    mysql("  scan.startup.mode: latest-offset\n  scan.startup.timestamp-millis: 1"),
+    "p.yaml:8:34: `scan.startup.timestamp-millis` goes with `scan.startup.mode: timestamp`",
+  ],
+  "a start at a time that is not named": [
+    mysql("  scan.startup.mode: timestamp"),
+    "p.yaml:7:22: `scan.startup.mode: timestamp` needs `scan.startup.timestamp-millis`",
+  ],
+  "a start at half an offset": [
+    mysql("  scan.startup.mode: specific-offset\n  scan.startup.specific-offset.pos: 4"),
+    "p.yaml:7:22: `scan.startup.mode: specific-offset` needs `scan.startup.specific-offset.file` and `scan.startup.specific-offset.pos`, or `scan.startup.specific-offset.gtid-set`",
+  ],
+  "a start at two offsets": [
+    mysql(
+      "  scan.startup.mode: specific-offset\n  scan.startup.specific-offset.pos: 4\n  scan.startup.specific-offset.gtid-set: 0-1-2",
+    ),
+    "p.yaml:9:42: name a place by `scan.startup.specific-offset.file` and `scan.startup.specific-offset.pos` or by `scan.startup.specific-offset.gtid-set`, not by both",
+  ],
+  "offsets that are none": [
+    mysql(
+      "  scan.startup.mode: specific-offset\n  scan.startup.specific-offset.pos: 3\n  scan.startup.specific-offset.file: binlog\n  scan.startup.specific-offset.gtid-set: 0-1",
+    ),
+    "p.yaml:8:37: `scan.startup.specific-offset.pos` takes a whole number from 4 to 999999999999999, not `3`",
+    "p.yaml:9:38: `scan.startup.specific-offset.file` takes the name of a binlog file, like `binlog.000003`, not `binlog`",
+    "p.yaml:10:42: `scan.startup.specific-offset.gtid-set` takes a set of GTIDs, like `3e11fa47-71ca-11e1-9e33-c80aa9429562:1-23` on MySQL or `0-1-23` on MariaDB, not `0-1`",
   ],
   "a policy nobody knows": [
     source("  unrepresentable-values: NULL"),

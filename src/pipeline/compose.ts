@@ -6,7 +6,7 @@ import type { CommittedRecord } from "../core/record.ts";
 import type { Inspection, SourceStatus } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
 import type { Pipeline, RunRequest } from "../engine/parts.ts";
-import type { RunOutcome } from "../engine/run-end.ts";
+import type { RunOutcome } from "../engine/run-outcome.ts";
 import { run } from "../engine/supervise.ts";
 import { createLocalExecutor } from "../snapshot/executor.ts";
 import { chunkWorkerData, openSink, openSource, sinkTraits, valueRules } from "./catalog.ts";
@@ -34,6 +34,7 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
   return {
     name: spec.name,
     settings: engineSettings(spec),
+    startup: spec.source.startup,
     sinkRemembers: traits.remembers,
     spillFolder: join(spec.checkpointFolder, "spill"),
     terms: ({ schema, object }) => ({ schema, object, target: traits.targetName(schema), ...rules }),

@@ -4,12 +4,13 @@ import type { MysqlOptions } from "../sources/mysql/config.ts";
 import { section, type Section } from "./section.ts";
 import { sourceKeys, sourceSettings } from "./source-keys.ts";
 import type { MysqlSpec } from "./spec.ts";
+import { binlogStartup, binlogStartupIssue, binlogStartupKeys } from "./startup-keys.ts";
 import { tableList } from "./table-list.ts";
 import { flag, integer, secret, text } from "./value.ts";
 
 const SERVER_ID_MAX = 4_294_967_295;
 
-const keys = z.strictObject({
+const options = z.strictObject({
   type: z
     .literal("mysql", "`mysql`")
     .meta({ description: "A MySQL server, version 8.0 or later, or MariaDB, 10.6 or later, as the source." }),
@@ -35,7 +36,15 @@ const keys = z.strictObject({
   "treat-tinyint1-as-boolean.enabled": flag(
     "Whether `tinyint(1)` is a boolean, as most applications mean it, or a number.",
   ).prefault("true"),
+  ...binlogStartupKeys,
   ...sourceKeys,
+});
+
+const keys = options.superRefine((given, context) => {
+  const issue = binlogStartupIssue(given);
+  if (issue === null) return;
+  const { key, message } = issue;
+  context.addIssue({ code: "custom", path: [key], message, params: { complete: true } });
 });
 
 /** Options of Flink CDC's MySQL connector without a counterpart yet. */
@@ -56,10 +65,8 @@ const NOT_YET = [
   "scan.newly-added-table.enabled",
   "scan.parse.online.schema.changes.enabled",
   "scan.snapshot.fetch.size",
-  "scan.startup.specific-offset.file",
-  "scan.startup.specific-offset.gtid-set",
-  "scan.startup.specific-offset.pos",
-  "scan.startup.timestamp-millis",
+  "scan.startup.specific-offset.skip-events",
+  "scan.startup.specific-offset.skip-rows",
   "schema-change.enabled",
   "server-time-zone",
   "use.legacy.json.format",
@@ -76,7 +83,7 @@ export const mysqlSource: Section<MysqlSpec> = section(keys, NOT_YET, (options, 
   tablesExclude: options["tables.exclude"] ?? [],
   serverId: options["server-id"] ?? serverIdOf(context.pipeline),
   tinyint1AsBoolean: options["treat-tinyint1-as-boolean.enabled"],
-  ...sourceSettings(options),
+  ...sourceSettings(options, binlogStartup(options)),
 }));
 
 /** The same for a pipeline at every start, and far from the small numbers that people give their servers. */
@@ -87,7 +94,7 @@ function serverIdOf(pipeline: string): number {
 /** The connector's options, the password among them. */
 export function mysqlOptions(spec: MysqlSpec, pipeline: string): MysqlOptions {
   const { hostname, port, username, ssl, tables, tablesExclude, serverId, tinyint1AsBoolean } = spec;
-  const { connectTimeoutMs, lockTimeoutMs } = spec;
+  const { startup, connectTimeoutMs, lockTimeoutMs } = spec;
   return {
     pipeline,
     hostname,
@@ -99,6 +106,7 @@ export function mysqlOptions(spec: MysqlSpec, pipeline: string): MysqlOptions {
     tablesExclude,
     serverId,
     tinyint1AsBoolean,
+    startup,
     connectTimeoutMs,
     lockTimeoutMs,
   };

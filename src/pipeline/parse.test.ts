@@ -71,6 +71,7 @@ test("every option arrives, with its unit resolved", () => {
     completeTimeoutMs: 300_000,
     chunkRows: 5000,
     unrepresentable: "null",
+    startup: { kind: "initial" },
   });
   expect(sink).toEqual({
     type: "duckdb",
@@ -87,6 +88,29 @@ test("every option arrives, with its unit resolved", () => {
     checkpointRowsMax: 1000,
     checkpointFolder: "/var/lib/millrace/Shop%20to%20Lake",
   });
+});
+
+test("a start is named by its mode and what belongs to it", () => {
+  const startup = (more: string): unknown =>
+    parse(
+      `source: {type: mysql, hostname: h, username: u, password: p, tables: d.t${more}}\nsink: {type: discard}\npipeline: {name: a}`,
+    ).source.startup;
+  const offset = "scan.startup.specific-offset";
+  expect(startup("")).toEqual({ kind: "initial" });
+  expect(startup(", scan.startup.mode: earliest-offset")).toEqual({ kind: "earliest" });
+  expect(startup(", scan.startup.mode: timestamp, scan.startup.timestamp-millis: 1700000000123")).toEqual({
+    kind: "timestamp",
+    ms: 1_700_000_000_123,
+  });
+  expect(
+    startup(`, scan.startup.mode: specific-offset, ${offset}.file: binlog.000012, ${offset}.pos: 5000000000`),
+  ).toEqual({ kind: "file", file: "binlog.000012", offset: 5_000_000_000 });
+  const uuid = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
+  for (const gtids of [`${uuid}:1-23`, `${uuid}:1-5:7,\n${uuid.replace("3", "4")}:tag:9`, "0-1-23,5-1-7"])
+    expect(startup(`, scan.startup.mode: specific-offset, ${offset}.gtid-set: "${gtids.replace("\n", " ")}"`)).toEqual({
+      kind: "gtids",
+      gtids: gtids.replace("\n", " "),
+    });
 });
 
 const SHORT = `

@@ -4,6 +4,7 @@ import type { PostgresOptions } from "../sources/postgres/config.ts";
 import { section, type Section } from "./section.ts";
 import { sourceKeys, sourceSettings } from "./source-keys.ts";
 import type { PostgresSpec } from "./spec.ts";
+import { postgresStartupKeys } from "./startup-keys.ts";
 import { tableList, tablesOfOneDatabase } from "./table-list.ts";
 import { integer, secret, text, word } from "./value.ts";
 
@@ -38,6 +39,7 @@ const keys = z.strictObject({
     .literal("pgoutput", "`pgoutput`")
     .optional()
     .meta({ description: "Always `pgoutput`, which every PostgreSQL server has." }),
+  ...postgresStartupKeys,
   ...sourceKeys,
 });
 
@@ -75,7 +77,7 @@ export const postgresSource: Section<PostgresSpec> = section(keys, NOT_YET, (opt
   tablesExclude: options["tables.exclude"] ?? [],
   slotName: options["slot.name"] ?? postgresName(context.pipeline),
   publicationName: options["publication.name"] ?? postgresName(context.pipeline),
-  ...sourceSettings(options),
+  ...sourceSettings(options, options["scan.startup.mode"]),
 }));
 
 const NAME_LENGTH_MAX = 63;

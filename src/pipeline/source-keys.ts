@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Startup } from "../core/startup.ts";
 import type { SourceSettings } from "./spec.ts";
 import { choice, durationMs, integer } from "./value.ts";
 
@@ -17,7 +18,6 @@ interface SourceKeys {
   readonly "connect.max-retries": Option<number>;
   readonly "lock.timeout": Option<number>;
   readonly "complete.timeout": Option<number>;
-  readonly "scan.startup.mode": Option<"initial" | undefined>;
   readonly "scan.incremental.snapshot.chunk.size": Option<number>;
   readonly "unrepresentable-values": Option<SourceSettings["unrepresentable"]>;
 }
@@ -47,10 +47,6 @@ export const sourceKeys: SourceKeys = {
     SECONDS_TO_HOUR,
     "How long to wait until a row can be fetched that a change did not carry whole; then its table stops.",
   ).prefault("1min"),
-  "scan.startup.mode": z
-    .literal("initial", "`initial`; the other modes of Flink CDC are not supported yet")
-    .optional()
-    .meta({ description: "Always `initial`: first a snapshot of the tables, then their changes." }),
   "scan.incremental.snapshot.chunk.size": integer(
     100,
     10_000_000,
@@ -71,8 +67,9 @@ export const sourceKeys: SourceKeys = {
 type SourceOptions = { readonly [Key in keyof SourceKeys]: z.output<SourceKeys[Key]> };
 
 /** What of them is the same in every source's part of the spec. */
-export function sourceSettings(options: SourceOptions): SourceSettings {
+export function sourceSettings(options: SourceOptions, startup: Startup): SourceSettings {
   return {
+    startup,
     ssl: options["ssl.mode"],
     connectTimeoutMs: options["connect.timeout"],
     connectRetriesMax: options["connect.max-retries"],

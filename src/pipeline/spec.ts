@@ -1,4 +1,5 @@
 import type { UnrepresentablePolicy } from "../core/logical-type.ts";
+import type { Startup } from "../core/startup.ts";
 import type { TablePattern } from "../core/table-pattern.ts";
 import type { Secret } from "./secret.ts";
 
@@ -7,6 +8,7 @@ type SslMode = "disable" | "require" | "verify";
 
 /** What every kind of source has. */
 export interface SourceSettings {
+  readonly startup: Startup;
   readonly ssl: SslMode;
   readonly connectTimeoutMs: number;
   readonly connectRetriesMax: number;

@@ -16,6 +16,7 @@ import { mysqlProgram } from "./mysql-programs.ts";
 import { createMysqlDatabase, TestMysqlDatabase } from "./mysql.ts";
 import { mysqlConfig, type MysqlSettings, type PrivateMysql, startPrivateMysql } from "./private-mysql.ts";
 import { tempFolder } from "./temp-folder.ts";
+import { waitFor } from "./wait-for.ts";
 
 /** Everything a sink could hold, and failure where it cannot. */
 export const STRICT_MYSQL_RULES: MysqlTypeRules = {
@@ -217,6 +218,19 @@ export class LoneMysqlDatabase extends TestMysqlDatabase {
   private constructor(server: PrivateMysql, database: string) {
     super(server, database);
     this.#server = server;
+  }
+
+  get server(): PrivateMysql {
+    return this.#server;
+  }
+
+  /** Takes the files before the one of that number away, which MariaDB does only when it needs them no more. */
+  async purgeTo(number: number): Promise<void> {
+    const name = `binlog.${String(number).padStart(6, "0")}`;
+    await waitFor(`the log to begin with ${name}`, async () => {
+      await this.query(`PURGE BINARY LOGS TO '${name}'`);
+      return (await binlogNames(this))[0] === name;
+    });
   }
 
   /** `settings` go over those of every private server. */

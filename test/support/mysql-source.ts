@@ -44,6 +44,7 @@ export function sourceOptions(db: Database, changes: Partial<MysqlOptions> = {})
     tablesExclude: [],
     serverId: 4711,
     tinyint1AsBoolean: true,
+    startup: { kind: "initial" },
     connectTimeoutMs: 5_000,
     lockTimeoutMs: 2_000,
     ...changes,

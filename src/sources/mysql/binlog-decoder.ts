@@ -15,6 +15,8 @@ import {
 import { BinlogFormat } from "./binlog-format.ts";
 import { GTID_READERS, type GroupStart } from "./binlog-gtid.ts";
 import { parseStatement, type Statement } from "./ddl-statement.ts";
+import { FilePosition, FileTransaction } from "./file-position.ts";
+import { LogPlace } from "./log-place.ts";
 import { LogTables, type LogTablesOptions } from "./log-tables.ts";
 import type { Flavour, LogPosition } from "./position.ts";
 import { MariadbPosition, MariadbTransaction, MysqlPosition, MysqlTransaction } from "./position.ts";
@@ -41,7 +43,8 @@ const NO_ROWS: RowsMark = new Map();
 const POSITION_CHARS_MAX = 200;
 
 /** The transaction between its GTID and its end. */
-interface OpenGroup extends GroupStart {
+interface OpenGroup extends Omit<GroupStart, "transaction"> {
+  readonly transaction: GroupStart["transaction"] | FileTransaction;
   readonly skipped: boolean;
   /** Rows may come. */
   begun: boolean;
@@ -62,6 +65,8 @@ export class BinlogDecoder {
   #format: BinlogFormat | null = null;
   #open: OpenGroup | null = null;
   #position: LogPosition;
+  /** Where positions are places in the log's files. */
+  readonly #place: LogPlace | null;
   #payload: TransactionPayload | null = null;
   /** Of the present event, for messages. */
   #type = 0;
@@ -70,6 +75,7 @@ export class BinlogDecoder {
     this.#options = options;
     this.#output = new LogOutput(options.from, options);
     this.#position = options.from;
+    this.#place = options.from instanceof FilePosition ? new LogPlace() : null;
     for (const schema of options.tables) this.#tables.set(schema.id, new TableLog(schema));
     this.#logged = new LogTables({ ...options, tables: this.#tables, output: this.#output, broken: this.#broken });
   }
@@ -111,8 +117,20 @@ export class BinlogDecoder {
    * before the call, all of that is decoded first. Throws LOG_NOT_UNDERSTOOD.
    */
   decode(bytes: Uint8Array, start: number, end: number): Promise<void> | null {
-    if (this.#payload === null) return this.#event(bytes, start, end, this.#format?.checksums === true);
-    return this.#decodeBehind(bytes.slice(start, end));
+    if (this.#payload !== null) return this.#decodeBehind(bytes.slice(start, end));
+    this.#place?.see(bytes, start, end);
+    const looking = this.#event(bytes, start, end, this.#format?.checksums === true);
+    if (this.#place !== null && this.#open === null) this.#moveTo(this.#place);
+    return looking;
+  }
+
+  /** No transaction is open: what the log has between them moves a place in its files on, too. */
+  #moveTo(place: LogPlace): void {
+    const { from } = this.#options;
+    const position = from instanceof FilePosition ? new FilePosition(from.server, place.boundary()) : from;
+    if (this.#position.covers(position)) return;
+    this.#position = position;
+    this.#output.moveTo(position);
   }
 
   async #decodeBehind(event: Uint8Array): Promise<void> {
@@ -176,7 +194,9 @@ export class BinlogDecoder {
         this.#xaPrepared();
         return null;
       case EventType.anonymousGtid:
-        throw this.#broken("a transaction without a GTID", "Switch GTIDs on at the source (`gtid_mode = ON`).");
+        if (this.#place === null)
+          throw this.#broken("a transaction without a GTID", "Switch GTIDs on at the source (`gtid_mode = ON`).");
+        return this.#other(type, b, start, bodyEnd);
       case EventType.incident:
         throw this.#broken("an incident: the server says that changes are missing from it");
       default:
@@ -224,12 +244,14 @@ export class BinlogDecoder {
 
   #begin(group: GroupStart): void {
     if (this.#open !== null) throw this.#broken("a GTID within a transaction");
-    const { transaction } = group;
-    const isMysql = transaction instanceof MysqlTransaction;
+    const isMysql = group.transaction instanceof MysqlTransaction;
     if (isMysql !== (this.#options.flavour === "mysql")) throw this.#broken("a GTID of another kind of server");
+    const { commitTimeMs } = group.transaction;
+    const transaction =
+      this.#place === null ? group.transaction : new FileTransaction(this.#place.file, this.#place.start, commitTimeMs);
     const skipped = this.#options.from.has(transaction);
     if (group.xa && !skipped) throw this.#xaBroken();
-    this.#open = { ...group, skipped, touched: false, savepoints: new Savepoints() };
+    this.#open = { ...group, transaction, skipped, touched: false, savepoints: new Savepoints() };
     this.#output.begin();
   }
 
@@ -247,7 +269,8 @@ export class BinlogDecoder {
   #commit(): void {
     const { transaction, skipped } = this.#group();
     this.#open = null;
-    if (!skipped) this.#position = reached(this.#position, transaction);
+    if (this.#place !== null) this.#moveTo(this.#place);
+    else if (!skipped) this.#position = reached(this.#position, transaction);
     this.#output.commit(this.#position, skipped ? null : transaction.commitTimeMs);
   }
 
@@ -347,7 +370,7 @@ export class BinlogDecoder {
   };
 }
 
-function reached(position: LogPosition, transaction: GroupStart["transaction"]): LogPosition {
+function reached(position: LogPosition, transaction: OpenGroup["transaction"]): LogPosition {
   if (position instanceof MysqlPosition && transaction instanceof MysqlTransaction) return position.with(transaction);
   if (position instanceof MariadbPosition && transaction instanceof MariadbTransaction)
     return position.with(transaction);

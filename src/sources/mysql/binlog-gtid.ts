@@ -46,7 +46,9 @@ function readMysqlGtid(b: Uint8Array, start: number, end: number, broken: Broken
   fields.uint8();
   const at = fields.skip(16);
   const gno = fields.uint64();
-  if (gno < 1n || gno >= 1n << 63n) throw broken("a GTID without a number");
+  // ANONYMOUS_GTID_LOG_EVENT is made in the same way, with zeros.
+  const named = b[start + 4] !== EventType.anonymousGtid;
+  if (named && (gno < 1n || gno >= 1n << 63n)) throw broken("a GTID without a number");
   let timeMs = eventMs(b, start);
   if (fields.left > LOGICAL_CLOCK_BYTES && fields.uint8() === LOGICAL_CLOCK) {
     fields.skip(LOGICAL_CLOCK_BYTES);
@@ -131,6 +133,7 @@ export const GTID_READERS: ReadonlyMap<
   (b: Uint8Array, start: number, end: number, broken: Broken) => GroupStart
 > = new Map([
   [EventType.gtid, readMysqlGtid],
+  [EventType.anonymousGtid, readMysqlGtid],
   [EventType.taggedGtid, readTaggedGtid],
   [EventType.mariadbGtid, readMariadbGtid],
 ]);

@@ -124,8 +124,8 @@ describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
     const parsed = (text: string): MysqlPosition | MariadbPosition =>
       flavour === "mysql" ? new MysqlPosition(GtidSet.parse(text)) : new MariadbPosition(GtidPosition.parse(text));
     // Other tests may commit at the same time, so neither is exactly the cut's.
-    expect(included.covers(parsed(before))).toBe(true);
-    expect(bound.covers(included)).toBe(true);
+    expect(included!.covers(parsed(before))).toBe(true);
+    expect(bound.covers(included!)).toBe(true);
     expect(bound.covers(parsed(after))).toBe(false);
   });
 

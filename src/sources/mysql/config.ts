@@ -1,3 +1,4 @@
+import type { Startup } from "../../core/startup.ts";
 import type { TablePattern } from "../../core/table-pattern.ts";
 
 /** `verify`: TLS, with the server's certificate checked against the system's authorities; `require`: TLS unchecked. */
@@ -23,6 +24,7 @@ export interface MysqlOptions {
   readonly serverId: number;
   /** `tinyint(1)` is a boolean. */
   readonly tinyint1AsBoolean: boolean;
+  readonly startup: Startup;
   readonly connectTimeoutMs: number;
   /** The longest that any statement of ours waits for a metadata lock on a table (law 5). */
   readonly lockTimeoutMs: number;

@@ -1,5 +1,6 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Row, Session } from "./connection.ts";
+import { FilePosition } from "./file-position.ts";
 import { GtidSet } from "./gtid-set.ts";
 import { GtidPosition } from "./mariadb-gtid.ts";
 import { LogCut, MariadbPosition, MysqlPosition } from "./position.ts";
@@ -19,7 +20,7 @@ export function snapshotScript(session: Session, touch: string): readonly string
     const answer = `SELECT (${MARIADB_ISOLATION}) AS isolation, ${gtids} AS included, ${status("FILE")} AS file`;
     return [start, touch, `${answer}, @@global.gtid_binlog_pos AS bound`];
   }
-  const settings = "@@transaction_isolation AS isolation, @@global.gtid_mode AS mode";
+  const settings = "@@transaction_isolation AS isolation, @@global.gtid_mode AS mode, @@global.server_uuid AS uuid";
   return [
     `SELECT ${settings}, @@global.gtid_executed AS executed`,
     start,
@@ -46,16 +47,31 @@ export function snapshotCut(session: Session, results: readonly (readonly Row[])
  * rows of transactions that were owned alone).
  */
 function mysqlCut([settings, , , ownership, status]: readonly (readonly Row[])[]): LogCut {
-  const { isolation, mode, executed } = settings![0]!;
+  const { isolation, mode, uuid, executed } = settings![0]!;
   checkIsolation(isolation);
-  if (mode !== "ON")
-    throw new MillraceError("SOURCE_SETTING", `gtid_mode is ${String(mode)}, and GTIDs are what cuts are made of`);
+  if (mode !== "ON") return fileCut(String(uuid), status);
   const owned = ownership?.[0]?.["owned"];
   const after = status?.[0]?.["Executed_Gtid_Set"];
   if (typeof executed !== "string" || typeof owned !== "string" || typeof after !== "string")
     throw new MillraceError("SOURCE_SETTING", "the server writes no binlog");
   const bound = GtidSet.parse(after).union(ownedGtids(owned));
   return new LogCut(new MysqlPosition(GtidSet.parse(executed)), new MysqlPosition(bound));
+}
+
+/**
+ * Without GTIDs nothing tells what of the log a snapshot has: what is known to be visible before it is opened, the merge
+ * leaves out of the chunk's window, and all of the window may be in it or not.
+ */
+function fileCut(server: string, status: readonly Row[] | undefined): LogCut {
+  const bound = filePositionOf(server, status);
+  if (bound === null) throw new MillraceError("SOURCE_SETTING", "the server writes no binlog");
+  return new LogCut(null, bound);
+}
+
+/** What `binlogStatus` says; null: there is no log. */
+function filePositionOf(server: string, status: readonly Row[] | undefined): FilePosition | null {
+  const { File: file, Position: offset } = status?.[0] ?? {};
+  return typeof file === "string" ? FilePosition.at(server, file, Number(offset)) : null;
 }
 
 /** `uuid:5#12:6#13`: behind each number that of the thread that has it. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { encodedGtids, mariadbDump, mysqlDump } from "./dump-command.ts";
+import { encodedGtids, fileDump, mysqlDump } from "./dump-command.ts";
 import { GtidSet } from "./gtid-set.ts";
 
 const UUID = "3e11fa47-71ca-11e1-9e33-c80aa9429562";
@@ -34,5 +34,7 @@ describe("a set of GTIDs on the wire", () => {
 test("a dump says who asks, and from where", () => {
   const command = Buffer.from(mysqlDump(4242, GtidSet.parse(`${UUID}:1`)));
   expect([command[0], command.readUInt32LE(3), command.readUInt32LE(19)]).toEqual([0x1e, 4242, command.length - 23]);
-  expect(Buffer.from(mariadbDump(4242)).readUInt32LE(7)).toBe(4242);
+  const byFile = Buffer.from(fileDump(4242, "binlog.000012", 0xffff_ffff, 1));
+  expect([byFile[0], byFile.readUInt32LE(1), byFile.readUInt16LE(5)]).toEqual([0x12, 0xffff_ffff, 1]);
+  expect([byFile.readUInt32LE(7), byFile.subarray(11).toString()]).toEqual([4242, "binlog.000012"]);
 });

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import type { MysqlOptions } from "./config.ts";
+import { FILE_START, FilePosition } from "./file-position.ts";
 import type { GtidSet } from "./gtid-set.ts";
 import type { GtidPosition } from "./mariadb-gtid.ts";
+import { type Flavour, type LogPosition, MysqlPosition } from "./position.ts";
 
 const COM_BINLOG_DUMP = 0x12;
 const COM_BINLOG_DUMP_GTID = 0x1e;
-/** A binlog file begins with four bytes that are no event. */
-const FILE_START = 4;
+/** The server ends the dump where the log ends, and does not wait for more (both servers: `BINLOG_DUMP_NON_BLOCK`). */
+const NO_WAIT = 1;
 /** The least that a server is asked for; it sends one when it had nothing else to send for so long. */
 const HEARTBEAT_NS = 1_000_000_000;
 /** How long the server waits for us to read on: a sink may keep us from it for long. */
@@ -16,8 +18,40 @@ const MARIADB_CAPABILITY = 4;
 const NO_TAG = 0;
 const WITH_TAGS = 1;
 
+/** What a session says and asks to get the log. */
+export interface Dump {
+  readonly preamble: string;
+  readonly command: Uint8Array;
+  /** For messages. */
+  readonly from: string;
+}
+
+/** Everything that the position does not have, and what comes. */
+export function dumpFrom(options: MysqlOptions, from: LogPosition): Dump {
+  const { serverId } = options;
+  const preamble = mysqlPreamble(options);
+  if (from instanceof FilePosition)
+    return { preamble, command: fileDump(serverId, from.file, from.ask), from: from.toString() };
+  if (from instanceof MysqlPosition)
+    return { preamble, command: mysqlDump(serverId, from.gtids), from: from.toString() };
+  return {
+    preamble: mariadbPreamble(from.gtids),
+    command: fileDump(serverId, "", FILE_START),
+    from: from.toString(),
+  };
+}
+
+/** What the log has from a file's beginning on, to its end as it is now. */
+export function dumpFile(options: MysqlOptions, flavour: Flavour, file: string): Dump {
+  return {
+    preamble: flavour === "mysql" ? mysqlPreamble(options) : mariadbPreamble(null),
+    command: fileDump(options.serverId, file, FILE_START, NO_WAIT),
+    from: file,
+  };
+}
+
 /** What a session says of itself before it asks MySQL for the log. The old names are those that every version knows. */
-export function mysqlPreamble(options: MysqlOptions): string {
+function mysqlPreamble(options: MysqlOptions): string {
   const uuid = replicaUuid(options.pipeline);
   return `SET ${[
     "@master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
@@ -27,15 +61,18 @@ export function mysqlPreamble(options: MysqlOptions): string {
   ].join(", ")}`;
 }
 
-/** The same for MariaDB, which is also told here where to begin. */
-export function mariadbPreamble(from: GtidPosition): string {
+/** The same for MariaDB, which is also told here where to begin, unless its command names a file. */
+function mariadbPreamble(from: GtidPosition | null): string {
+  const gtids = [
+    `@slave_connect_state = '${from?.toString()}'`,
+    "@slave_gtid_strict_mode = 1",
+    "@slave_gtid_ignore_duplicates = 0",
+  ];
   return `SET ${[
     "@master_binlog_checksum = @@global.binlog_checksum",
     `@master_heartbeat_period = ${HEARTBEAT_NS}`,
     `@mariadb_slave_capability = ${MARIADB_CAPABILITY}`,
-    `@slave_connect_state = '${from.toString()}'`,
-    "@slave_gtid_strict_mode = 1",
-    "@slave_gtid_ignore_duplicates = 0",
+    ...(from === null ? [] : gtids),
     `SESSION net_write_timeout = ${NET_WRITE_TIMEOUT_S}`,
   ].join(", ")}`;
 }
@@ -46,14 +83,14 @@ function replicaUuid(pipeline: string): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 }
 
-/** COM_BINLOG_DUMP: flags 0, the first file there is; MariaDB begins where `@slave_connect_state` says. */
-export function mariadbDump(serverId: number): Uint8Array {
+/** COM_BINLOG_DUMP: from a file's offset on, which has 32 bits here; without a file from the first one there is. */
+export function fileDump(serverId: number, file: string, offset: number, flags: number = 0): Uint8Array {
   const payload = Buffer.alloc(11);
   payload[0] = COM_BINLOG_DUMP;
-  payload.writeUInt32LE(FILE_START, 1);
-  payload.writeUInt16LE(0, 5);
+  payload.writeUInt32LE(offset, 1);
+  payload.writeUInt16LE(flags, 5);
   payload.writeUInt32LE(serverId, 7);
-  return payload;
+  return Buffer.concat([payload, Buffer.from(file)]);
 }
 
 /** COM_BINLOG_DUMP_GTID: everything in the log that is not in `done`. */

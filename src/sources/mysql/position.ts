@@ -1,6 +1,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Cut, Position, Transaction } from "../../core/position.ts";
+import { FilePosition } from "./file-position.ts";
 import { GtidSet } from "./gtid-set.ts";
 import { formatMariadbGtid, GtidPosition, type MariadbGtid } from "./mariadb-gtid.ts";
 
@@ -107,9 +108,16 @@ export class MariadbPosition implements Position {
   }
 }
 
-export type LogPosition = MysqlPosition | MariadbPosition;
+/** By GTIDs; of MySQL without them, by a place in its files. */
+export type LogPosition = MysqlPosition | MariadbPosition | FilePosition;
+
+export function isLogPosition(position: Position): position is LogPosition {
+  return [MysqlPosition, MariadbPosition, FilePosition].some((kind) => position instanceof kind);
+}
 
 export function parseLogPosition(json: Json): LogPosition {
+  const place = typeof json === "string" ? FilePosition.parse(json) : null;
+  if (place !== null) return place;
   const [flavour, gtids] = typeof json === "string" ? json.split(" ", 2) : [];
   if (gtids !== undefined && flavour === "mysql") return new MysqlPosition(GtidSet.parse(gtids));
   if (gtids !== undefined && flavour === "mariadb") return new MariadbPosition(GtidPosition.parse(gtids));
@@ -117,31 +125,32 @@ export function parseLogPosition(json: Json): LogPosition {
 }
 
 /**
- * The cut of a chunk on MySQL with GTIDs (design §5): `included` was executed before its snapshot was opened; `bound` was
- * asked behind it. A transaction in neither is not part of it; one that only the bound has may be.
+ * The cut of a chunk (design §5): on MySQL `included` was executed before its snapshot was opened, or without GTIDs stood in
+ * the log for so long before that (null: nothing is known to have); `bound` was asked behind it. A transaction in neither
+ * is not part of it; one that only the bound has may be.
  *
  * On MariaDB both are the position of the consistent snapshot itself, which is exact.
  */
 export class LogCut implements Cut {
-  readonly included: LogPosition;
+  readonly included: LogPosition | null;
   readonly bound: LogPosition;
 
-  constructor(included: LogPosition, bound: LogPosition) {
+  constructor(included: LogPosition | null, bound: LogPosition) {
     this.included = included;
     this.bound = bound;
   }
 
   surelyIncludes(transaction: Transaction): boolean {
-    return this.included.has(transaction);
+    return this.included?.has(transaction) === true;
   }
 
   mayInclude(transaction: Transaction): boolean {
-    return this.#knowsAll ? this.included.has(transaction) : this.bound.has(transaction);
+    return this.#knowsAll ? this.surelyIncludes(transaction) : this.bound.has(transaction);
   }
 
   /** There is no transaction of which it is not sure. */
   get isExact(): boolean {
-    return this.#knowsAll || this.included.covers(this.bound);
+    return this.#knowsAll || this.included?.covers(this.bound) === true;
   }
 
   /** MariaDB tells what is in the snapshot; its bound has more for the sake of alterations alone (`cut.ts`). */
@@ -150,14 +159,14 @@ export class LogCut implements Cut {
   }
 
   serialize(): Json {
-    return { included: this.included.serialize(), bound: this.bound.serialize() };
+    return { included: this.included?.serialize() ?? null, bound: this.bound.serialize() };
   }
 
   static parse(json: Json): LogCut {
     const { included, bound } = json as { included?: Json; bound?: Json };
     if (included === undefined || bound === undefined)
       throw new MillraceError("INTERNAL", "not the cut of a chunk of MySQL or MariaDB");
-    return new LogCut(parseLogPosition(included), parseLogPosition(bound));
+    return new LogCut(included === null ? null : parseLogPosition(included), parseLogPosition(bound));
   }
 }
 

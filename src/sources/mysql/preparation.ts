@@ -1,19 +1,18 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { tableByName } from "./catalog.ts";
+import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import { GtidSet } from "./gtid-set.ts";
 import { GtidPosition } from "./mariadb-gtid.ts";
 import { type LogPosition, MariadbPosition, MysqlPosition } from "./position.ts";
 import { changedError } from "./schema.ts";
 import type { ServerFacts } from "./server-facts.ts";
-import { visibleCut } from "./visible.ts";
+import { StartPlace } from "./startup.ts";
 
-/**
- * The start position: `resume` after a check that the server still has the log from there, else what is surely visible
- * now. A chunk that is opened at once may lack what is in the log and not visible yet, so the log must bring it.
- */
+/** The start position: `resume` after a check that the server still has the log from there, else where `scan.startup.mode` says. */
 export async function prepare(
+  options: MysqlOptions,
   session: Session,
   facts: ServerFacts,
   request: { readonly resume: LogPosition | null; readonly tables: readonly TableSchema[] },
@@ -23,7 +22,7 @@ export async function prepare(
     if ((await tableByName(session, namespace, name, signal)) === null)
       throw changedError(id, "it was dropped or renamed");
   const { resume } = request;
-  if (resume === null) return (await visibleCut(session, signal)).included;
+  if (resume === null) return await new StartPlace(options, facts, session).position(options.startup, signal);
   if (resume instanceof MysqlPosition && facts.flavour === "mysql") await checkMysql(session, resume, signal);
   else if (resume instanceof MariadbPosition && facts.flavour === "mariadb")
     await checkMariadb(session, resume, signal);

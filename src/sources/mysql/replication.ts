@@ -1,9 +1,8 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { MysqlOptions } from "./config.ts";
 import { Session } from "./connection.ts";
-import { mariadbDump, mariadbPreamble, mysqlDump, mysqlPreamble } from "./dump-command.ts";
+import type { Dump } from "./dump-command.ts";
 import { PacketStream, type PacketSink } from "./packet-stream.ts";
-import { MysqlPosition, type LogPosition } from "./position.ts";
 import { statementError } from "./server-error.ts";
 
 /** What a replication connection tells its owner, as it comes. */
@@ -33,15 +32,12 @@ export class Replication {
     this.#events = events;
   }
 
-  /** Asks for everything in the log that `from` does not have; resolves when that was sent. */
-  async start(from: LogPosition, signal: AbortSignal): Promise<void> {
+  /** Asks for the log; resolves when that was sent. */
+  async start({ preamble, command, from }: Dump, signal: AbortSignal): Promise<void> {
     const limits = { statementTimeoutMs: 0, lockTimeoutMs: this.#options.lockTimeoutMs };
     const session = await Session.open(this.#options, limits, signal);
     this.#session = session;
-    const mysql = from instanceof MysqlPosition;
-    await session.query(mysql ? mysqlPreamble(this.#options) : mariadbPreamble(from.gtids), [], signal);
-    const { serverId } = this.#options;
-    const command = mysql ? mysqlDump(serverId, from.gtids) : mariadbDump(serverId);
+    await session.query(preamble, [], signal);
     const done = PacketStream.run(session.connection, Buffer.from(command), this.#sink());
     done.then(
       () => this.#end(null),
@@ -123,10 +119,10 @@ const LOST = /purged|could not find (first log file|gtid state|binlog)|not found
 const SAME_REPLICA = /same server_?(uuid|id)/i;
 const DIVERGED = /(more|not in the master's) gtids?|not in the master's binlog|has diverged/i;
 
-function dumpError(options: MysqlOptions, from: LogPosition, error: unknown): MillraceError {
+function dumpError(options: MysqlOptions, from: string, error: unknown): MillraceError {
   const known = statementError(options, error);
   if ((error as { errno?: unknown } | null)?.errno !== FATAL_READING_BINLOG) return known;
-  const place = { position: from.toString() };
+  const place = { position: from };
   if (SAME_REPLICA.test(known.message))
     return new MillraceError(
       "SERVER_ID_IN_USE",
@@ -138,7 +134,7 @@ function dumpError(options: MysqlOptions, from: LogPosition, error: unknown): Mi
       place,
     });
   if (LOST.test(known.message))
-    return new MillraceError("LOG_LOST", `the log cannot be read on from ${from.toString()}: ${known.message}`, {
+    return new MillraceError("LOG_LOST", `the log cannot be read on from ${from}: ${known.message}`, {
       place,
     });
   return known;

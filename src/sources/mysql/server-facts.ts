@@ -99,6 +99,11 @@ async function logFilters(session: Session, logBin: boolean, signal: AbortSignal
   return { only: names(row?.["Binlog_Do_DB"]), not: names(row?.["Binlog_Ignore_DB"]) };
 }
 
+/** Whether every transaction of the log has a GTID: what is between OFF and ON has both kinds. */
+export function usesGtids({ gtidMode }: ServerFacts): boolean {
+  return gtidMode === "ON";
+}
+
 /** Whose log it is: another answer at a later start means another history (design §4). */
 export function sourceIdentity(facts: ServerFacts): Json {
   // A replica that takes over has another UUID and the same history, which its GTIDs tell.
@@ -127,7 +132,7 @@ export function checkServer(username: string, facts: ServerFacts): void {
           hint: `Run \`SET ${facts.flavour === "mysql" ? "PERSIST" : "GLOBAL"} ${name} = '${needs}'\`; sessions that are open go on with the old value.`,
         },
       );
-  if (facts.gtidMode !== "ON")
+  if (!usesGtids(facts))
     throw new MillraceError(
       "SOURCE_SETTING",
       `gtid_mode is ${facts.gtidMode}, and GTIDs are what positions are made of`,

@@ -14,7 +14,7 @@ import { LazySession } from "./connection.ts";
 import { inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
 import { typeRules, type MysqlTypeRules } from "./mysql-type.ts";
-import { LogCut, MariadbPosition, MysqlPosition, parseLogPosition } from "./position.ts";
+import { isLogPosition, LogCut, parseLogPosition } from "./position.ts";
 import { prepare } from "./preparation.ts";
 import { checkServer, serverFacts, serverName, sourceIdentity, type ServerFacts } from "./server-facts.ts";
 import { BinlogReader } from "./stream.ts";
@@ -75,13 +75,12 @@ class MysqlSource implements Source {
     signal: AbortSignal,
   ): Promise<Position> {
     const { resume, tables } = request;
-    if (resume !== null && !(resume instanceof MysqlPosition || resume instanceof MariadbPosition))
-      throw new MillraceError("INTERNAL", "a position of another source");
+    if (resume !== null && !isLogPosition(resume)) throw new MillraceError("INTERNAL", "a position of another source");
     const session = await this.#control.get(signal);
     const facts = await serverFacts(session, signal);
     checkServer(this.#options.username, facts);
     this.#facts = facts;
-    return await prepare(session, facts, { resume, tables }, signal);
+    return await prepare(this.#options, session, facts, { resume, tables }, signal);
   }
 
   async settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void> {

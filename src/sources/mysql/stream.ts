@@ -8,8 +8,9 @@ import { LogPump, type PumpedLog } from "../../decoding/log-pump.ts";
 import { BinlogDecoder } from "./binlog-decoder.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
+import { dumpFrom } from "./dump-command.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
-import { MariadbPosition, MysqlPosition, type LogPosition } from "./position.ts";
+import { isLogPosition, type LogPosition } from "./position.ts";
 import { Replication } from "./replication.ts";
 import type { ServerFacts } from "./server-facts.ts";
 import { tableLookup } from "./table-lookup.ts";
@@ -43,8 +44,7 @@ export class BinlogReader implements LogReader {
 
   constructor(parts: LogReaderParts) {
     const { from, flushIntervalMs } = parts.request;
-    if (!(from instanceof MysqlPosition || from instanceof MariadbPosition))
-      throw new MillraceError("INTERNAL", "a position of another source");
+    if (!isLogPosition(from)) throw new MillraceError("INTERNAL", "a position of another source");
     this.#parts = parts;
     this.#from = from;
     this.#sessions = new LazySession(parts.options, {
@@ -107,7 +107,7 @@ export class BinlogReader implements LogReader {
     });
     for (const table of this.#dropped) decoder.dropTable(table);
     this.#decoder = decoder;
-    await this.#replication.start(this.#from, life);
+    await this.#replication.start(dumpFrom(this.#parts.options, this.#from), life);
   }
 
   /** The server keeps its log by its own rules, and hears nothing of what we are done with. */

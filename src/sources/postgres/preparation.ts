@@ -78,7 +78,8 @@ async function presentTables(
   return tables;
 }
 
-async function releasedSlot(
+/** The slot when nobody reads it any more, or as it is after a while. */
+export async function releasedSlot(
   options: PostgresOptions,
   session: Session,
   facts: ServerFacts,

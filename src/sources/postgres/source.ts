@@ -14,7 +14,7 @@ import { LazySession } from "./connection.ts";
 import { inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
 import { PgCut, PgPosition, xid64 } from "./position.ts";
-import { prepare, type Prepared } from "./preparation.ts";
+import { prepare, type Prepared, releasedSlot } from "./preparation.ts";
 import { dropPublication, readPublication } from "./publication.ts";
 import { checkServer, serverFacts, sourceIdentity } from "./server-facts.ts";
 import { dropSlot, readSlot } from "./slot.ts";
@@ -135,7 +135,8 @@ class PostgresSource implements Source {
   async drop(removed: (what: string) => void, signal: AbortSignal): Promise<void> {
     const session = await this.#control.get(signal);
     const facts = await serverFacts(this.#options, session, signal);
-    await dropSlot(this.#options, session, await readSlot(this.#options, session, facts, signal), removed, signal);
+    const slot = await releasedSlot(this.#options, session, facts, this.#ambient, signal);
+    await dropSlot(this.#options, session, slot, removed, signal);
     const publication = await readPublication(this.#options, session, facts, signal);
     await dropPublication(this.#options, session, publication, removed, signal);
   }
