@@ -6,10 +6,14 @@ import { startProxy } from "./proxy.ts";
 interface EchoServer extends AsyncDisposable {
   readonly host: string;
   readonly port: number;
+  /** How many there have been. */
+  readonly connections: number;
 }
 
 async function echoServer(): Promise<EchoServer> {
+  let connections = 0;
   const server: Server = createServer((socket) => {
+    connections += 1;
     socket.on("error", () => undefined);
     socket.pipe(socket);
   });
@@ -18,6 +22,9 @@ async function echoServer(): Promise<EchoServer> {
   return {
     host: "127.0.0.1",
     port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections;
+    },
     async [Symbol.asyncDispose]() {
       const closed = once(server, "close");
       server.close();
@@ -27,11 +34,19 @@ async function echoServer(): Promise<EchoServer> {
 }
 
 /** Resolves with as many bytes as were sent, when they have come back. */
-async function echoed(socket: Socket, bytes: number): Promise<number> {
-  let got = 0;
-  socket.write(Buffer.alloc(bytes));
-  while (got < bytes) got += ((await once(socket, "data")) as [Buffer])[0].length;
-  return got;
+function echoed(socket: Socket, bytes: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let got = 0;
+    const onData = (data: Buffer): void => {
+      got += data.length;
+      if (got < bytes) return;
+      socket.off("data", onData);
+      resolve(got);
+    };
+    socket.on("data", onData).once("error", reject);
+    socket.once("close", () => reject(new Error("closed")));
+    socket.write(Buffer.alloc(bytes));
+  });
 }
 
 it("passes bytes on, cuts, refuses, and lets through again", async () => {
@@ -74,4 +89,27 @@ it("keeps to the pace it is given", async () => {
   const start = performance.now();
   await echoed(socket, 200_000);
   expect(performance.now() - start).toBeGreaterThan(150);
+});
+
+it("cuts when so many bytes have passed, and lets new connections through", async () => {
+  await using server = await echoServer();
+  await using proxy = await startProxy(server);
+  const socket = connect(proxy);
+  await echoed(socket, 1_000);
+  proxy.cutAfter(300_000);
+  await expect(echoed(socket, 1_000_000)).rejects.toThrow(/ECONNRESET|closed/);
+  expect(await echoed(connect(proxy), 1_000_000)).toBe(1_000_000);
+});
+
+it("leads new connections to another server", async () => {
+  await using server = await echoServer();
+  await using other = await echoServer();
+  await using proxy = await startProxy(server);
+  const before = connect(proxy);
+  await echoed(before, 1);
+  const connected = server.connections;
+  proxy.turn(other);
+  expect(await echoed(connect(proxy), 10)).toBe(10);
+  expect(await echoed(before, 10)).toBe(10);
+  expect([connected, server.connections, other.connections]).toEqual([1, 1, 1]);
 });

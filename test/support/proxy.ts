@@ -6,18 +6,34 @@ interface Target {
   readonly port: number;
 }
 
+/** What the proxy lets through, of all its connections. */
+class Pace {
+  stalled: boolean = false;
+  bytesPerSecond: number = Number.POSITIVE_INFINITY;
+  bytesLeft: number = Number.POSITIVE_INFINITY;
+
+  /** How many of these bytes may pass. Fewer than asked: once, and nothing is counted behind it. */
+  pass(bytes: number): number {
+    const passed = Math.min(bytes, this.bytesLeft);
+    this.bytesLeft = passed < bytes ? Number.POSITIVE_INFINITY : this.bytesLeft - passed;
+    return passed;
+  }
+}
+
 /** One direction of a connection that is passed on, at the pace the proxy allows. */
 class Pipe {
   readonly #from: Socket;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(from: Socket, to: Socket, pace: () => { readonly stalled: boolean; readonly bytesPerSecond: number }) {
+  constructor(from: Socket, to: Socket, pace: Pace, exhausted: () => void) {
     this.#from = from;
     from.on("data", (data: Buffer) => {
       from.pause();
-      to.write(data, () => {
-        const ms = (data.length / pace().bytesPerSecond) * 1000;
-        this.#timer = setTimeout(() => this.resume(pace().stalled), ms);
+      const passed = pace.pass(data.length);
+      to.write(data.subarray(0, passed), () => {
+        if (passed < data.length) return exhausted();
+        const ms = (data.length / pace.bytesPerSecond) * 1000;
+        this.#timer = setTimeout(() => this.resume(pace.stalled), ms);
       });
     });
     from.on("end", () => to.end());
@@ -26,7 +42,7 @@ class Pipe {
       clearTimeout(this.#timer);
       to.destroy();
     });
-    if (pace().stalled) from.pause();
+    if (pace.stalled) from.pause();
   }
 
   resume(stalled: boolean): void {
@@ -44,27 +60,24 @@ export class Proxy implements AsyncDisposable {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #pipes = new Set<Pipe>();
-  #stalled = false;
+  readonly #pace = new Pace();
   #refusing = false;
-  #bytesPerSecond = Number.POSITIVE_INFINITY;
+  #target: Target;
 
   constructor(target: Target) {
+    this.#target = target;
     this.#server = createServer((client) => {
       if (this.#refusing) client.resetAndDestroy();
-      else this.#join(client, connect(target));
+      else this.#join(client, connect(this.#target));
     });
   }
 
   #join(client: Socket, server: Socket): void {
-    const pace = (): { stalled: boolean; bytesPerSecond: number } => ({
-      stalled: this.#stalled,
-      bytesPerSecond: this.#bytesPerSecond,
-    });
     for (const [from, to] of [
       [client, server],
       [server, client],
     ] as const) {
-      const pipe = new Pipe(from, to, pace);
+      const pipe = new Pipe(from, to, this.#pace, () => this.cut());
       this.#sockets.add(from);
       this.#pipes.add(pipe);
       from.on("close", () => {
@@ -88,9 +101,22 @@ export class Proxy implements AsyncDisposable {
     return this.#sockets.size / 2;
   }
 
-  /** Resets every connection. New ones are let through unless `refuse` says otherwise. */
+  /** Resets every connection, or closes it where something is on its way. New ones pass unless `refuse` says otherwise. */
   cut(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets)
+      if (socket.writableLength === 0) socket.resetAndDestroy();
+      // A reset waits for what is still to be written, for ever where the other side does not read.
+      else socket.destroy();
+  }
+
+  /** Does so as soon as that many more bytes have passed, in whichever direction; once. */
+  cutAfter(bytes: number): void {
+    this.#pace.bytesLeft = bytes;
+  }
+
+  /** New connections lead to another server from now on; those that there are stay. */
+  turn({ host, port }: Target): void {
+    this.#target = { host, port };
   }
 
   /** From now on new connections are reset (true) or let through (false). */
@@ -100,19 +126,19 @@ export class Proxy implements AsyncDisposable {
 
   /** Nothing passes any more, in either direction, and no connection is closed: as when a cable is pulled. */
   stall(): void {
-    this.#stalled = true;
+    this.#pace.stalled = true;
     for (const pipe of this.#pipes) pipe.resume(true);
   }
 
   /** Ends a stall; what was sent meanwhile arrives. */
   resume(): void {
-    this.#stalled = false;
+    this.#pace.stalled = false;
     for (const pipe of this.#pipes) pipe.resume(false);
   }
 
   /** The pace of every direction of every connection. */
   throttle(bytesPerSecond: number): void {
-    this.#bytesPerSecond = bytesPerSecond;
+    this.#pace.bytesPerSecond = bytesPerSecond;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
