@@ -74,8 +74,12 @@ export class TestMysqlDatabase implements MysqlAddress, AsyncDisposable {
 }
 
 /** An empty database on MySQL or MariaDB: `await using db = await createMysqlDatabase("mariadb")`. */
-export async function createMysqlDatabase(flavour: MysqlFlavour): Promise<TestMysqlDatabase> {
-  const address = inject("mysql")[flavour];
+export function createMysqlDatabase(flavour: MysqlFlavour): Promise<TestMysqlDatabase> {
+  return createMysqlDatabaseAt(inject("mysql")[flavour]);
+}
+
+/** The same on a server of the test's own. */
+export async function createMysqlDatabaseAt(address: MysqlAddress): Promise<TestMysqlDatabase> {
   const database = `test_${process.pid}_${Date.now().toString(36)}_${serial++}`;
   const admin = await connected(mysqlConfig(address));
   try {

@@ -66,8 +66,12 @@ export class TestDatabase implements PostgresAddress, AsyncDisposable {
 }
 
 /** An empty database on the newest or the oldest supported PostgreSQL: `await using db = await createDatabase("oldest")`. */
-export async function createDatabase(version: PostgresVersion = "newest"): Promise<TestDatabase> {
-  const address = inject("postgres")[version];
+export function createDatabase(version: PostgresVersion = "newest"): Promise<TestDatabase> {
+  return createDatabaseAt(inject("postgres")[version]);
+}
+
+/** The same on a server of the test's own. */
+export async function createDatabaseAt(address: PostgresAddress): Promise<TestDatabase> {
   const database = `test_${process.pid}_${Date.now().toString(36)}_${serial++}`;
   const admin = await connected(clientConfig(address, "postgres"));
   try {

@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { raceCuts } from "../support/cut-race.ts";
+import { createMysqlDatabaseAt, startPrivateMysql } from "../support/mysql.ts";
+import { createDatabaseAt, startPrivatePostgres } from "../support/postgres.ts";
+
+/** `MILLRACE_CUTS=500 npx vitest run test/integration/cuts.test.ts` reads more of them. */
+const CUTS = Number(process.env["MILLRACE_CUTS"] ?? 100);
+const WRITERS = 16;
+
+/**
+ * As the servers are set up by themselves, where those of the other tests do not wait for the disk: what a commit waits for
+ * decides how long it is in the log and not yet visible.
+ */
+const DURABLE = {
+  postgres: { fsync: "on" },
+  mysql: {
+    sync_binlog: "1",
+    innodb_flush_log_at_trx_commit: "1",
+    innodb_doublewrite: "ON",
+    innodb_flush_method: "O_DIRECT",
+  },
+  mariadb: { innodb_flush_log_at_trx_commit: "1", innodb_doublewrite: "ON", debug_no_sync: "OFF" },
+} as const;
+
+describe(`each of ${CUTS} cuts under ${WRITERS} writers says what its chunk contains, at the first try`, () => {
+  test("PostgreSQL", async () => {
+    await using server = await startPrivatePostgres({ settings: DURABLE.postgres });
+    await using db = await createDatabaseAt(server);
+    expectRight(await raceCuts(db, { cuts: CUTS, writers: WRITERS }));
+  });
+
+  test.each(["mysql", "mariadb"] as const)("%s", async (flavour) => {
+    await using server = await startPrivateMysql({ flavour, settings: DURABLE[flavour] });
+    await using db = await createMysqlDatabaseAt(server);
+    expectRight(await raceCuts(db, { cuts: CUTS, writers: WRITERS }));
+  });
+});
+
+function expectRight({ faults, transactions, overtaken, delivered }: Awaited<ReturnType<typeof raceCuts>>): void {
+  expect(faults).toEqual([]);
+  console.log(`${transactions} transactions; ${overtaken} chunks overtaken by the log, in ${delivered} rows`);
+  // Else nothing was raced.
+  expect(transactions).toBeGreaterThan(CUTS);
+  expect(overtaken).toBeGreaterThan(0);
+}
