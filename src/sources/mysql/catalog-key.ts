@@ -1,5 +1,4 @@
-import type { Session } from "./connection.ts";
-import { quoteName } from "./sql-text.ts";
+import { tableName } from "./sql-text.ts";
 
 /** The index that tells a table's rows apart. */
 export interface CatalogKey {
@@ -16,8 +15,8 @@ export interface TableKey {
   readonly keyHasPrefix: boolean;
 }
 
-/** A line of `SHOW INDEX`: a part of an index. */
-interface IndexRow {
+/** A line of `indexQuery`'s answer: a part of an index. */
+export interface IndexRow {
   readonly Key_name: string;
   readonly Non_unique: string | number;
   /** Null: an expression. */
@@ -29,20 +28,16 @@ interface IndexRow {
 
 const PRIMARY = "PRIMARY";
 
+export function indexQuery(table: { readonly namespace: string; readonly name: string }): string {
+  return `SHOW INDEX FROM ${tableName(table)}`;
+}
+
 /**
  * What both servers take for a table's key, and name in the binlog as such: the primary key; where there is none, the first
  * unique index of whole columns that cannot be null. `virtual`: columns that are generated when they are read, by which no
- * row is found. The servers list indexes in the order in which they look at them (`SHOW INDEX`).
+ * row is found. The servers list indexes in the order in which they look at them.
  */
-export async function tableKey(
-  session: Session,
-  namespace: string,
-  name: string,
-  virtual: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<TableKey> {
-  const from = `${quoteName(namespace)}.${quoteName(name)}`;
-  const parts = await session.query<IndexRow>(`SHOW INDEX FROM ${from}`, [], signal);
+export function tableKey(parts: readonly IndexRow[], virtual: ReadonlySet<string>): TableKey {
   const names = [...new Set(parts.map((part) => part.Key_name))];
   const key = names
     .map((index) => ({ index, parts: parts.filter((part) => part.Key_name === index) }))

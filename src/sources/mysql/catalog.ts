@@ -1,6 +1,8 @@
-import { tableKey, type TableKey } from "./catalog-key.ts";
-import type { Session } from "./connection.ts";
+import { indexQuery, tableKey, type IndexRow, type TableKey } from "./catalog-key.ts";
+import type { Row, Session } from "./connection.ts";
+import type { Flavour } from "./position.ts";
 import { Errno, serverErrno } from "./server-error.ts";
+import { quoteText } from "./sql-text.ts";
 
 /** A column as `information_schema.COLUMNS` has it, generated and invisible ones too: the binlog has them all. */
 export interface CatalogColumn {
@@ -62,6 +64,9 @@ interface ColumnRow {
   readonly expression: string | null;
 }
 
+/** What the servers say of a table that is not there, was dropped between two questions, or is not for us. */
+const NOT_SEEN: readonly (number | null)[] = [Errno.noSuchTable, Errno.unknownDatabase, Errno.tableAccessDenied];
+
 /** Null: there is no such table, or none that we may see. */
 export async function tableByName(
   session: Session,
@@ -69,36 +74,41 @@ export async function tableByName(
   name: string,
   signal: AbortSignal,
 ): Promise<CatalogTable | null> {
+  const table = { namespace, name };
   try {
-    return await readTable(session, namespace, name, signal);
+    return catalogTable(session.flavour, table, await session.script(catalogScript(table).join("; "), signal));
   } catch (error) {
-    // Dropped between two questions about it.
-    if (serverErrno(error) === Errno.noSuchTable) return null;
+    if (NOT_SEEN.includes(serverErrno(error))) return null;
     throw error;
   }
 }
 
-async function readTable(
-  session: Session,
-  namespace: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<CatalogTable | null> {
-  const [table] = await session.query<TableRow>(
+/** The statements that ask for a table: others may share their round trip. The last fails where there is none. */
+export function catalogScript(table: TableName): readonly string[] {
+  const ofTable = `TABLE_SCHEMA = ${quoteText(table.namespace)} AND TABLE_NAME = ${quoteText(table.name)}`;
+  return [
     `SELECT TABLE_TYPE AS kind, ENGINE AS engine, TABLE_ROWS AS \`rows\`, DATA_LENGTH AS bytes
-     FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ?`,
-    [namespace, name],
-    signal,
-  );
-  if (table === undefined) return null;
-  const rows = await session.query<ColumnRow>(
+     FROM information_schema.TABLES WHERE ${ofTable}`,
     `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS sourceType, COLLATION_NAME AS collation, IS_NULLABLE AS nullable,
        COLUMN_DEFAULT AS defaultText, EXTRA AS extra, GENERATION_EXPRESSION AS expression
-     FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = ? AND TABLE_NAME = ? ORDER BY ORDINAL_POSITION`,
-    [namespace, name],
-    signal,
-  );
-  const columns = rows.map(session.flavour === "mariadb" ? (row) => mariadbDefault(catalogColumn(row)) : catalogColumn);
+     FROM information_schema.COLUMNS WHERE ${ofTable} ORDER BY ORDINAL_POSITION`,
+    indexQuery(table),
+  ];
+}
+
+/** The table, from what its `catalogScript` has answered. Null: as `tableByName`. */
+export function catalogTable(
+  flavour: Flavour,
+  { namespace, name }: TableName,
+  results: readonly (readonly Row[])[],
+): CatalogTable | null {
+  const [[table], rows, indexes] = results as unknown as readonly [
+    tables: readonly TableRow[],
+    columns: readonly ColumnRow[],
+    indexes: readonly IndexRow[],
+  ];
+  if (table === undefined) return null;
+  const columns = rows.map(flavour === "mariadb" ? (row) => mariadbDefault(catalogColumn(row)) : catalogColumn);
   const virtual = columns.filter(({ generated }) => generated === "virtual").map((column) => column.name);
   return {
     namespace,
@@ -106,7 +116,7 @@ async function readTable(
     kind: table.kind === "BASE TABLE" ? "table" : table.kind === "VIEW" ? "view" : "other",
     engine: table.engine,
     columns,
-    ...(await tableKey(session, namespace, name, new Set(virtual), signal)),
+    ...tableKey(indexes, new Set(virtual)),
     rowsEstimate: Number(table.rows ?? 0),
     bytesEstimate: Number(table.bytes ?? 0),
   };

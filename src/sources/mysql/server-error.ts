@@ -35,6 +35,7 @@ const LOST = new Set([
 export const Errno = {
   badField: 1054,
   noSuchTable: 1146,
+  tableAccessDenied: 1142,
   unknownDatabase: 1049,
   noSuchIndex: 1176,
   lockWaitTimeout: 1205,

@@ -1,7 +1,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { ChunkRange, KeyBound } from "../../core/chunk.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
-import { tableByName } from "./catalog.ts";
+import { catalogScript, catalogTable } from "./catalog.ts";
 import type { Row, Session } from "./connection.ts";
 import { snapshotCut, snapshotScript } from "./cut.ts";
 import { keysCondition, rangeCondition } from "./key-condition.ts";
@@ -47,14 +47,19 @@ export async function openTable(
   rules: MysqlTypeRules,
   signal: AbortSignal,
 ): Promise<OpenedTable> {
-  const script = snapshotScript(session, `SELECT 1 FROM ${tableName(known)} LIMIT 1`).join("; ");
+  const script = snapshotScript(session, `SELECT 1 FROM ${tableName(known)} LIMIT 1`);
+  // In one round trip: an idle server is time lost, and this comes before every chunk.
+  const whole = [...script, ...catalogScript(known)].join("; ");
   const openingsMax = known.key.length === 0 ? QUIET_OPENINGS_MAX : 1;
   try {
-    let cut = snapshotCut(session, await runOpening(session, script, known, signal));
+    let results = await runOpening(session, whole, known, signal);
+    let cut = snapshotCut(session, results);
     // Another beginning ends the transaction before it.
-    for (let opening = 1; opening < openingsMax && !cut.isExact; opening++)
-      cut = snapshotCut(session, await runOpening(session, script, known, signal));
-    const table = await tableByName(session, known.namespace, known.name, signal);
+    for (let opening = 1; opening < openingsMax && !cut.isExact; opening++) {
+      results = await runOpening(session, whole, known, signal);
+      cut = snapshotCut(session, results);
+    }
+    const table = catalogTable(session.flavour, known, results.slice(script.length));
     const schema = followCatalog(known, table, rules);
     if (schema instanceof MillraceError) throw schema;
     return { cut, schema, index: table?.key?.index ?? null };
