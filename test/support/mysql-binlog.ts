@@ -7,6 +7,7 @@ import { type Column, isAbsent, isNull } from "../../src/core/column.ts";
 import type { LogItem } from "../../src/core/line.ts";
 import { tableId, type TableSchema } from "../../src/core/table-schema.ts";
 import { BinlogDecoder, type BinlogDecoderOptions } from "../../src/sources/mysql/binlog-decoder.ts";
+import { Charsets } from "../../src/sources/mysql/charset.ts";
 import { columnType, type MysqlTypeRules, parseMysqlType } from "../../src/sources/mysql/mysql-type.ts";
 import { GtidSet } from "../../src/sources/mysql/gtid-set.ts";
 import { GtidPosition } from "../../src/sources/mysql/mariadb-gtid.ts";
@@ -136,6 +137,7 @@ export function binlogDecoder(
     flushRows: Number.MAX_SAFE_INTEGER,
     rules: STRICT_MYSQL_RULES,
     lookup: () => Promise.resolve({ kind: "same" }),
+    charsets: new Charsets(() => Promise.reject(new Error("no server to ask"))),
     ...options,
   });
 }

@@ -93,8 +93,7 @@ export function appendBinlogCell(
     case CellForm.bigint:
       return append64(builder, readUint32(b, start + 4), readUint32(b, start));
     case CellForm.text:
-      appendCharsetText(builder, plan.textForm, b, start, end);
-      return Outcome.done;
+      return appendCharsetText(builder, plan.textForm, b, start, end);
     case CellForm.decimal:
       return appendBinlogDecimal(builder, plan.precision, plan.groups, b, start);
     case CellForm.datetime:

@@ -28,7 +28,7 @@ import { TransactionPayload } from "./transaction-payload.ts";
 
 export type { TableAnswer } from "./log-tables.ts";
 
-export interface BinlogDecoderOptions extends Pick<LogTablesOptions, "rules" | "lookup"> {
+export interface BinlogDecoderOptions extends Pick<LogTablesOptions, "rules" | "lookup" | "charsets"> {
   readonly flavour: Flavour;
   /** The tables to deliver, in the shape they had at `from`. */
   readonly tables: readonly TableSchema[];

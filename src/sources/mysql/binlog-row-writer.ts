@@ -11,6 +11,7 @@ import { valueError } from "../../decoding/value-error.ts";
 import type { CellPlan } from "./binlog-cell.ts";
 import { appendBinlogCells, BinlogCells, MISSING } from "./binlog-column.ts";
 import { cellPlan } from "./cell-plan.ts";
+import type { Charsets } from "./charset.ts";
 import { columnWidths, RowImages } from "./row-image.ts";
 import { GROUP_ROWS } from "./rows-event.ts";
 import { changedError } from "./schema.ts";
@@ -176,7 +177,12 @@ export class BinlogRowWriter {
  * The writer for a table map under the schema that the catalog's answer named; or why the log's shape of the table
  * cannot be written under it. Columns that the schema has not are passed over.
  */
-export function rowWriter(map: TableMap, schema: TableSchema, rules: ValueRules): BinlogRowWriter | MillraceError {
+export function rowWriter(
+  map: TableMap,
+  schema: TableSchema,
+  rules: ValueRules,
+  charsets: Charsets,
+): BinlogRowWriter | MillraceError {
   const byName = new Map(map.columns.map((column) => [column.name, column]));
   const keyNames = schema.key.map((i) => schema.columns[i]!.name);
   const loggedKey = map.key.map((i) => map.columns[i]!.name);
@@ -185,7 +191,7 @@ export function rowWriter(map: TableMap, schema: TableSchema, rules: ValueRules)
   const plans: CellPlan[] = [];
   for (const column of schema.columns) {
     const logged = byName.get(column.name);
-    const plan = logged === undefined ? "was not there in the log" : cellPlan(logged, column);
+    const plan = logged === undefined ? "was not there in the log" : cellPlan(logged, column, charsets);
     if (typeof plan === "string") return changedError(schema.id, `column ${column.name} ${plan}`);
     plans.push(plan);
   }

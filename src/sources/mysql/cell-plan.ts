@@ -1,7 +1,7 @@
 import type { ColumnSchema } from "../../core/table-schema.ts";
 import { CellForm, type CellPlan } from "./binlog-cell.ts";
 import { decimalGroups } from "./binlog-decimal.ts";
-import { decodeText, textForm, type TextForm } from "./charset.ts";
+import { type Charsets, formText, type TextForm } from "./charset.ts";
 import { parseMysqlType, type MysqlType, type MysqlTypeName } from "./mysql-type.ts";
 import type { MapColumn } from "./table-map.ts";
 import { WireType } from "./wire-type.ts";
@@ -45,16 +45,17 @@ const FLOATING = new Set<MysqlTypeName>(["float", "double"]);
 const BYTES = new Set<MysqlTypeName>(["varbinary", "blob", "geometry", "vector"]);
 
 /**
- * How the values of a column of the log are written as the schema's column has them. A text says why they cannot be.
+ * How the values of a column of the log are written as the schema's column has them. A text says why they cannot be. The
+ * column's character set was prepared.
  */
-export function cellPlan(column: MapColumn, schema: ColumnSchema): CellPlan | string {
+export function cellPlan(column: MapColumn, schema: ColumnSchema, charsets: Charsets): CellPlan | string {
   const type = parseMysqlType(schema.sourceType, schema.collation);
   if (type === null) return `is of type ${schema.sourceType}, which is not known`;
   if (!WIRE_TYPES[type.name].includes(column.wireType))
     return `was another type than ${schema.sourceType} in the log (${column.wireType})`;
   const numeric = INTS.has(type.name) || FLOATING.has(type.name) || type.name === "decimal";
   if (numeric && type.unsigned !== column.unsigned) return `was not ${schema.sourceType} in the log`;
-  const plan = planOf(column, type, schema);
+  const plan = planOf(column, type, schema, charsets);
   return typeof plan === "string" ? plan : { ...NOTHING, ...plan };
 }
 
@@ -73,7 +74,7 @@ const NOTHING: CellPlan = {
 
 type Planned = Partial<CellPlan> & Pick<CellPlan, "form">;
 
-function planOf(column: MapColumn, type: MysqlType, schema: ColumnSchema): Planned | string {
+function planOf(column: MapColumn, type: MysqlType, schema: ColumnSchema, charsets: Charsets): Planned | string {
   if (INTS.has(type.name)) return intPlan(column, schema);
   if (BYTES.has(type.name)) return bytesPlan(column, schema);
   const { meta } = column;
@@ -106,9 +107,9 @@ function planOf(column: MapColumn, type: MysqlType, schema: ColumnSchema): Plann
       return { form: CellForm.json };
     case "enum":
     case "set":
-      return listedPlan(column, type);
+      return listedPlan(column, type, charsets);
     default:
-      return textPlan(column, type, schema);
+      return textPlan(column, type, schema, charsets);
   }
 }
 
@@ -158,29 +159,26 @@ function bytesPlan(column: MapColumn, schema: ColumnSchema): Planned | string {
   return isCompressed(column) ? { form: CellForm.compressed } : { form: CellForm.bytes };
 }
 
-function textPlan(column: MapColumn, type: MysqlType, schema: ColumnSchema): Planned | string {
-  const form = readableForm(column);
+function textPlan(column: MapColumn, type: MysqlType, schema: ColumnSchema, charsets: Charsets): Planned | string {
+  const form = readableForm(column, charsets);
   if (typeof form === "object" && "reason" in form) return form.reason;
   if (!sameCharset(column.charset, type.charset)) return charsetDiffers(column, schema);
   return { form: isCompressed(column) ? CellForm.compressed : CellForm.text, textForm: form };
 }
 
-function listedPlan(column: MapColumn, type: MysqlType): Planned | string {
-  const form = readableForm(column);
+function listedPlan(column: MapColumn, type: MysqlType, charsets: Charsets): Planned | string {
+  const form = readableForm(column, charsets);
   if (typeof form === "object" && "reason" in form) return form.reason;
   if (column.members.length === 0) return "has no members in the log";
-  const { charset, members, width } = column;
-  return {
-    form: type.name === "enum" ? CellForm.enum : CellForm.set,
-    width,
-    members: members.map((member) => Buffer.from(decodeText(charset!, member, 0, member.length), "utf8")),
-  };
+  const members = column.members.map((member) => formText(form, member));
+  if (!members.every((member) => member !== null)) return `has members that are not of character set ${column.charset}`;
+  return { form: type.name === "enum" ? CellForm.enum : CellForm.set, width: column.width, members };
 }
 
-function readableForm({ charset, collation }: MapColumn): TextForm | { readonly reason: string } {
+function readableForm({ charset, collation }: MapColumn, charsets: Charsets): TextForm | { readonly reason: string } {
   if (charset === null) return { reason: `is of a collation that is not known (number ${collation})` };
   // An ENUM of CHARACTER SET binary has members of bytes; they are taken for UTF-8.
-  const form = charset === "binary" ? "utf8" : textForm(charset);
+  const form = charset === "binary" ? "utf8" : charsets.form(charset);
   return form ?? { reason: `is of a character set that cannot be read exactly (${charset})` };
 }
 

@@ -1,37 +1,92 @@
-import { describe, expect, it } from "vitest";
-import { createMysqlDatabase } from "../../../test/support/mysql.ts";
-import { charsetOfCollation, decodeText, readableCharset } from "./charset.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BinlogTail, binlogDecoder, decodeBinlog } from "../../../test/support/mysql-binlog.ts";
+import {
+  ALL,
+  columnTexts,
+  deadline,
+  openReader,
+  openSessions,
+  readChunk,
+  schemaOf,
+  series,
+} from "../../../test/support/mysql-source.ts";
+import { createMysqlDatabase, type TestMysqlDatabase } from "../../../test/support/mysql.ts";
+import { queriedTable } from "./charset-query.ts";
+import { Charsets, charsetOfCollation, readableCharset } from "./charset.ts";
+import type { LazySession } from "./connection.ts";
+
+/** Codes that a character set may have, as expressions over an `n` from 1. */
+interface Codes {
+  readonly count: number;
+  readonly code: string;
+}
+
+const ONE: Codes = { count: 256, code: "CHAR(n - 1)" };
+const TWO: Codes = { count: 65_536, code: "CHAR((n - 1) DIV 256, (n - 1) % 256)" };
+/** Behind `8F`. */
+const THREE: Codes = { count: 65_536, code: "CHAR(143, (n - 1) DIV 256, (n - 1) % 256)" };
+/** GB 18030's: all of the BMP, and one in a thousand beyond. */
+const FOUR: readonly Codes[] = [
+  {
+    count: 50_400,
+    code: "CHAR(129 + (n - 1) DIV 12600, 48 + (n - 1) DIV 1260 % 10, 129 + (n - 1) DIV 10 % 126, 48 + (n - 1) % 10)",
+  },
+  {
+    count: 1_587,
+    code: "CHAR(129 + n * 997 DIV 12600, 48 + n * 997 DIV 1260 % 10, 129 + n * 997 DIV 10 % 126, 48 + n * 997 % 10)",
+  },
+];
+/** All of the BMP but surrogates, and one in a hundred of what is beyond. */
+const POINTS: readonly string[] = ["IF(n BETWEEN 55297 AND 57344, NULL, n - 1)", "65536 + (n - 1) * 97"];
+const unicode = (charset: string): readonly Codes[] =>
+  POINTS.map((point, i) => ({
+    count: i === 0 ? 65_536 : 10_800,
+    code: `CAST(CONVERT(CONVERT(UNHEX(LPAD(HEX(${point}), 8, '0')) USING utf32) USING ${charset}) AS BINARY)`,
+  }));
 
 const SINGLE = [
-  ...[
-    "latin1",
-    "latin2",
-    "latin5",
-    "latin7",
-    "cp1250",
-    "cp1251",
-    "cp1256",
-    "cp1257",
-    "cp850",
-    "cp852",
-    "cp866",
-    "greek",
-  ],
-  ...["hebrew", "koi8r", "koi8u", "macce", "macroman", "armscii8", "tis620"],
+  ...["armscii8", "ascii", "cp1250", "cp1251", "cp1256", "cp1257", "cp850", "cp852", "cp866", "dec8", "geostd8"],
+  ...["greek", "hebrew", "hp8", "keybcs2", "koi8r", "koi8u", "latin1", "latin2", "latin5", "latin7", "macce"],
+  ...["macroman", "swe7", "tis620"],
 ];
+/** Each with all codes that it may have. */
+const CHARSETS: Readonly<Record<string, readonly Codes[]>> = {
+  ...Object.fromEntries(SINGLE.map((name) => [name, [ONE]])),
+  ...Object.fromEntries(["big5", "cp932", "euckr", "gb2312", "gbk", "sjis"].map((name) => [name, [ONE, TWO]])),
+  ...Object.fromEntries(["eucjpms", "ujis"].map((name) => [name, [ONE, TWO, THREE]])),
+  gb18030: [ONE, TWO, ...FOUR],
+  ...Object.fromEntries(
+    ["ucs2", "utf16", "utf16le", "utf32", "utf8mb3", "utf8mb4"].map((name) => [name, unicode(name)]),
+  ),
+};
+const OF_MYSQL_ALONE = ["gb18030"];
 
-describe.each(["mysql", "mariadb"] as const)("character sets (%s)", (flavour) => {
-  it.each(SINGLE)("%s reads every byte as the server does", async (charset) => {
-    await using db = await createMysqlDatabase(flavour);
-    const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
-    const rows = await db.query<{ text: string }>(
-      `SELECT CONVERT(CONVERT(x'${bytes.toString("hex")}' USING ${charset}) USING utf8mb4) AS text`,
+describe.each(["mysql", "mariadb"] as const)("character sets of %s", (flavour) => {
+  let db: TestMysqlDatabase;
+  let sessions: LazySession;
+  const charsets = Object.keys(CHARSETS).filter((name) => flavour === "mysql" || !OF_MYSQL_ALONE.includes(name));
+
+  beforeAll(async () => {
+    db = await createMysqlDatabase(flavour);
+    sessions = openSessions(db);
+    await db.query("SET sql_mode = '', group_concat_max_len = 1000000");
+  });
+
+  afterAll(async () => {
+    await sessions[Symbol.asyncDispose]();
+    await db[Symbol.asyncDispose]();
+  });
+
+  it("are all here, and readable", async () => {
+    const rows = await db.query<{ name: string }>(
+      "SELECT CHARACTER_SET_NAME AS name FROM information_schema.CHARACTER_SETS",
     );
-    expect(decodeText(charset, bytes, 0, bytes.length)).toBe(rows[0]!.text);
+    const found = rows.map(({ name }) => name);
+    expect(found.filter((name) => !readableCharset(name))).toEqual([]);
+    expect(found.filter((name) => name !== "binary").toSorted()).toEqual(charsets.toSorted());
   });
 
   it("are those that collations belong to", async () => {
-    await using db = await createMysqlDatabase(flavour);
     const table = flavour === "mysql" ? "COLLATIONS" : "COLLATION_CHARACTER_SET_APPLICABILITY";
     const rows = await db.query<{ id: number; charset: string }>(
       `SELECT ID AS id, CHARACTER_SET_NAME AS charset FROM information_schema.${table} WHERE ID IS NOT NULL`,
@@ -40,14 +95,67 @@ describe.each(["mysql", "mariadb"] as const)("character sets (%s)", (flavour) =>
     expect(rows.filter(({ id, charset }) => charsetOfCollation(id) !== charset)).toEqual([]);
   });
 
-  it("are readable, or known not to be", async () => {
-    await using db = await createMysqlDatabase(flavour);
-    const rows = await db.query<{ name: string }>(
-      "SELECT CHARACTER_SET_NAME AS name FROM information_schema.CHARACTER_SETS ORDER BY 1",
+  /** How many characters a set of more than a byte has at least. */
+  const leastCodes = (charset: string): number => {
+    if (SINGLE.includes(charset)) return 100;
+    return charset === "gb18030" ? 75_000 : CHARSETS[charset]![0]!.count > 256 ? 60_000 : 6_000;
+  };
+
+  /** Everything that a column of this character set can hold, one code a row of a table `codes`. */
+  const fillCodes = async (charset: string): Promise<void> => {
+    await db.query("DROP TEMPORARY TABLE IF EXISTS codes");
+    await db.query(`CREATE TEMPORARY TABLE codes (id int AUTO_INCREMENT PRIMARY KEY, code varbinary(4) NOT NULL,
+      v varchar(4) CHARACTER SET ${charset})`);
+    for (const { count, code } of CHARSETS[charset]!)
+      await db.query(`INSERT INTO codes (code, v)
+        SELECT code, CONVERT(code USING ${charset}) FROM (SELECT ${code} AS code FROM (SELECT g AS n FROM ${series(count)}) AS numbers) AS c
+        WHERE code IS NOT NULL`);
+    await db.query("DELETE FROM codes WHERE v IS NULL OR CAST(v AS BINARY) <> code OR CHAR_LENGTH(v) <> 1");
+  };
+
+  it.each(charsets)("come by both ways as the server prints them: %s", async (charset) => {
+    await fillCodes(charset);
+    const [member] = await db.query<{ text: string }>(
+      "SELECT CONVERT(MAX(v) USING utf8mb4) AS text FROM codes WHERE CONVERT(v USING utf8mb4) NOT IN ('?', '''', '', '\\\\')",
     );
-    const unreadable = ["big5", "cp932", "dec8", "eucjpms", "euckr", "gb18030", "gb2312", "gbk", "geostd8", "hp8"];
-    const known = [...unreadable, "keybcs2", "sjis", "swe7", "ujis"];
-    const found = rows.map(({ name }) => name).filter((name) => !readableCharset(name));
-    expect(found).toEqual(flavour === "mysql" ? known : known.filter((name) => name !== "gb18030"));
+    const members = `('${member!.text}')`;
+    await db.query("DROP TABLE IF EXISTS t");
+    await db.query(`CREATE TABLE t (id int PRIMARY KEY, v varchar(300), l longtext, e enum${members}, s set${members})
+      DEFAULT CHARACTER SET ${charset}`);
+    const schema = await schemaOf(sessions, db, "t");
+    const tail = await BinlogTail.open(db, flavour);
+    await db.query(`INSERT INTO t SELECT id DIV 256, GROUP_CONCAT(v ORDER BY id SEPARATOR ''),
+      GROUP_CONCAT(v ORDER BY id DESC SEPARATOR ''), 1, 1 FROM codes GROUP BY 1`);
+    const printed = await db.query<Record<"v" | "l" | "e" | "s", string>>(
+      `SELECT ${["v", "l", "e", "s"].map((name) => `CONVERT(${name} USING utf8mb4) AS ${name}`).join(", ")} FROM t ORDER BY id`,
+    );
+    const expected = [
+      printed.map(({ v }) => v),
+      printed.map(({ l }) => l),
+      printed.map(({ e }) => e),
+      printed.map(({ s }) => s),
+    ];
+    expect(expected[2]).toEqual(printed.map(() => member!.text));
+    expect(Array.from(expected[0]!.join("")).length).toBeGreaterThan(leastCodes(charset));
+    await using reader = openReader(db);
+    const { batches } = await readChunk(reader, schema, ALL);
+    const snapshot = [1, 2, 3, 4].map((place) => batches.flatMap((batch) => columnTexts(batch.columns[place]!)));
+    expect(snapshot).toEqual(expected);
+    const asked = new Charsets(async (name) => queriedTable(await sessions.get(deadline()), name, deadline()));
+    const items = await decodeBinlog(binlogDecoder(flavour, [schema], { charsets: asked }), await tail.events());
+    const rows = items.flatMap((item) => (item.kind === "rows" ? [item.batch] : []));
+    const logged = [1, 2, 3, 4].map((place) => rows.flatMap((batch) => columnTexts(batch.columns[place]!)));
+    expect(logged).toEqual(expected);
+  });
+
+  // MySQL lets none into a column of these but UCS-2, and prints nothing from there on; MariaDB prints what is no UTF-8.
+  it("stop a table of the log where they have a surrogate", async () => {
+    await db.query("DROP TABLE IF EXISTS t");
+    await db.query("CREATE TABLE t (id int PRIMARY KEY, v varchar(9) CHARACTER SET ucs2)");
+    const schema = await schemaOf(sessions, db, "t");
+    const tail = await BinlogTail.open(db, flavour);
+    await db.query("INSERT INTO t VALUES (1, x'0041D8000042')");
+    const items = await decodeBinlog(binlogDecoder(flavour, [schema]), await tail.events());
+    expect(items.flatMap((item) => (item.kind === "stop" ? item.error.code : []))).toEqual(["DECODE_FAILED"]);
   });
 });

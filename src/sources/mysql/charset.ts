@@ -1,20 +1,20 @@
 import iconv from "iconv-lite";
 import type { ColumnBuilder } from "../../core/column-builder.ts";
+import { Outcome } from "../../decoding/cell-type.ts";
+import { CodeTable } from "./code-table.ts";
+import { type TextCodes, Utf16Codes, Utf32Codes, UTF8_PER_BYTE } from "./text-codes.ts";
 
 export { charsetOfCollation } from "./collation-charset.ts";
 
 /** Stored as UTF-8: the bytes are the text. */
 const UTF8: ReadonlySet<string> = new Set(["utf8mb4", "utf8mb3", "utf8"]);
 
-/**
- * Of more than one byte a character, by the name that `iconv-lite` has for them. The server's are big endian but for
- * one.
- */
-const WIDE: Readonly<Record<string, string>> = {
-  ucs2: "utf-16be",
-  utf16: "utf-16be",
-  utf16le: "utf-16le",
-  utf32: "utf-32be",
+/** Unicode in other forms than UTF-8. The server's are big endian but for one. */
+const WIDE: Readonly<Record<string, TextCodes>> = {
+  ucs2: new Utf16Codes("big", false),
+  utf16: new Utf16Codes("big", true),
+  utf16le: new Utf16Codes("little", true),
+  utf32: new Utf32Codes(),
 };
 
 /** As they are, which no other reader has. */
@@ -51,16 +51,37 @@ const SINGLE: Readonly<Record<string, readonly [encoding: string, ...differences
   ascii: ["ascii"],
 };
 
+/**
+ * What `iconv-lite` has of the others: for statements of the log, whose names and quotes it takes apart rightly.
+ */
+const STATEMENTS: Readonly<Record<string, string>> = {
+  big5: "big5",
+  cp932: "cp932",
+  eucjpms: "euc-jp",
+  euckr: "euc-kr",
+  gb18030: "gb18030",
+  gb2312: "gbk",
+  gbk: "gbk",
+  sjis: "shift_jis",
+  ujis: "euc-jp",
+};
+
+/** Those whose codes are asked of the server (`charset-query.ts`): no library has them, or has them exactly as it does. */
+const ASKED: ReadonlySet<string> = new Set([
+  ...["big5", "cp932", "eucjpms", "euckr", "gb18030", "gb2312", "gbk", "sjis", "ujis"],
+  ...["dec8", "geostd8", "hp8", "keybcs2", "swe7"],
+]);
+
 const QUESTION_MARK = 0x3f;
 const UNDEFINED = 0xfffd;
 
-/** How text of a character set becomes UTF-8: as it is; by a table of code points; or as `iconv-lite` does it. */
-export type TextForm = "utf8" | Uint16Array | { readonly encoding: string };
+/** How text of a character set becomes UTF-8: as it is, or by its codes. */
+export type TextForm = "utf8" | TextCodes;
 
 const forms = new Map<string, TextForm | null>();
 
-/** Null: the character set cannot be read exactly as the server does (Asian ones, and those that no library has). */
-export function textForm(charset: string): TextForm | null {
+/** Null: the server has to be asked, or nobody knows it. */
+function ownForm(charset: string): TextForm | null {
   let form = forms.get(charset);
   if (form === undefined) forms.set(charset, (form = newForm(charset)));
   return form;
@@ -68,77 +89,87 @@ export function textForm(charset: string): TextForm | null {
 
 function newForm(charset: string): TextForm | null {
   if (UTF8.has(charset)) return "utf8";
-  const wide = WIDE[charset];
-  if (wide !== undefined) return { encoding: wide };
   const single = SINGLE[charset];
-  return single === undefined ? null : codePoints(...single);
+  return single === undefined ? (WIDE[charset] ?? null) : codePoints(...single);
 }
 
-function codePoints(encoding: string, ...differences: readonly string[]): Uint16Array {
+function codePoints(encoding: string, ...differences: readonly string[]): CodeTable {
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
   const text = iconv.decode(bytes, encoding, { stripBOM: false });
-  const table = Uint16Array.from(bytes, (byte) => {
+  const points = Int32Array.from(bytes, (byte) => {
     const point = text.charCodeAt(byte);
     return point === UNDEFINED ? QUESTION_MARK : point;
   });
   for (const difference of differences) {
     const [byte = "", point] = difference.split(" ");
-    table[Number.parseInt(byte, 16)] = point === undefined ? QUESTION_MARK : Number.parseInt(point, 16);
+    points[Number.parseInt(byte, 16)] = point === undefined ? QUESTION_MARK : Number.parseInt(point, 16);
   }
-  return table;
+  return new CodeTable(points);
 }
 
 /** Whether text of that character set (`latin1`) can be delivered exactly. */
 export function readableCharset(charset: string): boolean {
-  return charset === "binary" || textForm(charset) !== null;
+  return charset === "binary" || ASKED.has(charset) || ownForm(charset) !== null;
 }
 
-/** As a string; of a character set that cannot be read, as if it were UTF-8. For statements, members and names. */
+/** The forms of all character sets that can be read; those of some are there once they have been asked for. */
+export class Charsets {
+  readonly #ask: (charset: string) => Promise<CodeTable>;
+  readonly #asked = new Map<string, CodeTable>();
+
+  constructor(ask: (charset: string) => Promise<CodeTable>) {
+    this.#ask = ask;
+  }
+
+  /** Null: not to be had, or not asked for yet. */
+  form(charset: string): TextForm | null {
+    return ownForm(charset) ?? this.#asked.get(charset) ?? null;
+  }
+
+  /** Sees to it that `form` has these, as far as they can be had. */
+  async prepare(charsets: Iterable<string>): Promise<void> {
+    for (const charset of charsets)
+      if (ASKED.has(charset) && !this.#asked.has(charset)) this.#asked.set(charset, await this.#ask(charset));
+  }
+}
+
+/** As a string; for statements, and nearly exact alone. */
 export function decodeText(charset: string, b: Uint8Array, start: number, end: number): string {
-  const form = textForm(charset) ?? "utf8";
   const bytes = Buffer.from(b.buffer, b.byteOffset + start, end - start);
-  if (form === "utf8") return bytes.toString("utf8");
-  if (!(form instanceof Uint16Array)) return iconv.decode(bytes, form.encoding, { stripBOM: false });
-  return Array.from(bytes, (byte) => String.fromCharCode(form[byte]!)).join("");
+  const encoding = STATEMENTS[charset];
+  if (encoding !== undefined) return iconv.decode(bytes, encoding, { stripBOM: false });
+  return (formText(ownForm(charset) ?? "utf8", bytes) ?? bytes).toString("utf8");
 }
 
-/** Ends a text cell with `b[start, end)` as UTF-8. Hot. */
+/** Text of a character set as UTF-8; null: it is not of that set. */
+export function formText(form: TextForm, bytes: Uint8Array): Buffer | null {
+  if (form === "utf8") return Buffer.from(bytes);
+  const target = Buffer.alloc(bytes.length * UTF8_PER_BYTE);
+  const end = form.write(target, 0, bytes, 0, bytes.length);
+  return end < 0 ? null : target.subarray(0, end);
+}
+
+/** Ends a text cell with `b[start, end)` as UTF-8, unless it is malformed. Hot. */
 export function appendCharsetText(
   builder: ColumnBuilder,
   form: TextForm,
   b: Uint8Array,
   start: number,
   end: number,
-): void {
-  if (form === "utf8") builder.appendBytes(b, start, end);
-  else if (form instanceof Uint16Array) appendSingle(builder, form, b, start, end);
-  else {
-    const bytes = Buffer.from(b.buffer, b.byteOffset + start, end - start);
-    appendString(builder, iconv.decode(bytes, form.encoding, { stripBOM: false }));
+): Outcome {
+  if (form === "utf8") {
+    builder.appendBytes(b, start, end);
+    return Outcome.done;
   }
+  builder.reserve();
+  const first = builder.makeRoom((end - start) * UTF8_PER_BYTE);
+  const at = form.write(builder.bytes, first, b, start, end);
+  if (at < 0) return Outcome.malformed;
+  builder.endBytes(at - first);
+  return Outcome.done;
 }
 
 export function appendString(builder: ColumnBuilder, text: string): void {
   const bytes = Buffer.from(text, "utf8");
   builder.appendBytes(bytes, 0, bytes.length);
-}
-
-function appendSingle(builder: ColumnBuilder, table: Uint16Array, b: Uint8Array, start: number, end: number): void {
-  builder.reserve();
-  const first = builder.makeRoom((end - start) * 3);
-  const target = builder.bytes;
-  let at = first;
-  for (let i = start; i < end; i++) {
-    const point = table[b[i]!]!;
-    if (point < 0x80) target[at++] = point;
-    else if (point < 0x800) {
-      target[at++] = 0xc0 | (point >> 6);
-      target[at++] = 0x80 | (point & 0x3f);
-    } else {
-      target[at++] = 0xe0 | (point >> 12);
-      target[at++] = 0x80 | ((point >> 6) & 0x3f);
-      target[at++] = 0x80 | (point & 0x3f);
-    }
-  }
-  builder.endBytes(at - first);
 }

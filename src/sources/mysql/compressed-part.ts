@@ -39,10 +39,7 @@ export function appendCompressed(
   end: number,
 ): Outcome {
   const first = start === end ? 0 : b[start]!;
-  if (first === 0) {
-    appendCharsetText(builder, form, b, Math.min(start + 1, end), end);
-    return Outcome.done;
-  }
+  if (first === 0) return appendCharsetText(builder, form, b, Math.min(start + 1, end), end);
   const dataStart = start + 1 + (first & 0x07);
   if ((first & 0xf0) !== 0x80 || dataStart > end) return Outcome.malformed;
   let length = 0;
@@ -50,8 +47,7 @@ export function appendCompressed(
   if (length > INFLATED_BYTES_MAX) return Outcome.malformed;
   const value = tryInflate(b.subarray(dataStart, end), length, (first & 0x08) !== 0);
   if (value?.length !== length) return Outcome.malformed;
-  appendCharsetText(builder, form, value, 0, length);
-  return Outcome.done;
+  return appendCharsetText(builder, form, value, 0, length);
 }
 
 function tryInflate(data: Uint8Array, length: number, raw: boolean = false): Uint8Array | null {

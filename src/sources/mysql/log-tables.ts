@@ -5,6 +5,7 @@ import type { LogOutput } from "../../decoding/log-output.ts";
 import type { TableLog } from "../../decoding/table-log.ts";
 import { HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken, readUint32, readUint48 } from "./binlog-fields.ts";
+import type { Charsets } from "./charset.ts";
 import { rowWriter } from "./binlog-row-writer.ts";
 import { type LoggedTable, sameBytes } from "./logged-table.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
@@ -29,6 +30,7 @@ export interface LogTablesOptions {
    * table map differs from the one before in more than its id. `known` is the decoder's schema for it.
    */
   readonly lookup: (map: TableMap, known: TableSchema) => Promise<TableAnswer>;
+  readonly charsets: Charsets;
   readonly tables: ReadonlyMap<TableId, TableLog>;
   readonly output: LogOutput;
   readonly broken: Broken;
@@ -156,9 +158,10 @@ export class LogTables {
 
   /** Asks the catalog about a table whose first row has come, and follows its answer. */
   async #resolve(told: Told, id: number, transaction: Transaction): Promise<void> {
-    const { lookup, output, tables } = this.#options;
+    const { lookup, charsets, output, tables } = this.#options;
     const { table, bytes } = told;
     const answer = await lookup(told.map, table.schema);
+    await charsets.prepare(told.map.columns.flatMap(({ charset }) => charset ?? []));
     this.#byId.set(id, { kind: "ignored", bytes });
     this.#byTable.delete(table);
     if (answer.kind === "stop") {
@@ -170,8 +173,8 @@ export class LogTables {
   }
 
   #deliver({ map, bytes, table }: Told, id: number, schema: TableSchema, transaction: Transaction): void {
-    const { output, rules } = this.#options;
-    const writer = rowWriter(map, schema, rules);
+    const { output, rules, charsets } = this.#options;
+    const writer = rowWriter(map, schema, rules, charsets);
     if (writer instanceof MillraceError) return output.stop(table, transaction, writer);
     if (schema !== table.schema && !output.changeSchema(table, schema, transaction))
       return output.stop(table, transaction, largeTransaction(table, transaction.id));

@@ -6,6 +6,8 @@ import type { LogReader, LogRequest } from "../../core/source.ts";
 import type { TableId } from "../../core/table-schema.ts";
 import { LogPump, type PumpedLog } from "../../decoding/log-pump.ts";
 import { BinlogDecoder } from "./binlog-decoder.ts";
+import { queriedTable } from "./charset-query.ts";
+import { Charsets } from "./charset.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { dumpFrom } from "./dump-command.ts";
@@ -104,6 +106,7 @@ export class BinlogReader implements LogReader {
       flushRows: request.flushRows,
       rules,
       lookup: tableLookup(this.#sessions, rules, life),
+      charsets: new Charsets(async (charset) => queriedTable(await this.#sessions.get(life), charset, life)),
     });
     for (const table of this.#dropped) decoder.dropTable(table);
     this.#decoder = decoder;
