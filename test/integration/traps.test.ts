@@ -152,6 +152,23 @@ test("a commit that waits for an absent standby over a crash is waited for", asy
   });
 });
 
+/**
+ * The log runs ahead of the catalog as of everything else: a column that came with the commit is asked for once that can
+ * be seen, and has not "been dropped since".
+ */
+test("a column that is added by a commit that waits for an absent standby does not stop its table", async () => {
+  await withAbsentStandby(async (db, hang, release) => {
+    await using pipeline = await testPipeline(db);
+    const run = pipeline.run();
+    await pipeline.untilStreaming(["items"]);
+    const { released } = await hang(`ALTER TABLE items ADD COLUMN added int DEFAULT 7; ${TOUCH}`);
+    await run.untilOutput(/waiting for a synchronous standby.*the log waits for a commit|SCHEMA_CHANGED/);
+    await release();
+    await released;
+    await expectEqualAfter(run, pipeline, ["items"]);
+  });
+});
+
 /** A slot is made only behind the transactions that are open: `createSlot` takes its position from the server alone. */
 test("transactions that overlap the making of the slot are not lost", async () => {
   await using db = await createDatabase();

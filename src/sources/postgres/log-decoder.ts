@@ -41,9 +41,10 @@ export interface LogDecoderOptions {
   /**
    * Asked before the first row of a relation in its present shape: once a relation after start, and when the Relation
    * message differs from the one before. Never for a message that says the same again. `known` is the decoder's schema
-   * for it: of the table that the relation's OID was before, or of the one with that name; null: none.
+   * for it: of the table that the relation's OID was before, or of the one with that name; null: none. `xid`: the
+   * transaction that the change is of.
    */
-  readonly lookup: (relation: RelationMessage, known: TableSchema | null) => Promise<RelationAnswer>;
+  readonly lookup: (relation: RelationMessage, known: TableSchema | null, xid: Xid64) => Promise<RelationAnswer>;
 }
 
 /** The transaction between Begin and Commit. `made` when its first row of interest comes. */
@@ -276,7 +277,7 @@ export class LogDecoder {
   /** Asks the catalog about a relation whose first change has come, and follows its answer. */
   async #resolve(relation: Told, open: OpenTransaction): Promise<void> {
     const { message, bytes } = relation;
-    const answer = await this.#options.lookup(message, relation.table?.schema ?? null);
+    const answer = await this.#options.lookup(message, relation.table?.schema ?? null, open.xid);
     this.#lastOid = -1;
     this.#relations.set(message.oid, { kind: "ignored", message, bytes });
     if (answer.kind === "ignore") return;

@@ -1,3 +1,4 @@
+import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { keyColumns, type TableId, type TableSchema } from "../../core/table-schema.ts";
@@ -6,21 +7,28 @@ import type { LazySession } from "./connection.ts";
 import type { LogDecoderOptions, RelationAnswer } from "./log-decoder.ts";
 import type { RelationMessage } from "./pgoutput.ts";
 import type { TableOids } from "./table-watch.ts";
+import { xid64 } from "./position.ts";
 import { changedError, followShape, type ShapeColumn } from "./schema.ts";
+import { untilVisible } from "./waiting.ts";
+
+const NO_XID = xid64(0n);
 
 /**
  * Answers the decoder's questions about relations of the log. A relation says what the table was like at that place of
- * the log; the catalog, which is later, is asked only for what a relation lacks (names of types, values of rows from
- * before a column was added).
+ * the log; the catalog is asked only for what a relation lacks (names of types, values of rows from before a column was
+ * added). It is mostly later; but a commit is in the log before anybody sees it, so where the catalog does not have what
+ * the relation says, it is asked again once that transaction is visible.
  */
 export function relationLookup(
   sessions: LazySession,
   rules: ValueRules,
   prepared: TableOids,
+  ambient: Ambient,
   signal: AbortSignal,
 ): LogDecoderOptions["lookup"] {
   const oids = new Map(prepared);
-  return async (relation, known) => {
+  const waiting = (what: string): void => ambient.logger.warn("the log waits for a commit to be visible", { what });
+  return async (relation, known, xid) => {
     if (known === null) {
       // A table of ours that was renamed before the log first spoke of it in this run.
       const ours = [...oids].find(([, oid]) => oid === relation.oid)?.[0];
@@ -35,9 +43,6 @@ export function relationLookup(
     if (relation.namespace !== known.namespace || relation.name !== known.name)
       return stopped(known, renamedError(known.id, relation));
     const session = await sessions.get(signal);
-    const now = (await tablesByOid(session, [relation.oid], signal))[0] ?? null;
-    const changedKey = keyProblem(relation, known, now);
-    if (changedKey !== null) return stopped(known, changedKey);
     const types = await session.query<{ name: string }>(
       `SELECT format_type(column_type.oid, column_type.typmod) AS name
        FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY column_type(oid, typmod, place) ORDER BY place`,
@@ -48,7 +53,15 @@ export function relationLookup(
       name: column.name,
       sourceType: types[i]!.name,
     }));
-    const followed = followShape(known, shape, now, rules);
+    const follow = async (): Promise<TableSchema | MillraceError> => {
+      const now = (await tablesByOid(session, [relation.oid], signal))[0] ?? null;
+      return keyProblem(relation, known, now) ?? followShape(known, shape, now, rules);
+    };
+    let followed = await follow();
+    if (followed instanceof MillraceError) {
+      await untilVisible(session, NO_XID, [xid], waiting, ambient, signal);
+      followed = await follow();
+    }
     if (followed instanceof MillraceError) return stopped(known, followed);
     return followed === known ? { kind: "same" } : { kind: "schema", schema: followed };
   };

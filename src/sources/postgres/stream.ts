@@ -152,7 +152,7 @@ export class PgLogReader implements LogReader {
   }
 
   async #open(life: AbortSignal): Promise<void> {
-    const { request, rules, options, oids } = this.#parts;
+    const { request, rules, options, oids, ambient } = this.#parts;
     const session = await this.#sessions.get(life);
     const [server] = await session.query<{ xid: string; timeout: number }>(
       `SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid,
@@ -168,12 +168,12 @@ export class PgLogReader implements LogReader {
       batchBytesMax: request.batchBytesMax,
       flushRows: request.flushRows,
       rules,
-      lookup: relationLookup(this.#sessions, rules, oids, life),
+      lookup: relationLookup(this.#sessions, rules, oids, ambient, life),
     });
     for (const table of this.#dropped) decoder.dropTable(table);
     this.#decoder = decoder;
     await this.#replication.start(options.slotName, this.#from.lsn);
-    this.#statusMs = this.#parts.ambient.clock.monotonicMs();
+    this.#statusMs = ambient.clock.monotonicMs();
   }
 
   async #watchTables(life: AbortSignal): Promise<void> {
