@@ -126,7 +126,8 @@ export class ResultDecoder {
     const need = this.#longBytes + end - start;
     if (need > ROW_BYTES_MAX) throw this.#broken("a row longer than a packet can be");
     if (need > this.#long.length) {
-      const grown = new Uint8Array(Math.max(need, this.#long.length * 2));
+      const room = Math.max(this.#longAnnounced(), need + (need >> 2));
+      const grown = new Uint8Array(Math.min(room, ROW_BYTES_MAX));
       grown.set(this.#long.subarray(0, this.#longBytes));
       this.#long = grown;
     }
@@ -138,6 +139,20 @@ export class ResultDecoder {
     this.#decodeNoted();
     this.#long = new Uint8Array(0);
     this.#longBytes = 0;
+  }
+
+  /** Where the last value of the long row ends whose length has come: doubling would take as much again of what is large. */
+  #longAnnounced(): number {
+    const have = this.#longBytes;
+    let at = 0;
+    for (let i = 0; i < this.#types.length && at < have; i++) {
+      const first = this.#long[at]!;
+      const prefix = first === INT2 ? 3 : first === INT3 ? 4 : first === INT8 ? 9 : 1;
+      if (at + prefix > have) break;
+      if (first === NULL) at++;
+      else at = this.#length(this.#long, at, have) + this.#valueAt;
+    }
+    return at;
   }
 
   /** Decodes what was noted: its bytes may be overwritten afterwards. */
