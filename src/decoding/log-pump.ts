@@ -16,7 +16,10 @@ const SILENCE_MAX_MS = 60_000;
 export interface PumpedLog {
   pause(): void;
   resume(): void;
-  /** Decodes the message that `queue.next()` found; a promise: the next one may be decoded when it resolves. */
+  /**
+   * Decodes the message that `queue.next()` found; a promise: the next one may be decoded when it resolves. The bytes stay
+   * as they are until then, and while `hasMore`.
+   */
   decode(queue: MessageQueue): Promise<void> | null;
   /** The last message holds more than is decoded at a time; `decodeMore` goes on with it, when the items were taken. */
   readonly hasMore: boolean;
@@ -61,8 +64,22 @@ export class LogPump {
   /** The bytes are copied. Hot: once a message. */
   push(tag: number, message: Uint8Array): void {
     this.#queue.push(tag, message);
+    this.#pushed();
+  }
+
+  /** Room for a long message that comes in parts: `MessageQueue.begin`. */
+  begin(tag: number, length: number): Uint8Array {
+    return this.#queue.begin(tag, length);
+  }
+
+  pushBegun(): void {
+    this.#queue.pushBegun();
+    this.#pushed();
+  }
+
+  #pushed(): void {
     this.#heard = true;
-    if (!this.#paused && this.#queue.bytes > QUEUE_HIGH_BYTES) {
+    if (!this.#paused && this.#queue.heldBytes > QUEUE_HIGH_BYTES) {
       this.#paused = true;
       this.#log.pause();
     }
@@ -118,7 +135,8 @@ export class LogPump {
       const looking = this.#log.decode(queue);
       if (looking !== null) await looking;
     }
-    if (this.#paused && queue.bytes < QUEUE_LOW_BYTES) {
+    if (!this.#log.hasMore) queue.forget();
+    if (this.#paused && queue.heldBytes < QUEUE_LOW_BYTES) {
       this.#paused = false;
       this.#log.resume();
     }

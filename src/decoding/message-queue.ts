@@ -1,6 +1,7 @@
 const SLAB_BYTES = 256 * 1024;
 /** Before each message: its length, and its tag. */
 const HEADER_BYTES = 5;
+const NOTHING = new Uint8Array(0);
 
 interface Slab {
   readonly bytes: Uint8Array;
@@ -21,11 +22,13 @@ export class MessageQueue {
   readonly #slabs: Slab[] = [];
   #read = 0;
   #spare: Slab | null = null;
+  /** Of a message that comes in parts. */
+  #begun: Slab | null = null;
   /** Bytes queued, for the bound that its owner keeps. */
   bytes: number = 0;
   /** The message that `next` found. */
   tag: number = 0;
-  data: Uint8Array = new Uint8Array(0);
+  data: Uint8Array = NOTHING;
   start: number = 0;
   end: number = 0;
 
@@ -39,6 +42,26 @@ export class MessageQueue {
     this.bytes += HEADER_BYTES + message.length;
   }
 
+  /**
+   * Room for a long message that comes in parts, so that it is in memory once: written there, it is queued by `pushBegun`.
+   * Nothing else may be pushed in between.
+   */
+  begin(tag: number, length: number): Uint8Array {
+    const slab = newSlab(HEADER_BYTES + length);
+    slab.view.setUint32(0, length);
+    slab.bytes[HEADER_BYTES - 1] = tag;
+    this.#begun = slab;
+    return slab.bytes.subarray(HEADER_BYTES);
+  }
+
+  pushBegun(): void {
+    const slab = this.#begun!;
+    this.#begun = null;
+    slab.used = slab.bytes.length;
+    this.#slabs.push(slab);
+    this.bytes += slab.used;
+  }
+
   #room(bytes: number): Slab {
     const last = this.#slabs.at(-1);
     if (last !== undefined && last.used + bytes <= last.bytes.length) return last;
@@ -47,6 +70,11 @@ export class MessageQueue {
     const slab = spare ?? newSlab(Math.max(SLAB_BYTES, bytes));
     this.#slabs.push(slab);
     return slab;
+  }
+
+  /** With those of the message that `next` found, until it is done with. */
+  get heldBytes(): number {
+    return this.bytes + this.end - this.start;
   }
 
   get isEmpty(): boolean {
@@ -66,6 +94,16 @@ export class MessageQueue {
     this.bytes -= this.end - this.#read;
     this.#read = this.end;
     return true;
+  }
+
+  /** The message that `next` found is done with: a long one leaves memory before another comes. */
+  forget(): void {
+    this.data = NOTHING;
+    this.start = this.end = 0;
+    const slab = this.#slabs[0];
+    if (slab === undefined || slab.bytes.length <= SLAB_BYTES || this.#read < slab.used) return;
+    this.#slabs.shift();
+    this.#read = 0;
   }
 
   #nextSlab(done: Slab): Slab {

@@ -113,11 +113,11 @@ export class BinlogDecoder {
 
   /**
    * One event, from its header to the end of its checksum. Null: done. A promise: a lookup is under way, and the next
-   * event may be given when it resolves. The bytes are not kept beyond the call in either case. Where `hasMore` is true
-   * before the call, all of that is decoded first. Throws LOG_NOT_UNDERSTOOD.
+   * event may be given when it resolves. The bytes have to stay until then, and while `hasMore`. Where that is true before
+   * the call, all of it is decoded first. Throws LOG_NOT_UNDERSTOOD.
    */
   decode(bytes: Uint8Array, start: number, end: number): Promise<void> | null {
-    if (this.#payload !== null) return this.#decodeBehind(bytes.slice(start, end));
+    if (this.#payload !== null) return this.#decodeBehind(bytes, start, end);
     this.#place?.see(bytes, start, end);
     const looking = this.#event(bytes, start, end, this.#format?.checksums === true);
     if (this.#place !== null && this.#open === null) this.#moveTo(this.#place);
@@ -133,9 +133,9 @@ export class BinlogDecoder {
     this.#output.moveTo(position);
   }
 
-  async #decodeBehind(event: Uint8Array): Promise<void> {
+  async #decodeBehind(bytes: Uint8Array, start: number, end: number): Promise<void> {
     while (this.#payload !== null) await this.decodeMore();
-    await this.decode(event, 0, event.length);
+    await this.decode(bytes, start, end);
   }
 
   /** Goes on with a compressed transaction, as `decode` does. */
@@ -143,18 +143,14 @@ export class BinlogDecoder {
     const payload = this.#payload;
     while (payload?.next() === true) {
       const looking = this.#event(payload.bytes, payload.start, payload.end, false);
-      if (looking !== null) return this.#moreAfter(looking, payload);
-      if (this.#output.hasItems && this.#output.heldBytes > this.#options.batchBytesMax) {
-        payload.detach();
-        return null;
-      }
+      if (looking !== null) return this.#moreAfter(looking);
+      if (this.#output.hasItems && this.#output.heldBytes > this.#options.batchBytesMax) return null;
     }
     this.#payload = null;
     return null;
   }
 
-  async #moreAfter(looking: Promise<void>, payload: TransactionPayload): Promise<void> {
-    payload.detach();
+  async #moreAfter(looking: Promise<void>): Promise<void> {
     await looking;
     await this.decodeMore();
   }

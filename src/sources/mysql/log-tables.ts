@@ -93,7 +93,7 @@ export class LogTables {
     return [post === 6 ? readUint32(b, at) : readUint48(b, at), at + post];
   }
 
-  /** A rows event. A promise: a lookup is under way. */
+  /** A rows event. A promise: a lookup is under way, and the bytes have to stay until it resolves. */
   rows(
     form: RowsForm,
     b: Uint8Array,
@@ -106,7 +106,7 @@ export class LogTables {
     const logged = this.#byId.get(id) ?? (id === NO_TABLE ? IGNORED : undefined);
     if (logged === undefined) throw this.#options.broken("rows of a table that it has not described");
     if (logged.kind === "ignored" || logged.table.ended) return null;
-    if (logged.kind === "told") return this.#rowsResolved(logged, id, form, b.slice(start, end), post, transaction);
+    if (logged.kind === "told") return this.#rowsResolved(logged, id, form, b, start, end, post, transaction);
     this.#deliverRows(logged, form, b, rowsBody(b, start, end, post, form.v2, this.#options.broken), end, transaction);
     return null;
   }
@@ -115,12 +115,14 @@ export class LogTables {
     told: Told,
     id: number,
     form: RowsForm,
-    event: Uint8Array,
+    b: Uint8Array,
+    start: number,
+    end: number,
     post: number,
     transaction: Transaction,
   ): Promise<void> {
     await this.#resolve(told, id, transaction);
-    await this.rows(form, event, 0, event.length, post, transaction);
+    await this.rows(form, b, start, end, post, transaction);
   }
 
   #deliverRows(

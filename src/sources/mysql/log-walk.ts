@@ -76,12 +76,16 @@ export class LogWalk {
     // Where it cannot be begun nobody waits for its end.
     ended.catch(() => undefined);
     let enough = false;
+    const event = (bytes: Uint8Array): void => {
+      if (enough || see(bytes)) return;
+      enough = true;
+      finish(null);
+    };
+    let large = new Uint8Array(0);
     const replication = new Replication(this.#options, {
-      event: (bytes) => {
-        if (enough || see(bytes)) return;
-        enough = true;
-        finish(null);
-      },
+      event,
+      begin: (length) => (large = new Uint8Array(length)),
+      begun: () => event(large),
       ended: finish,
     });
     try {

@@ -2,11 +2,12 @@ import { MillraceError } from "../../core/errors.ts";
 import type { MysqlOptions } from "./config.ts";
 import { Session } from "./connection.ts";
 import type { Dump } from "./dump-command.ts";
+import { LargeEvent, type LargeEventQueue } from "./large-event.ts";
 import { PacketStream, type PacketSink } from "./packet-stream.ts";
 import { statementError } from "./server-error.ts";
 
 /** What a replication connection tells its owner, as it comes. */
-export interface ReplicationEvents {
+export interface ReplicationEvents extends LargeEventQueue {
   /** A binlog event, header to checksum. The bytes are used again by the connection: copy them. */
   event(bytes: Uint8Array): void;
   /** It is over: with the connection's or the server's error; null: the server ended it in order. */
@@ -15,9 +16,6 @@ export interface ReplicationEvents {
 
 /** First byte of each packet of a dump. */
 const OK = 0x00;
-/** Within an event's header: where its length stands (mysql/binlog_event.h, `EVENT_LEN_OFFSET`). */
-const EVENT_LENGTH_AT = 9;
-
 /** One replication connection, from the dump command to its end. */
 export class Replication {
   readonly #options: MysqlOptions;
@@ -54,10 +52,10 @@ export class Replication {
         return false;
       },
       part: (bytes, start, end, last) => {
-        large ??= new LargeEvent();
+        large ??= new LargeEvent(this.#events);
         large.add(bytes, start, end);
         if (!last) return;
-        this.#events.event(large.whole());
+        large.end();
         large = null;
       },
       release: () => undefined,
@@ -84,32 +82,6 @@ export class Replication {
   async close(): Promise<void> {
     this.#ended = true;
     this.#session?.destroy();
-  }
-}
-
-/** An event of 16 MB and more, which comes in parts: put together, with the bytes that its header announces. */
-class LargeEvent {
-  #bytes: Buffer = Buffer.alloc(0);
-  #length = 0;
-
-  add(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#length === 0 && end > start) {
-      const event = Buffer.from(bytes.buffer, bytes.byteOffset + start + 1, end - start - 1);
-      const announced = event.length >= EVENT_LENGTH_AT + 4 ? event.readUInt32LE(EVENT_LENGTH_AT) : event.length;
-      this.#bytes = Buffer.allocUnsafe(Math.max(announced, event.length));
-      this.#append(event);
-    } else this.#append(bytes.subarray(start, end));
-  }
-
-  #append(part: Uint8Array): void {
-    if (this.#length + part.length > this.#bytes.length)
-      throw new MillraceError("LOG_NOT_UNDERSTOOD", "an event of the log is longer than it says");
-    this.#bytes.set(part, this.#length);
-    this.#length += part.length;
-  }
-
-  whole(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
   }
 }
 

@@ -57,6 +57,8 @@ export class BinlogReader implements LogReader {
     this.#pump = new LogPump(this.#pumped(), { clock: parts.ambient.clock, flushIntervalMs, tickMs });
     this.#replication = new Replication(parts.options, {
       event: (bytes) => this.#pump.push(EVENT, bytes),
+      begin: (length) => this.#pump.begin(EVENT, length),
+      begun: () => this.#pump.pushBegun(),
       ended: (error) => this.#pump.end(error),
     });
   }

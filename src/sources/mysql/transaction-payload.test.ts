@@ -19,15 +19,10 @@ function recorded(): Buffer {
   return events.find((event) => event[4] === EventType.transactionPayload)!.subarray(0, -CHECKSUM_BYTES);
 }
 
-function events(event: Uint8Array, detached = false): Buffer[] {
+function events(event: Uint8Array): Buffer[] {
   const payload = new TransactionPayload(event, 0, event.length, broken);
   const found: Buffer[] = [];
-  while (payload.next()) {
-    found.push(Buffer.from(payload.bytes.subarray(payload.start, payload.end)));
-    if (!detached) continue;
-    payload.detach();
-    event.fill(0);
-  }
+  while (payload.next()) found.push(Buffer.from(payload.bytes.subarray(payload.start, payload.end)));
   return found;
 }
 
@@ -39,11 +34,10 @@ function uncompressed(...inside: readonly Buffer[]): Buffer {
 }
 
 describe("TransactionPayload", () => {
-  it("has the events that the server compressed, whether the input stays or not", () => {
+  it("has the events that the server compressed", () => {
     const found = events(recorded());
     const { query, tableMap, updateRows, xid } = EventType;
     expect(found.map((event) => event[4])).toEqual([query, tableMap, updateRows, xid]);
-    expect(events(Buffer.from(recorded()), true)).toEqual(found);
     expect(events(uncompressed(...found))).toEqual(found);
   });
 

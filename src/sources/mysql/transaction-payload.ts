@@ -14,13 +14,13 @@ const WINDOW_EXPONENT_MAX = 27;
 
 /**
  * The events of a TRANSACTION_PAYLOAD event (MySQL 8.0.20 on; `mysql/binlog/event/compression`), one after the other:
- * fields of type, length and value, then what they describe. Decompressed as the events are asked for. They carry no
- * checksums.
+ * fields of type, length and value, then what they describe. Decompressed as the events are asked for: the input has to
+ * stay. They carry no checksums.
  */
 export class TransactionPayload {
   readonly #broken: Broken;
   readonly #decompress: Decompress | null;
-  #input: Uint8Array;
+  readonly #input: Uint8Array;
   #at = 0;
   /** What may still come out. */
   #left: number;
@@ -50,12 +50,6 @@ export class TransactionPayload {
       throw broken(`compressed events of kind ${found.compression}`);
     if (found.compression === ZSTD) checkWindow(this.#input, broken);
     this.#decompress = found.compression === NONE ? null : new Decompress((piece) => this.#append(piece));
-  }
-
-  /** Keeps what is left of the input, which belongs to the caller only now. */
-  detach(): void {
-    this.#input = this.#input.slice(this.#at);
-    this.#at = 0;
   }
 
   /** Whether there is a next event, which is then `bytes[start, end)`. */
