@@ -174,7 +174,7 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 1,
     retry: "manual",
     meaning:
-      "A column holds a value that its type in the sink cannot: NaN in a decimal, an infinite date or timestamp, a timestamp beyond the year 294,246. The table has stopped; the others go on.",
+      "A column holds a value that its type in the sink cannot: NaN in a decimal, an infinite date or timestamp, a timestamp beyond the year 294,246, a day that there is not; or a key has a character that is the same as another one in UTF-8. The table has stopped; the others go on.",
     action:
       "Correct the value at the source, or choose what such values become: `unrepresentable-values: null` or `text` in the source. Then begin the table anew.",
   },

@@ -39,7 +39,8 @@ export class BinlogRowWriter {
   readonly #plans: readonly CellPlan[];
   readonly #places: Int32Array;
   readonly #keyless: boolean;
-  readonly #nullInstead: boolean;
+  /** A row is found by its key, so there nothing else can stand. */
+  readonly #nullInstead: Uint8Array;
   /** What a delete says: the key; the whole row where there is none. */
   readonly #identifies: Uint8Array;
   /** Of each row that is noted: its operation, and the first cell of its image. */
@@ -56,7 +57,8 @@ export class BinlogRowWriter {
     const { columns, key } = schema;
     this.rowBytes = columns.reduce((sum, column) => sum + Math.max(fixedWidth(column.type), 4), 1);
     this.#keyless = key.length === 0;
-    this.#nullInstead = rules.unrepresentable === "null";
+    const nulls = rules.unrepresentable === "null";
+    this.#nullInstead = Uint8Array.from(columns, (_, i) => (nulls && !key.includes(i) ? 1 : 0));
     this.#identifies = Uint8Array.from(columns, (_, i) => (this.#keyless || key.includes(i) ? 1 : 0));
     const places = new Map(map.columns.map((column, i) => [column.name, i]));
     this.#places = Int32Array.from(columns, (column) => places.get(column.name)!);
@@ -162,7 +164,7 @@ export class BinlogRowWriter {
     for (let row = 0; ; row++) {
       row = appendBinlogCells(builder, plan, b, cells, row, rows);
       if (row === rows) return rows;
-      if (cells.failure !== Outcome.unrepresentable || !this.#nullInstead) {
+      if (cells.failure !== Outcome.unrepresentable || this.#nullInstead[column] === 0) {
         this.#failedColumn = column;
         this.#failedOutcome = cells.failure;
         this.#lacked = cells.starts[row] === MISSING;
@@ -189,9 +191,10 @@ export function rowWriter(
   if (loggedKey.length > 0 || keyNames.length > 0)
     if (keyNames.join("\0") !== loggedKey.join("\0")) return changedError(schema.id, "its key is another one");
   const plans: CellPlan[] = [];
-  for (const column of schema.columns) {
+  for (const [i, column] of schema.columns.entries()) {
     const logged = byName.get(column.name);
-    const plan = logged === undefined ? "was not there in the log" : cellPlan(logged, column, charsets);
+    const plan =
+      logged === undefined ? "was not there in the log" : cellPlan(logged, column, charsets, schema.key.includes(i));
     if (typeof plan === "string") return changedError(schema.id, `column ${column.name} ${plan}`);
     plans.push(plan);
   }

@@ -2,6 +2,7 @@ import type { ColumnSchema } from "../../core/table-schema.ts";
 import { CellForm, type CellPlan } from "./binlog-cell.ts";
 import { decimalGroups } from "./binlog-decimal.ts";
 import { type Charsets, formText, type TextForm } from "./charset.ts";
+import { CodeTable } from "./code-table.ts";
 import { parseMysqlType, type MysqlType, type MysqlTypeName } from "./mysql-type.ts";
 import type { MapColumn } from "./table-map.ts";
 import { WireType } from "./wire-type.ts";
@@ -46,17 +47,24 @@ const BYTES = new Set<MysqlTypeName>(["varbinary", "blob", "geometry", "vector"]
 
 /**
  * How the values of a column of the log are written as the schema's column has them. A text says why they cannot be. The
- * column's character set was prepared.
+ * column's character set was prepared. `isKey`: it tells rows apart.
  */
-export function cellPlan(column: MapColumn, schema: ColumnSchema, charsets: Charsets): CellPlan | string {
+export function cellPlan(
+  column: MapColumn,
+  schema: ColumnSchema,
+  charsets: Charsets,
+  isKey: boolean,
+): CellPlan | string {
   const type = parseMysqlType(schema.sourceType, schema.collation);
   if (type === null) return `is of type ${schema.sourceType}, which is not known`;
   if (!WIRE_TYPES[type.name].includes(column.wireType))
     return `was another type than ${schema.sourceType} in the log (${column.wireType})`;
   const numeric = INTS.has(type.name) || FLOATING.has(type.name) || type.name === "decimal";
   if (numeric && type.unsigned !== column.unsigned) return `was not ${schema.sourceType} in the log`;
-  const plan = planOf(column, type, schema, charsets);
-  return typeof plan === "string" ? plan : { ...NOTHING, ...plan };
+  const planned = planOf(column, type, schema, charsets);
+  if (typeof planned === "string") return planned;
+  const plan = { ...NOTHING, ...planned };
+  return isKey && plan.textForm instanceof CodeTable ? { ...plan, textForm: plan.textForm.forKeys() } : plan;
 }
 
 const NOTHING: CellPlan = {

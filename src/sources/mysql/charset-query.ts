@@ -1,4 +1,4 @@
-import { CodeTable } from "./code-table.ts";
+import { CodeTable, LOSSY } from "./code-table.ts";
 import type { Session } from "./connection.ts";
 
 /** A digit's values, as `d`. */
@@ -21,8 +21,8 @@ const FOUR_BYTES: Codes = {
 };
 
 /**
- * Those of the codes that are one character each, and its code point in hex. The servers leave out what is no character, or
- * put question marks in its place, so that it is not the same bytes any more.
+ * Those of the codes that are one character each, its code point in hex, and whether that becomes the same code again. The
+ * servers leave out what is no character, or put question marks in its place, so that it is not the same bytes any more.
  */
 function codesQuery(charset: string, { count, bytes }: Codes): string {
   const places = Array.from({ length: count <= 256 ? 2 : 4 }, (_, i) => `d${i}`);
@@ -31,19 +31,21 @@ function codesQuery(charset: string, { count, bytes }: Codes): string {
   const codes = `SELECT n, ${bytes} AS code FROM (${numbers}) AS numbers WHERE n < ${count}`;
   const texts = `SELECT n, code, CONVERT(code USING ${charset}) AS text FROM (${codes}) AS codes`;
   const whole = "CHAR_LENGTH(text) = 1 AND CAST(text AS BINARY) = code";
-  return `SELECT n, HEX(CONVERT(text USING utf32)) AS point FROM (${texts}) AS texts WHERE ${whole}`;
+  const back = `CAST(CONVERT(CONVERT(text USING utf8mb4) USING ${charset}) AS BINARY) = code`;
+  return `SELECT n, HEX(CONVERT(text USING utf32)) AS point, ${back} AS same FROM (${texts}) AS texts WHERE ${whole}`;
 }
 
 interface CodeRow {
   readonly n: string | number;
   /** Empty: it is taken for a character, and nothing is printed for it. */
   readonly point: string;
+  readonly same: string | number;
 }
 
 async function points(session: Session, charset: string, codes: Codes, signal: AbortSignal): Promise<Int32Array> {
   const found = CodeTable.noPoints(codes.count);
-  for (const { n, point } of await session.query<CodeRow>(codesQuery(charset, codes), [], signal))
-    if (point !== "") found[Number(n)] = Number.parseInt(point, 16);
+  for (const { n, point, same } of await session.query<CodeRow>(codesQuery(charset, codes), [], signal))
+    if (point !== "") found[Number(n)] = Number.parseInt(point, 16) | (Number(same) === 1 ? 0 : LOSSY);
   return found;
 }
 

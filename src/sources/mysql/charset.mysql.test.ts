@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { BinlogTail, binlogDecoder, decodeBinlog } from "../../../test/support/mysql-binlog.ts";
+import { BinlogTail, binlogDecoder, decodeBinlog, itemTexts } from "../../../test/support/mysql-binlog.ts";
 import {
   ALL,
   columnTexts,
@@ -7,13 +7,16 @@ import {
   openReader,
   openSessions,
   readChunk,
+  RULES,
   schemaOf,
   series,
 } from "../../../test/support/mysql-source.ts";
 import { createMysqlDatabase, type TestMysqlDatabase } from "../../../test/support/mysql.ts";
 import { queriedTable } from "./charset-query.ts";
-import { Charsets, charsetOfCollation, readableCharset } from "./charset.ts";
+import { Charsets, charsetOfCollation, isLossyCharset, readableCharset } from "./charset.ts";
+import type { CodeTable } from "./code-table.ts";
 import type { LazySession } from "./connection.ts";
+import { NOT_ALONE } from "./text-codes.ts";
 
 /** Codes that a character set may have, as expressions over an `n` from 1. */
 interface Codes {
@@ -146,6 +149,51 @@ describe.each(["mysql", "mariadb"] as const)("character sets of %s", (flavour) =
     const rows = items.flatMap((item) => (item.kind === "rows" ? [item.batch] : []));
     const logged = [1, 2, 3, 4].map((place) => rows.flatMap((batch) => columnTexts(batch.columns[place]!)));
     expect(logged).toEqual(expected);
+  });
+
+  it.each(charsets.filter((name) => !name.startsWith("u") || name === "ujis"))(
+    "tell keys apart that the server tells apart in UTF-8: %s",
+    async (charset) => {
+      await fillCodes(charset);
+      const codes = await db.query<{ code: string; same: number }>(
+        `SELECT HEX(code) AS code, CAST(CONVERT(CONVERT(v USING utf8mb4) USING ${charset}) AS BINARY) = code AS same
+         FROM codes WHERE CHAR_LENGTH(CONVERT(v USING utf8mb4)) = 1`,
+      );
+      const asked = new Charsets(async (name) => queriedTable(await sessions.get(deadline()), name, deadline()));
+      await asked.prepare([charset]);
+      const form = asked.form(charset) as CodeTable;
+      const target = new Uint8Array(16);
+      const others = codes.filter(({ code, same }) => {
+        const bytes = Buffer.from(code, "hex");
+        const isWritten = form.forKeys().write(target, 0, bytes, 0, bytes.length);
+        return same === 1 ? isWritten < 0 : isWritten !== NOT_ALONE;
+      });
+      expect(others).toEqual([]);
+      const lossy = codes.filter(({ same }) => same !== 1).length;
+      expect(isLossyCharset(charset) || lossy === 0).toBe(true);
+    },
+  );
+
+  it("stop a table whose key would be the same as another one's, in a snapshot and in the log", async () => {
+    await db.query("DROP TABLE IF EXISTS t");
+    await db.query("CREATE TABLE t (k varchar(9) CHARACTER SET cp932 PRIMARY KEY, v varchar(9) CHARACTER SET cp932)");
+    const schema = await schemaOf(sessions, db, "t");
+    const tail = await BinlogTail.open(db, flavour);
+    // Of one character there are two codes, of which only the first is the one that it becomes again.
+    await db.query("INSERT INTO t VALUES (x'81CA', x'81CA')");
+    await db.query("UPDATE t SET v = x'FA54'");
+    await using reader = openReader(db);
+    const { rows } = await readChunk(reader, schema, { lower: null, upper: ["￢"] });
+    expect(rows).toEqual([["￢", "￢"]]);
+    await db.query("INSERT INTO t VALUES (x'FA5441', '')");
+    const rules = { ...RULES, unrepresentable: "null" } as const;
+    await using lenient = openReader(db, {}, rules);
+    for (const one of [reader, lenient])
+      await expect(readChunk(one, schema, ALL)).rejects.toMatchObject({ code: "VALUE_UNREPRESENTABLE" });
+    const asked = new Charsets(async (name) => queriedTable(await sessions.get(deadline()), name, deadline()));
+    const decoder = binlogDecoder(flavour, [schema], { charsets: asked, rules });
+    const items = itemTexts(await decodeBinlog(decoder, await tail.events()));
+    expect(items).toEqual(["insert ￢,￢", "update ￢,￢", "stop VALUE_UNREPRESENTABLE"]);
   });
 
   // MySQL lets none into a column of these but UCS-2, and prints nothing from there on; MariaDB prints what is no UTF-8.

@@ -1,8 +1,8 @@
 import iconv from "iconv-lite";
 import type { ColumnBuilder } from "../../core/column-builder.ts";
 import { Outcome } from "../../decoding/cell-type.ts";
-import { CodeTable } from "./code-table.ts";
-import { type TextCodes, Utf16Codes, Utf32Codes, UTF8_PER_BYTE } from "./text-codes.ts";
+import { CodeTable, LOSSY } from "./code-table.ts";
+import { NOT_ALONE, type TextCodes, Utf16Codes, Utf32Codes, UTF8_PER_BYTE } from "./text-codes.ts";
 
 export { charsetOfCollation } from "./collation-charset.ts";
 
@@ -104,7 +104,18 @@ function codePoints(encoding: string, ...differences: readonly string[]): CodeTa
     const [byte = "", point] = difference.split(" ");
     points[Number.parseInt(byte, 16)] = point === undefined ? QUESTION_MARK : Number.parseInt(point, 16);
   }
-  return new CodeTable(points);
+  return new CodeTable(points.map((point, byte) => (codeOf(point, points) === byte ? point : point | LOSSY)));
+}
+
+/** What the servers make of a code point that is there more than once. */
+function codeOf(point: number, points: Int32Array): number {
+  return point < 0x80 ? point : points.lastIndexOf(point);
+}
+
+/** Whether different text of that character set may become the same in UTF-8. */
+export function isLossyCharset(charset: string): boolean {
+  const form = ownForm(charset);
+  return ASKED.has(charset) || (form instanceof CodeTable && form.isLossy);
 }
 
 /** Whether text of that character set (`latin1`) can be delivered exactly. */
@@ -164,7 +175,7 @@ export function appendCharsetText(
   builder.reserve();
   const first = builder.makeRoom((end - start) * UTF8_PER_BYTE);
   const at = form.write(builder.bytes, first, b, start, end);
-  if (at < 0) return Outcome.malformed;
+  if (at < 0) return at === NOT_ALONE ? Outcome.unrepresentable : Outcome.malformed;
   builder.endBytes(at - first);
   return Outcome.done;
 }

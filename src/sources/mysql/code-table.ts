@@ -1,7 +1,11 @@
-import { type TextCodes, writePoint } from "./text-codes.ts";
+import { NO_TEXT, NOT_ALONE, type TextCodes, writePoint } from "./text-codes.ts";
 
 /** Of a code that is none, or is the beginning of a longer one. */
 const NO_POINT = -1;
+
+/** Beside a code point: the server makes another code of it. Two codes have it then, or it is only a question mark. */
+export const LOSSY = 0x4000_0000;
+const POINT = LOSSY - 1;
 
 /** First byte of the three-byte codes of EUC-JP. */
 const THREE_BYTES = 0x8f;
@@ -41,6 +45,11 @@ export class CodeTable implements TextCodes {
     this.#four = four;
   }
 
+  /** Whether `forKeys` ever says no. */
+  get isLossy(): boolean {
+    return [this.#one, this.#two, this.#three, this.#four].some((points) => points?.some((point) => point >= LOSSY));
+  }
+
   /** For so many codes, of which none is one yet. */
   static noPoints(codes: number): Int32Array {
     return new Int32Array(codes).fill(NO_POINT);
@@ -53,15 +62,39 @@ export class CodeTable implements TextCodes {
       if (point >= 0) {
         i++;
         if (point < 0x80) target[at++] = point;
-        else at = writePoint(target, at, point);
+        else at = writePoint(target, at, point & POINT);
       } else {
         const longer = this.#longer(b, i, end);
-        if (longer < 0) return -1;
-        at = writePoint(target, at, longer);
+        if (longer < 0) return NO_TEXT;
+        at = writePoint(target, at, longer & POINT);
         i += this.#bytes;
       }
     }
     return at;
+  }
+
+  /** For text that tells rows apart, which has to stay what it is. */
+  forKeys(): TextCodes {
+    return {
+      write: (target, at, b, start, end) =>
+        this.#isLossless(b, start, end) ? this.write(target, at, b, start, end) : NOT_ALONE,
+    };
+  }
+
+  #isLossless(b: Uint8Array, start: number, end: number): boolean {
+    for (let i = start; i < end;) {
+      let point = this.#one[b[i]!]!;
+      let bytes = 1;
+      if (point < 0) {
+        point = this.#longer(b, i, end);
+        bytes = this.#bytes;
+      }
+      // What is no code at all is for `write` to say.
+      if (point < 0) return true;
+      if (point >= LOSSY) return false;
+      i += bytes;
+    }
+    return true;
   }
 
   /** The code point at `at`, of a code of more than one byte; notes of how many. */
@@ -84,7 +117,7 @@ export class CodeTable implements TextCodes {
     if (number < 0) return NO_POINT;
     if (number < four.length) return four[number]!;
     const point = number - FIRST_BEYOND_BMP + 0x1_0000;
-    return point >= 0x1_0000 && point < UNICODE_END ? point : QUESTION_MARK;
+    return point >= 0x1_0000 && point < UNICODE_END ? point : QUESTION_MARK | LOSSY;
   }
 }
 

@@ -252,6 +252,14 @@ export class ResultDecoder {
       const cells: TextCells = { bytes, starts: this.#starts[i]!, ends: this.#ends[i]!, count };
       appendTextCells(builders[i]!, this.#types[i]!, cells, this.#failed[i]!);
     }
+    for (const column of this.#schema.key) this.#checkKey(column, count);
+  }
+
+  /** A null is one that was selected instead of what cannot be told apart (`selection.ts`). */
+  #checkKey(column: number, count: number): void {
+    const ends = this.#ends[column]!;
+    for (let i = 0; i < count; i++)
+      if (ends[i]! < 0) throw valueError(Outcome.unrepresentable, this.#schema, column, null);
   }
 
   #cellFailed(outcome: Outcome, column: number): void {

@@ -3,6 +3,7 @@ import type { KeyBound } from "../../core/chunk.ts";
 import type { Column } from "../../core/column.ts";
 import type { LogicalType } from "../../core/logical-type.ts";
 import { keyColumns, type ColumnSchema, type TableSchema } from "../../core/table-schema.ts";
+import { isLossyCharset } from "./charset.ts";
 import { cellText } from "./cell-text.ts";
 import { mysqlType } from "./key-condition.ts";
 import type { MysqlType } from "./mysql-type.ts";
@@ -14,13 +15,16 @@ const INDEX_TYPE: LogicalType = { kind: "decimal", precision: 20, scale: 0 };
 /**
  * The expression of table `t` whose text is the column's value, exactly. A FLOAT prints six digits, and times one its
  * nearest double, which has them all; so does a float of declared digits, which prints no more of them. Padding zeros of
- * ZEROFILL are gone as soon as one calculates with it. `BIT(1)` prints a byte.
+ * ZEROFILL are gone as soon as one calculates with it. `BIT(1)` prints a byte. A key's text that another key's may become the
+ * same as is null, which no key is.
  */
-function selectExpression(column: ColumnSchema): string {
+function selectExpression(column: ColumnSchema, isKey: boolean): string {
   const name = `t.${quoteName(column.name)}`;
   const type = mysqlType(column);
   const zerofill = /\bzerofill\b/.test(column.sourceType);
   if (type.name === "float" || (type.name === "double" && (type.scale !== null || zerofill))) return `${name} * 1e0`;
+  if (isKey && ["char", "varchar", "text"].includes(type.name) && isLossyCharset(type.charset ?? "binary"))
+    return `IF(CAST(CONVERT(CONVERT(${name} USING utf8mb4) USING ${type.charset}) AS BINARY) = CAST(${name} AS BINARY), ${name}, NULL)`;
   if (zerofill || (type.name === "bit" && column.type.kind === "bool")) return `${name} + 0`;
   return name;
 }
@@ -35,7 +39,7 @@ export interface Selection {
 
 export function selectionOf(schema: TableSchema): Selection {
   const columns = [...schema.columns];
-  const expressions = schema.columns.map(selectExpression);
+  const expressions = schema.columns.map((column, place) => selectExpression(column, schema.key.includes(place)));
   const places = schema.key.map((place) => {
     const column = schema.columns[place]!;
     const { name } = mysqlType(column);

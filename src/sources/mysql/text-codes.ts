@@ -2,10 +2,15 @@
 export interface TextCodes {
   /**
    * Writes `b[start, end)` as UTF-8 into `target` from `at`, which has room for `UTF8_PER_BYTE` bytes for each of them.
-   * Returns where that ends; −1: it is not of this character set. Hot.
+   * Returns where that ends; or why it cannot, one of the two below. Hot.
    */
   write(target: Uint8Array, at: number, b: Uint8Array, start: number, end: number): number;
 }
+
+/** It is not of this character set. */
+export const NO_TEXT = -1;
+/** It is, but something else becomes the same. */
+export const NOT_ALONE = -2;
 
 /** Characters of one byte have at most three in UTF-8, and those of more bytes have fewer for each. */
 export const UTF8_PER_BYTE = 3;
@@ -48,14 +53,14 @@ export class Utf16Codes implements TextCodes {
   write(target: Uint8Array, at: number, b: Uint8Array, start: number, end: number): number {
     const high = this.#high;
     const low = 1 - high;
-    if ((end - start) % 2 !== 0) return -1;
+    if ((end - start) % 2 !== 0) return NO_TEXT;
     for (let i = start; i < end; i += 2) {
       let point = (b[i + high]! << 8) | b[i + low]!;
       if (point >= SURROGATES && point < SURROGATES_END) {
         i += 2;
-        if (!this.#hasPairs || point >= LOW_SURROGATES || i >= end) return -1;
+        if (!this.#hasPairs || point >= LOW_SURROGATES || i >= end) return NO_TEXT;
         const second = (b[i + high]! << 8) | b[i + low]!;
-        if (second < LOW_SURROGATES || second >= SURROGATES_END) return -1;
+        if (second < LOW_SURROGATES || second >= SURROGATES_END) return NO_TEXT;
         point = 0x1_0000 + ((point - SURROGATES) << 10) + second - LOW_SURROGATES;
       }
       at = writePoint(target, at, point);
@@ -67,10 +72,10 @@ export class Utf16Codes implements TextCodes {
 /** Four bytes a character, the highest first. */
 export class Utf32Codes implements TextCodes {
   write(target: Uint8Array, at: number, b: Uint8Array, start: number, end: number): number {
-    if ((end - start) % 4 !== 0) return -1;
+    if ((end - start) % 4 !== 0) return NO_TEXT;
     for (let i = start; i < end; i += 4) {
       const point = ((b[i]! << 24) | (b[i + 1]! << 16) | (b[i + 2]! << 8) | b[i + 3]!) >>> 0;
-      if (point >= UNICODE_END || (point >= SURROGATES && point < SURROGATES_END)) return -1;
+      if (point >= UNICODE_END || (point >= SURROGATES && point < SURROGATES_END)) return NO_TEXT;
       at = writePoint(target, at, point);
     }
     return at;
