@@ -6,6 +6,8 @@ import type { Json } from "../../src/core/json.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
 import { tableByName } from "../../src/sources/mysql/catalog.ts";
 import { cellText } from "../../src/sources/mysql/cell-text.ts";
+import { queriedTable } from "../../src/sources/mysql/charset-query.ts";
+import { Charsets } from "../../src/sources/mysql/charset.ts";
 import { MysqlChunkPlanner } from "../../src/sources/mysql/chunk-planner.ts";
 import { MysqlChunkReader } from "../../src/sources/mysql/chunks.ts";
 import type { MysqlOptions } from "../../src/sources/mysql/config.ts";
@@ -54,6 +56,11 @@ export function sourceOptions(db: Database, changes: Partial<MysqlOptions> = {})
 export function openSessions(db: Database, changes: Partial<MysqlOptions> = {}): LazySession {
   const options = sourceOptions(db, changes);
   return new LazySession(options, { statementTimeoutMs: 0, lockTimeoutMs: options.lockTimeoutMs });
+}
+
+/** Character sets whose codes are asked of the server. */
+export function askedOf(sessions: LazySession): Charsets {
+  return new Charsets(async (charset) => queriedTable(await sessions.get(deadline()), charset, deadline()));
 }
 
 export function openReader(

@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { BinlogTail, binlogDecoder, decodeBinlog, itemTexts } from "../../../test/support/mysql-binlog.ts";
 import {
   ALL,
+  askedOf,
   columnTexts,
-  deadline,
   openReader,
   openSessions,
   readChunk,
@@ -12,8 +12,7 @@ import {
   series,
 } from "../../../test/support/mysql-source.ts";
 import { createMysqlDatabase, type TestMysqlDatabase } from "../../../test/support/mysql.ts";
-import { queriedTable } from "./charset-query.ts";
-import { Charsets, charsetOfCollation, isLossyCharset, readableCharset } from "./charset.ts";
+import { charsetOfCollation, isLossyCharset, readableCharset } from "./charset.ts";
 import type { CodeTable } from "./code-table.ts";
 import type { LazySession } from "./connection.ts";
 import { NOT_ALONE } from "./text-codes.ts";
@@ -144,7 +143,7 @@ describe.each(["mysql", "mariadb"] as const)("character sets of %s", (flavour) =
     const { batches } = await readChunk(reader, schema, ALL);
     const snapshot = [1, 2, 3, 4].map((place) => batches.flatMap((batch) => columnTexts(batch.columns[place]!)));
     expect(snapshot).toEqual(expected);
-    const asked = new Charsets(async (name) => queriedTable(await sessions.get(deadline()), name, deadline()));
+    const asked = askedOf(sessions);
     const items = await decodeBinlog(binlogDecoder(flavour, [schema], { charsets: asked }), await tail.events());
     const rows = items.flatMap((item) => (item.kind === "rows" ? [item.batch] : []));
     const logged = [1, 2, 3, 4].map((place) => rows.flatMap((batch) => columnTexts(batch.columns[place]!)));
@@ -159,7 +158,7 @@ describe.each(["mysql", "mariadb"] as const)("character sets of %s", (flavour) =
         `SELECT HEX(code) AS code, CAST(CONVERT(CONVERT(v USING utf8mb4) USING ${charset}) AS BINARY) = code AS same
          FROM codes WHERE CHAR_LENGTH(CONVERT(v USING utf8mb4)) = 1`,
       );
-      const asked = new Charsets(async (name) => queriedTable(await sessions.get(deadline()), name, deadline()));
+      const asked = askedOf(sessions);
       await asked.prepare([charset]);
       const form = asked.form(charset) as CodeTable;
       const target = new Uint8Array(16);
@@ -190,7 +189,7 @@ describe.each(["mysql", "mariadb"] as const)("character sets of %s", (flavour) =
     await using lenient = openReader(db, {}, rules);
     for (const one of [reader, lenient])
       await expect(readChunk(one, schema, ALL)).rejects.toMatchObject({ code: "VALUE_UNREPRESENTABLE" });
-    const asked = new Charsets(async (name) => queriedTable(await sessions.get(deadline()), name, deadline()));
+    const asked = askedOf(sessions);
     const decoder = binlogDecoder(flavour, [schema], { charsets: asked, rules });
     const items = itemTexts(await decodeBinlog(decoder, await tail.events()));
     expect(items).toEqual(["insert ￢,￢", "update ￢,￢", "stop VALUE_UNREPRESENTABLE"]);
