@@ -30,6 +30,7 @@ export type SourceErrorCode =
   | "SLOT_MISMATCH"
   | "SLOT_WAIT"
   | "START_NOT_IN_LOG"
+  | "GTIDS_CHANGED"
   | "LOG_LOST"
   | "SOURCE_BEHIND";
 
@@ -229,6 +230,14 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     meaning:
       "The place where `scan.startup.mode` has the pipeline begin is not in the source's log: its files were purged, it is still to come, or it is inside a transaction.",
     action: "Name another place, or begin with `scan.startup.mode: initial`.",
+  },
+  GTIDS_CHANGED: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "MySQL's GTIDs were switched on or off since the pipeline was begun. A position made of GTIDs means nothing without them, and a place in the binlog files is not followed with them.",
+    action:
+      "Set `gtid_mode` back to what it was; or begin anew with `millrace drop FILE` and `millrace run FILE`, which is the way to positions that survive a failover.",
   },
   LOG_LOST: {
     exit: 1,

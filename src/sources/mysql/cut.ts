@@ -69,7 +69,7 @@ function fileCut(server: string, status: readonly Row[] | undefined): LogCut {
 }
 
 /** What `binlogStatus` says; null: there is no log. */
-function filePositionOf(server: string, status: readonly Row[] | undefined): FilePosition | null {
+export function filePositionOf(server: string, status: readonly Row[] | undefined): FilePosition | null {
   const { File: file, Position: offset } = status?.[0] ?? {};
   return typeof file === "string" ? FilePosition.at(server, file, Number(offset)) : null;
 }

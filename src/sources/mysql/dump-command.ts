@@ -29,7 +29,7 @@ export interface Dump {
 /** Everything that the position does not have, and what comes. */
 export function dumpFrom(options: MysqlOptions, from: LogPosition): Dump {
   const { serverId } = options;
-  const preamble = mysqlPreamble(options);
+  const preamble = mysqlPreamble(options.pipeline);
   if (from instanceof FilePosition)
     return { preamble, command: fileDump(serverId, from.file, from.ask), from: from.toString() };
   if (from instanceof MysqlPosition)
@@ -41,18 +41,21 @@ export function dumpFrom(options: MysqlOptions, from: LogPosition): Dump {
   };
 }
 
-/** What the log has from a file's beginning on, to its end as it is now. */
+/**
+ * What the log has from a file's beginning on, to its end as it is now. On MySQL it is another replica that asks, so that
+ * the server does not end the pipeline's own dump; MariaDB goes by the server's id alone.
+ */
 export function dumpFile(options: MysqlOptions, flavour: Flavour, file: string): Dump {
   return {
-    preamble: flavour === "mysql" ? mysqlPreamble(options) : mariadbPreamble(null),
+    preamble: flavour === "mysql" ? mysqlPreamble(`${options.pipeline} looks`) : mariadbPreamble(null),
     command: fileDump(options.serverId, file, FILE_START, NO_WAIT),
     from: file,
   };
 }
 
 /** What a session says of itself before it asks MySQL for the log. The old names are those that every version knows. */
-function mysqlPreamble(options: MysqlOptions): string {
-  const uuid = replicaUuid(options.pipeline);
+function mysqlPreamble(name: string): string {
+  const uuid = replicaUuid(name);
   return `SET ${[
     "@master_binlog_checksum = @@global.binlog_checksum, @source_binlog_checksum = @@global.binlog_checksum",
     `@master_heartbeat_period = ${HEARTBEAT_NS}, @source_heartbeat_period = ${HEARTBEAT_NS}`,
@@ -78,8 +81,8 @@ function mariadbPreamble(from: GtidPosition | null): string {
 }
 
 /** The same for a pipeline at every start, so that the server ends a dump of the run before that it has not missed yet. */
-function replicaUuid(pipeline: string): string {
-  const hex = createHash("sha256").update(`millrace ${pipeline}`).digest("hex");
+function replicaUuid(name: string): string {
+  const hex = createHash("sha256").update(`millrace ${name}`).digest("hex");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join("-");
 }
 

@@ -8,7 +8,7 @@ export const FILE_START = 4;
 const OFFSET_MAX = 0xffff_ffff;
 
 /** Negative: the first was begun before the other. Files of one server are numbered; null: of another one's, or renamed. */
-function compareFiles(a: string, b: string): number | null {
+export function compareFiles(a: string, b: string): number | null {
   if (a === b) return 0;
   const [x, y] = [numbered(a), numbered(b)];
   return x === null || y === null || x.base !== y.base ? null : x.number - y.number;

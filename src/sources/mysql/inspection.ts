@@ -8,7 +8,15 @@ import type { Session } from "./connection.ts";
 import { typeRules } from "./mysql-type.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { catalogSchema } from "./schema.ts";
-import { checkServer, serverFacts, serverName, sourceIdentity, type ServerFacts } from "./server-facts.ts";
+import {
+  checkServer,
+  seesTransactions,
+  serverFacts,
+  serverName,
+  sourceIdentity,
+  type ServerFacts,
+  usesGtids,
+} from "./server-facts.ts";
 import { tableRefusal } from "./table-refusal.ts";
 
 const CUT_METHODS = {
@@ -16,6 +24,16 @@ const CUT_METHODS = {
     "by GTIDs: what was executed before a chunk's consistent snapshot is surely in it, and what was executed or being committed behind it bounds it; of a commit in between, the log decides",
   mariadb: "exact: the server tells the binlog position of each chunk's consistent snapshot, and its GTIDs",
 } as const;
+
+/** How the cut of a chunk is taken, and why so. */
+function cutMethod(facts: ServerFacts): string {
+  if (usesGtids(facts)) return CUT_METHODS[facts.flavour];
+  const settleS = Math.ceil(facts.settleMs / 1000);
+  const how = seesTransactions(facts)
+    ? `no transaction goes on any more that went on when the log had it, or when it has been in the log for ${settleS} s`
+    : `it has been in the log for ${settleS} s`;
+  return `by binlog file and offset, since gtid_mode is ${facts.gtidMode}: a change counts as visible when ${how}, and until then the log decides`;
+}
 
 /** Everything that `plan` shows and that a run rests on; writes nothing. */
 export async function inspect(
@@ -45,7 +63,7 @@ export async function inspect(
     offers,
     refusals,
     notes: serverNotes(facts),
-    cutMethod: CUT_METHODS[facts.flavour],
+    cutMethod: cutMethod(facts),
   };
 }
 
@@ -95,6 +113,16 @@ function serverNotes(facts: ServerFacts): readonly string[] {
   if (facts.flavour === "mysql")
     return [
       "the server keeps its log for `binlog_expire_logs_seconds`: a pipeline that is stopped for longer begins anew",
+      ...(usesGtids(facts) ? [] : withoutGtids(facts)),
     ];
   return ["the server keeps its log for `expire_logs_days`: a pipeline that is stopped for longer begins anew"];
+}
+
+function withoutGtids(facts: ServerFacts): readonly string[] {
+  const slow =
+    "without PROCESS a snapshot waits long for what was changed lately: `GRANT PROCESS ON *.* TO …` lets it see";
+  return [
+    "without GTIDs a position is a place in this server's binlog files, and means nothing on another one that takes over",
+    ...(seesTransactions(facts) ? [] : [slow]),
+  ];
 }

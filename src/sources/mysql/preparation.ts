@@ -3,11 +3,15 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import { tableByName } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
+import { compareFiles, FilePosition } from "./file-position.ts";
 import { GtidSet } from "./gtid-set.ts";
+import { LogFiles } from "./log-files.ts";
+import { LogWalk } from "./log-walk.ts";
 import { GtidPosition } from "./mariadb-gtid.ts";
 import { type LogPosition, MariadbPosition, MysqlPosition } from "./position.ts";
 import { changedError } from "./schema.ts";
-import type { ServerFacts } from "./server-facts.ts";
+import { gtidsChanged, type ServerFacts, usesGtids } from "./server-facts.ts";
+import { behind, LOG_RESET } from "./source-behind.ts";
 import { StartPlace } from "./startup.ts";
 
 /** The start position: `resume` after a check that the server still has the log from there, else where `scan.startup.mode` says. */
@@ -23,14 +27,55 @@ export async function prepare(
       throw changedError(id, "it was dropped or renamed");
   const { resume } = request;
   if (resume === null) return await new StartPlace(options, facts, session).position(options.startup, signal);
-  if (resume instanceof MysqlPosition && facts.flavour === "mysql") await checkMysql(session, resume, signal);
+  if (resume instanceof FilePosition || (resume instanceof MysqlPosition && !usesGtids(facts))) {
+    if (facts.flavour !== "mysql") throw anotherKind(resume);
+    if (!(resume instanceof FilePosition)) throw gtidsChanged(`are switched off (gtid_mode is ${facts.gtidMode})`);
+    if (usesGtids(facts)) throw gtidsChanged("have been switched on since the pipeline was begun");
+    await checkFile(options, session, facts, resume, signal);
+  } else if (resume instanceof MysqlPosition && facts.flavour === "mysql") await checkMysql(session, resume, signal);
   else if (resume instanceof MariadbPosition && facts.flavour === "mariadb")
     await checkMariadb(session, resume, signal);
-  else
-    throw new MillraceError("SOURCE_BEHIND", "the checkpoint is of another kind of server than the one that answers", {
-      place: { position: resume.toString() },
-    });
+  else throw anotherKind(resume);
   return resume;
+}
+
+function anotherKind(resume: LogPosition): MillraceError {
+  return new MillraceError("SOURCE_BEHIND", "the checkpoint is of another kind of server than the one that answers", {
+    place: { position: resume.toString() },
+  });
+}
+
+/** Whether the place is in the server's files, and these are the files that it was in. */
+async function checkFile(
+  options: MysqlOptions,
+  session: Session,
+  facts: ServerFacts,
+  resume: FilePosition,
+  signal: AbortSignal,
+): Promise<void> {
+  const place = { position: resume.toString() };
+  if (resume.server !== facts.uuid)
+    throw new MillraceError(
+      "SOURCE_CHANGED",
+      `the pipeline's position is in the binlog of server ${resume.server}, and this one is ${facts.uuid}`,
+      {
+        hint: "Without GTIDs a position means nothing on another server. Point the pipeline at the one it was begun on; or switch GTIDs on (`gtid_mode = ON`) and begin anew with `millrace drop FILE` and `millrace run FILE`.",
+        place,
+      },
+    );
+  const walk = new LogWalk(options, facts.flavour);
+  const logFiles = new LogFiles(facts, session, walk);
+  const files = await logFiles.list(signal);
+  const file = files.find(({ name }) => name === resume.file);
+  const newest = files.at(-1)!;
+  if (file === undefined && (compareFiles(resume.file, newest.name) ?? -1) < 0)
+    throw logLost(`those behind ${resume.toString()}, with the file`, resume);
+  if (file === undefined || file.size < resume.offset)
+    throw behind(`its log ends at ${newest.name}:${newest.size}, before ${resume.toString()}`, resume, LOG_RESET);
+  // A file's beginning is known to the second. Of a file that was begun within the same one, the place is most likely none.
+  const same = resume.begun === 0 || (await walk.begun(resume.file, signal)) === resume.begun;
+  if (!same || !(await logFiles.hasBoundary(file, resume.ask, signal)))
+    throw behind(`its file ${resume.file} is another one of that name`, resume, LOG_RESET);
 }
 
 /** `gtid_purged` ⊆ delivered ⊆ `gtid_executed` (design §4). */
@@ -59,12 +104,6 @@ async function checkMariadb(session: Session, resume: MariadbPosition, signal: A
 
 function logLost(what: string, resume: LogPosition): MillraceError {
   return new MillraceError("LOG_LOST", `the server has purged transactions that were not delivered: ${what}`, {
-    place: { position: resume.toString() },
-  });
-}
-
-function behind(what: string, resume: LogPosition): MillraceError {
-  return new MillraceError("SOURCE_BEHIND", `the server does not have what was delivered already: ${what}`, {
     place: { position: resume.toString() },
   });
 }

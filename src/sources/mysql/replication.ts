@@ -89,7 +89,8 @@ export class Replication {
 const FATAL_READING_BINLOG = 1236;
 const LOST = /purged|could not find (first log file|gtid state|binlog)|not found in .*binlog/i;
 const SAME_REPLICA = /same server_?(uuid|id)/i;
-const DIVERGED = /(more|not in the master's) gtids?|not in the master's binlog|has diverged/i;
+const DIVERGED =
+  /(more|not in the master's) gtids?|not in the master's binlog|has diverged|position > file size|impossible position/i;
 
 function dumpError(options: MysqlOptions, from: string, error: unknown): MillraceError {
   const known = statementError(options, error);

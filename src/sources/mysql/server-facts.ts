@@ -1,6 +1,6 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
-import type { Session } from "./connection.ts";
+import type { Row, Session } from "./connection.ts";
 import { binlogStatus } from "./cut.ts";
 import type { Flavour } from "./position.ts";
 
@@ -22,6 +22,8 @@ export interface ServerFacts {
   readonly rowValueOptions: string;
   /** MySQL: `ON`, `OFF` and what is between; MariaDB always has them. */
   readonly gtidMode: string;
+  /** How long a commit may be in the log before everybody sees it. */
+  readonly settleMs: number;
   /** Of the log: what it lacks from its beginning. MySQL alone. */
   readonly gtidPurged: string;
   /** What the user was granted, a statement each, in capitals. */
@@ -43,6 +45,8 @@ const VARIABLES = [
   "binlog_row_value_options",
   "gtid_mode",
   "gtid_purged",
+  "rpl_semi_sync_source_timeout",
+  "rpl_semi_sync_master_timeout",
 ];
 
 export async function serverFacts(session: Session, signal: AbortSignal): Promise<ServerFacts> {
@@ -70,6 +74,7 @@ export async function serverFacts(session: Session, signal: AbortSignal): Promis
     rowImage: text("binlog_row_image"),
     rowValueOptions: text("binlog_row_value_options"),
     gtidMode: flavour === "mariadb" ? "ON" : text("gtid_mode"),
+    settleMs: settleMsOf(rows.filter((row) => /^rpl_semi_sync_.*_timeout$/i.test(row.Variable_name))),
     gtidPurged: text("gtid_purged"),
     grants: await grants(session, signal),
     logFilters: await logFilters(session, logBin, signal),
@@ -110,6 +115,26 @@ export function sourceIdentity(facts: ServerFacts): Json {
   return { flavour: facts.flavour };
 }
 
+/** A commit in the log is surely visible by then, unless it waits for a replica. */
+const SETTLE_MIN_MS = 30_000;
+const SETTLE_MAX_MS = 300_000;
+
+/** How long a commit may be in the log and not visible yet, from the rows of `rpl_semi_sync_%_timeout` (in ms). */
+export function settleMsOf(timeouts: readonly Row[]): number {
+  return Math.max(SETTLE_MIN_MS, ...timeouts.map((row) => 2 * Number(row["Value"])));
+}
+
+const GTIDS_ON =
+  "Run `SET PERSIST enforce_gtid_consistency = ON`, then `SET PERSIST gtid_mode = OFF_PERMISSIVE`, `ON_PERMISSIVE` and `ON`, one after the other.";
+
+/** `how` goes on with the GTIDs. */
+export function gtidsChanged(how: string): MillraceError {
+  return new MillraceError(
+    "GTIDS_CHANGED",
+    `the server's GTIDs ${how}, and the pipeline's position says nothing there`,
+  );
+}
+
 const OLDEST = { mysql: [8, 0], mariadb: [10, 6] } as const;
 
 /** Refuses what cannot work, the deepest reason first. */
@@ -132,13 +157,11 @@ export function checkServer(username: string, facts: ServerFacts): void {
           hint: `Run \`SET ${facts.flavour === "mysql" ? "PERSIST" : "GLOBAL"} ${name} = '${needs}'\`; sessions that are open go on with the old value.`,
         },
       );
-  if (!usesGtids(facts))
+  if (!usesGtids(facts) && facts.settleMs > SETTLE_MAX_MS)
     throw new MillraceError(
       "SOURCE_SETTING",
-      `gtid_mode is ${facts.gtidMode}, and GTIDs are what positions are made of`,
-      {
-        hint: "Run `SET PERSIST enforce_gtid_consistency = ON`, then `SET PERSIST gtid_mode = OFF_PERMISSIVE`, `ON_PERMISSIVE` and `ON`, one after the other.",
-      },
+      `gtid_mode is ${facts.gtidMode}, and a commit may wait for a replica so long (rpl_semi_sync_source_timeout) that only GTIDs can tell what a snapshot has`,
+      { hint: GTIDS_ON },
     );
   checkPrivileges(username, facts);
 }
@@ -170,11 +193,19 @@ function neededPrivileges({ flavour }: ServerFacts): readonly (readonly [name: s
   ];
 }
 
+function isGranted({ grants }: ServerFacts, names: readonly string[]): boolean {
+  const everywhere = grants.filter((grant) => grant.includes(" ON *.* "));
+  return names.some((words) => everywhere.some((grant) => grant.includes(words)));
+}
+
+/** Whether the user may see which transactions go on. */
+export function seesTransactions(facts: ServerFacts): boolean {
+  return isGranted(facts, ["PROCESS", "ALL PRIVILEGES ON *.*"]);
+}
+
 function checkPrivileges(username: string, facts: ServerFacts): void {
-  const everywhere = facts.grants.filter((grant) => grant.includes(" ON *.* "));
   for (const [name, by] of neededPrivileges(facts)) {
-    const has = by.some((words) => everywhere.some((grant) => grant.includes(words)));
-    if (!has)
+    if (!isGranted(facts, by))
       throw new MillraceError("SOURCE_PRIVILEGE", `user ${username} has no ${name}, which reading the log takes`, {
         hint: `Run \`GRANT ${name} ON *.* TO '${username}'@'…'\`.`,
       });

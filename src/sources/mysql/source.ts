@@ -11,14 +11,24 @@ import { MysqlChunkPlanner } from "./chunk-planner.ts";
 import { MysqlChunkReader } from "./chunks.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
+import { FilePosition } from "./file-position.ts";
 import { inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
 import { typeRules, type MysqlTypeRules } from "./mysql-type.ts";
-import { isLogPosition, LogCut, parseLogPosition } from "./position.ts";
+import { isLogPosition, LogCut, type LogPosition, parseLogPosition } from "./position.ts";
 import { prepare } from "./preparation.ts";
-import { checkServer, serverFacts, serverName, sourceIdentity, type ServerFacts } from "./server-facts.ts";
+import {
+  checkServer,
+  gtidsChanged,
+  serverFacts,
+  serverName,
+  sourceIdentity,
+  type ServerFacts,
+  usesGtids,
+} from "./server-facts.ts";
 import { BinlogReader } from "./stream.ts";
-import { untilVisible, visibleCut } from "./visible.ts";
+import { VisibleLog } from "./visible-log.ts";
+import { hiddenBefore, hiddenOf, untilVisible, visibleCut } from "./visible.ts";
 
 /** Statements that only look something up; reads and waits for locks have their own ends. */
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -32,12 +42,14 @@ class MysqlSource implements Source {
   readonly #polling: LazySession;
   readonly #planning: LazySession;
   readonly #selecting: LazySession;
-  #facts: ServerFacts | null = null;
+  #prepared: { readonly facts: ServerFacts; readonly start: LogPosition } | null = null;
+  readonly #visibleLog: VisibleLog;
 
   constructor(options: MysqlOptions, rules: ValueRules, ambient: Ambient) {
     this.#options = options;
     this.#rules = typeRules(options, rules);
     this.#ambient = ambient;
+    this.#visibleLog = new VisibleLog(ambient.clock);
     const { lockTimeoutMs } = options;
     const brief = { statementTimeoutMs: STATEMENT_TIMEOUT_MS, lockTimeoutMs };
     const long = { statementTimeoutMs: 0, lockTimeoutMs };
@@ -64,6 +76,10 @@ class MysqlSource implements Source {
       retainedBytes: null,
       facts: [
         { name: "server", value: serverName(facts) },
+        {
+          name: "positions",
+          value: usesGtids(facts) ? "GTIDs" : `binlog file and offset (gtid_mode ${facts.gtidMode})`,
+        },
         ...(facts.gtidPurged === "" ? [] : [{ name: "gtid_purged", value: facts.gtidPurged }]),
       ],
     };
@@ -79,32 +95,39 @@ class MysqlSource implements Source {
     const session = await this.#control.get(signal);
     const facts = await serverFacts(session, signal);
     checkServer(this.#options.username, facts);
-    this.#facts = facts;
-    return await prepare(this.#options, session, facts, { resume, tables }, signal);
+    const start = await prepare(this.#options, session, facts, { resume, tables }, signal);
+    this.#prepared = { facts, start };
+    return start;
   }
 
   async settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void> {
-    const session = await this.#polling.get(signal);
-    await untilVisible(session, this.#ready(), ids, waiting, this.#ambient, signal);
+    const { facts, start } = this.#ready();
+    // A place in the log's files has transactions before it that nobody may see yet; those of the checkpoint are among them.
+    const hidden = start instanceof FilePosition ? hiddenBefore(start) : hiddenOf(facts, ids);
+    await untilVisible((life) => this.visible(life), hidden, waiting, this.#ambient, signal);
   }
 
   log(request: LogRequest): LogReader {
-    const facts = this.#ready();
+    const { facts } = this.#ready();
     return new BinlogReader({ options: this.#options, rules: this.#rules, facts, ambient: this.#ambient, request });
   }
 
-  #ready(): ServerFacts {
-    if (this.#facts === null) throw new MillraceError("INTERNAL", "the source was not prepared");
-    return this.#facts;
+  #ready(): { readonly facts: ServerFacts; readonly start: LogPosition } {
+    if (this.#prepared === null) throw new MillraceError("INTERNAL", "the source was not prepared");
+    return this.#prepared;
   }
 
-  async visible(signal: AbortSignal): Promise<Cut> {
-    return visibleCut(await this.#polling.get(signal), signal);
+  async visible(signal: AbortSignal): Promise<LogCut> {
+    const session = await this.#polling.get(signal);
+    return this.#isByFiles ? await this.#visibleLog.cut(session, signal) : await visibleCut(session, signal);
+  }
+
+  get #isByFiles(): boolean {
+    return this.#ready().start instanceof FilePosition;
   }
 
   async head(signal: AbortSignal): Promise<Position> {
-    const cut = await this.visible(signal);
-    return cut.bound;
+    return (await visibleCut(await this.#polling.get(signal), signal)).bound;
   }
 
   async selectByKey(keys: ChangeBatch, signal: AbortSignal): Promise<ChangeBatch> {
@@ -116,7 +139,9 @@ class MysqlSource implements Source {
   }
 
   parseCut(json: Json): Cut {
-    return LogCut.parse(json);
+    const cut = LogCut.parse(json);
+    if (cut.bound instanceof FilePosition !== this.#isByFiles) throw gtidsChanged("were switched on or off meanwhile");
+    return cut;
   }
 
   /** Nothing is ever made on the server. */

@@ -3,6 +3,7 @@ import { LoneMysqlDatabase } from "../../../test/support/mysql-binlog.ts";
 import { deadline, RULES, sourceOptions } from "../../../test/support/mysql-source.ts";
 import { testAmbient } from "../../../test/support/test-ambient.ts";
 import { waitFor } from "../../../test/support/wait-for.ts";
+import type { LogCut } from "./position.ts";
 import { createMysqlSource } from "./source.ts";
 
 /** A server that waits for a replica that never comes, between writing a commit to the log and showing it. */
@@ -42,3 +43,38 @@ it.each(["mysql", "mariadb"] as const)(
     await writing;
   },
 );
+
+it("chunks on MySQL without GTIDs wait until what was in the log at the start can be seen", async () => {
+  const { switch: hiding, logged: _, ...settings } = HIDING.mysql;
+  const without = { gtid_mode: "OFF", enforce_gtid_consistency: "OFF", loose_rpl_semi_sync_source_timeout: "100000" };
+  await using db = await LoneMysqlDatabase.start("mysql", { ...settings, ...without });
+  await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+  // A transaction that is open, and whose session does nothing, is not being committed.
+  const idle = await db.client();
+  await idle.query("START TRANSACTION");
+  await idle.query("INSERT INTO t VALUES (100)");
+  await using source = createMysqlSource(sourceOptions(db), RULES, testAmbient());
+  const end = async (): Promise<string> => (await source.head(deadline())).toString();
+  const before = await end();
+  await db.query(`${hiding} = ON`);
+  const writer = await db.client();
+  const writing = writer.query("INSERT INTO t VALUES (1)");
+  writing.catch(() => undefined);
+  await waitFor("the commit to be in the log", async () => (await end()) !== before);
+  const start = await source.prepare({ resume: null, tables: [] }, () => undefined, deadline());
+  expect(start.toString()).toBe(await end());
+  let shown = false;
+  const heard: string[] = [];
+  const settled = source.settled([], (what) => heard.push(what), deadline()).then(() => expect(shown).toBe(true));
+  await waitFor("the chunks to wait", () => Promise.resolve(heard.length > 0));
+  const { included } = (await source.visible(deadline())) as LogCut;
+  expect(included?.covers(start) ?? false).toBe(false);
+  expect(await db.query("SELECT id FROM t")).toEqual([]);
+  shown = true;
+  await db.query(`${hiding} = OFF`);
+  await writing;
+  await settled;
+  await db.query("SET GLOBAL rpl_semi_sync_source_timeout = 200000");
+  await expect(source.status(deadline())).rejects.toMatchObject({ code: "SOURCE_SETTING" });
+  expect(heard).toEqual([`what the log has before ${start.toString()} to become visible`]);
+});

@@ -1,6 +1,7 @@
 import type { Ambient } from "../../core/ambient.ts";
 import type { Session } from "./connection.ts";
 import { snapshotCut, snapshotScript } from "./cut.ts";
+import type { FilePosition } from "./file-position.ts";
 import { parseMariadbGtid } from "./mariadb-gtid.ts";
 import { type LogCut, MariadbTransaction, MysqlTransaction } from "./position.ts";
 import type { ServerFacts } from "./server-facts.ts";
@@ -14,26 +15,36 @@ export async function visibleCut(session: Session, signal: AbortSignal): Promise
   return snapshotCut(session, await session.script(script.join("; "), signal));
 }
 
-/** Resolves when snapshots contain the transactions of these ids. `waiting` hears what for, when that changes. */
+/** Resolves when `visible` says that nothing is `hidden` any more. `waiting` hears what for, when that changes. */
 export async function untilVisible(
-  session: Session,
-  facts: ServerFacts,
-  ids: readonly string[],
+  visible: (signal: AbortSignal) => Promise<LogCut>,
+  hidden: (cut: LogCut) => string | null,
   waiting: (what: string) => void,
   ambient: Ambient,
   signal: AbortSignal,
 ): Promise<void> {
-  const transactions = ids.map((id) => parseTransactionId(facts, id));
   let said = "";
   for (let pauseMs = POLL_MIN_MS; ; pauseMs = Math.min(pauseMs * 2, POLL_MAX_MS)) {
-    const cut = await visibleCut(session, signal);
-    const hidden = transactions.find((transaction) => !cut.surelyIncludes(transaction));
-    if (hidden === undefined) return;
-    const what = `transaction ${hidden.id} to become visible`;
-    if (what !== said) waiting(what);
+    const what = hidden(await visible(signal));
+    if (what === null) return;
+    if (what !== said) waiting(`${what} to become visible`);
     said = what;
     await ambient.clock.sleep(pauseMs, signal);
   }
+}
+
+/** The first of these transactions that a snapshot may not contain. */
+export function hiddenOf(facts: ServerFacts, ids: readonly string[]): (cut: LogCut) => string | null {
+  const transactions = ids.map((id) => parseTransactionId(facts, id));
+  return (cut) => {
+    const hidden = transactions.find((transaction) => !cut.surelyIncludes(transaction));
+    return hidden === undefined ? null : `transaction ${hidden.id}`;
+  };
+}
+
+/** Whether a snapshot may not contain all that is before a place in the log. */
+export function hiddenBefore(place: FilePosition): (cut: LogCut) => string | null {
+  return ({ included }) => (included?.covers(place) === true ? null : `what the log has before ${place.toString()}`);
 }
 
 function parseTransactionId({ flavour }: ServerFacts, id: string): MysqlTransaction | MariadbTransaction {
