@@ -6,7 +6,7 @@ import { sourceKeys, sourceSettings } from "./source-keys.ts";
 import type { MysqlSpec } from "./spec.ts";
 import { binlogStartup, binlogStartupIssue, binlogStartupKeys } from "./startup-keys.ts";
 import { tableList } from "./table-list.ts";
-import { flag, integer, secret, text } from "./value.ts";
+import { durationMs, flag, integer, secret, text } from "./value.ts";
 
 const SERVER_ID_MAX = 4_294_967_295;
 
@@ -36,6 +36,12 @@ const options = z.strictObject({
   "treat-tinyint1-as-boolean.enabled": flag(
     "Whether `tinyint(1)` is a boolean, as most applications mean it, or a number.",
   ).prefault("true"),
+  "heartbeat.interval": durationMs(
+    1000,
+    3_600_000,
+    "from 1s to 1h",
+    "How often it is looked whether the log that is read is still the server's own: one that was reset says nothing by itself. The position of a quiet log moves without it.",
+  ).prefault("30s"),
   ...binlogStartupKeys,
   ...sourceKeys,
 });
@@ -54,7 +60,6 @@ const NOT_YET = [
   "chunk-key.even-distribution.factor.lower-bound",
   "chunk-key.even-distribution.factor.upper-bound",
   "connection.pool.size",
-  "heartbeat.interval",
   "include-comments.enabled",
   "jdbc.properties",
   "metadata.list",
@@ -83,6 +88,7 @@ export const mysqlSource: Section<MysqlSpec> = section(keys, NOT_YET, (options, 
   tablesExclude: options["tables.exclude"] ?? [],
   serverId: options["server-id"] ?? serverIdOf(context.pipeline),
   tinyint1AsBoolean: options["treat-tinyint1-as-boolean.enabled"],
+  heartbeatIntervalMs: options["heartbeat.interval"],
   ...sourceSettings(options, binlogStartup(options)),
 }));
 
@@ -94,7 +100,7 @@ function serverIdOf(pipeline: string): number {
 /** The connector's options, the password among them. */
 export function mysqlOptions(spec: MysqlSpec, pipeline: string): MysqlOptions {
   const { hostname, port, username, ssl, tables, tablesExclude, serverId, tinyint1AsBoolean } = spec;
-  const { startup, connectTimeoutMs, lockTimeoutMs } = spec;
+  const { startup, heartbeatIntervalMs, connectTimeoutMs, lockTimeoutMs } = spec;
   return {
     pipeline,
     hostname,
@@ -107,6 +113,7 @@ export function mysqlOptions(spec: MysqlSpec, pipeline: string): MysqlOptions {
     serverId,
     tinyint1AsBoolean,
     startup,
+    heartbeatIntervalMs,
     connectTimeoutMs,
     lockTimeoutMs,
   };

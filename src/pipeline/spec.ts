@@ -45,6 +45,7 @@ export interface MysqlSpec extends SourceSettings {
   readonly tablesExclude: readonly TablePattern[];
   readonly serverId: number;
   readonly tinyint1AsBoolean: boolean;
+  readonly heartbeatIntervalMs: number;
 }
 
 /** `sink` of type `duckdb`. */

@@ -47,6 +47,7 @@ export function sourceOptions(db: Database, changes: Partial<MysqlOptions> = {})
     serverId: 4711,
     tinyint1AsBoolean: true,
     startup: { kind: "initial" },
+    heartbeatIntervalMs: 30_000,
     connectTimeoutMs: 5_000,
     lockTimeoutMs: 2_000,
     ...changes,

@@ -25,6 +25,8 @@ export interface MysqlOptions {
   /** `tinyint(1)` is a boolean. */
   readonly tinyint1AsBoolean: boolean;
   readonly startup: Startup;
+  /** How often it is looked whether the log that is read is still the server's. */
+  readonly heartbeatIntervalMs: number;
   readonly connectTimeoutMs: number;
   /** The longest that any statement of ours waits for a metadata lock on a table (law 5). */
   readonly lockTimeoutMs: number;

@@ -11,6 +11,7 @@ import { Charsets } from "./charset.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { dumpFrom } from "./dump-command.ts";
+import { LogCheck } from "./log-check.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import { isLogPosition, type LogPosition } from "./position.ts";
 import { Replication } from "./replication.ts";
@@ -37,6 +38,7 @@ export class BinlogReader implements LogReader {
   readonly #replication: Replication;
   /** For questions to the catalog beside the log. */
   readonly #sessions: LazySession;
+  readonly #check: LogCheck;
   readonly #stop = new AbortController();
   readonly #dropped = new Set<TableId>();
   #decoder: BinlogDecoder | null = null;
@@ -53,6 +55,7 @@ export class BinlogReader implements LogReader {
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,
       lockTimeoutMs: parts.options.lockTimeoutMs,
     });
+    this.#check = new LogCheck(parts.options, parts.facts, this.#sessions, parts.ambient, from);
     const tickMs = Math.min(flushIntervalMs, TICK_MS);
     this.#pump = new LogPump(this.#pumped(), { clock: parts.ambient.clock, flushIntervalMs, tickMs });
     this.#replication = new Replication(parts.options, {
@@ -92,7 +95,8 @@ export class BinlogReader implements LogReader {
       flush: () => this.#decoder!.flush(),
       take: () => this.#decoder!.take(),
       // The server sends a heartbeat a second by itself.
-      tick: () => undefined,
+      tick: (nowMs) =>
+        this.#check.tick(nowMs, this.#decoder!.position, (error) => this.#pump.end(error), this.#stop.signal),
       endError: async (error) =>
         error ?? new MillraceError("SOURCE_CONNECTION_LOST", "the source ended the log connection"),
     };
