@@ -32,8 +32,17 @@ export function snapshotScript(session: Session, touch: string): readonly string
 
 /** Renamed in 8.2; the old name is gone since 8.4. */
 export function binlogStatus(version: string): string {
+  return isAtLeast(version, 8, 2) ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+}
+
+/** Of MySQL; renamed in 8.0.22, and the old name is gone since 8.4. */
+export function replicaStatus(version: string): string {
+  return isAtLeast(version, 8, 2) ? "SHOW REPLICA STATUS" : "SHOW SLAVE STATUS";
+}
+
+function isAtLeast(version: string, atMajor: number, atMinor: number): boolean {
   const [major = 0, minor = 0] = version.split(".").map((part) => Number.parseInt(part, 10));
-  return major > 8 || (major === 8 && minor >= 2) ? "SHOW BINARY LOG STATUS" : "SHOW MASTER STATUS";
+  return major > atMajor || (major === atMajor && minor >= atMinor);
 }
 
 /** The cut of the snapshot that `snapshotScript` has opened, from the results of its statements. */

@@ -1,7 +1,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Row, Session } from "./connection.ts";
-import { binlogStatus } from "./cut.ts";
+import { binlogStatus, replicaStatus } from "./cut.ts";
 import type { Flavour } from "./position.ts";
 
 /** What the server is, how it is set up, and what we may do there. */
@@ -28,6 +28,8 @@ export interface ServerFacts {
   readonly gtidPurged: string;
   /** What the user was granted, a statement each, in capitals. */
   readonly grants: readonly string[];
+  /** It copies another server's changes, and does not write them into its own log. */
+  readonly copiesUnlogged: boolean;
   /** Databases that the log is limited to, or that it leaves out. */
   readonly logFilters: { readonly only: readonly string[]; readonly not: readonly string[] };
 }
@@ -45,6 +47,8 @@ const VARIABLES = [
   "binlog_row_value_options",
   "gtid_mode",
   "gtid_purged",
+  "log_replica_updates",
+  "log_slave_updates",
   "rpl_semi_sync_source_timeout",
   "rpl_semi_sync_master_timeout",
 ];
@@ -77,6 +81,9 @@ export async function serverFacts(session: Session, signal: AbortSignal): Promis
     settleMs: settleMsOf(rows.filter((row) => /^rpl_semi_sync_.*_timeout$/i.test(row.Variable_name))),
     gtidPurged: text("gtid_purged"),
     grants: await grants(session, signal),
+    copiesUnlogged:
+      (variables.get("log_replica_updates") ?? text("log_slave_updates")) === "OFF" &&
+      (await isReplica(session, flavour, signal)),
     logFilters: await logFilters(session, logBin, signal),
   };
 }
@@ -84,6 +91,17 @@ export async function serverFacts(session: Session, signal: AbortSignal): Promis
 async function grants(session: Session, signal: AbortSignal): Promise<readonly string[]> {
   const rows = await session.query<Record<string, string>>("SHOW GRANTS", [], signal);
   return rows.flatMap((row) => Object.values(row)).map((grant) => grant.toUpperCase());
+}
+
+/** Of a user who may not know it, no. */
+async function isReplica(session: Session, flavour: Flavour, signal: AbortSignal): Promise<boolean> {
+  try {
+    const sql = flavour === "mysql" ? replicaStatus(session.serverVersion) : "SHOW ALL SLAVES STATUS";
+    return (await session.query(sql, [], signal)).length > 0;
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === "SOURCE_PRIVILEGE") return false;
+    throw error;
+  }
 }
 
 async function logFilters(session: Session, logBin: boolean, signal: AbortSignal): Promise<ServerFacts["logFilters"]> {
@@ -144,6 +162,14 @@ export function checkServer(username: string, facts: ServerFacts): void {
     throw new MillraceError("SOURCE_SETTING", "the server writes no binary log (log_bin is OFF)", {
       hint: "Start the server with `log_bin` (and `server_id`) in its configuration.",
     });
+  if (facts.copiesUnlogged) {
+    const name = facts.flavour === "mysql" ? "log_replica_updates" : "log_slave_updates";
+    throw new MillraceError(
+      "SOURCE_SETTING",
+      `the server is a replica that does not write into its own log what it copies (${name} is OFF)`,
+      { hint: `Start the server with \`${name} = ON\` in its configuration, or use the server that it copies from.` },
+    );
+  }
   const needed: readonly (readonly [name: string, is: string, needs: string])[] = [
     ["binlog_format", facts.binlogFormat, "ROW"],
     ["binlog_row_metadata", facts.rowMetadata, "FULL"],

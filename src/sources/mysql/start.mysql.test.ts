@@ -78,3 +78,15 @@ it("chunks on MySQL without GTIDs wait until what was in the log at the start ca
   await expect(source.status(deadline())).rejects.toMatchObject({ code: "SOURCE_SETTING" });
   expect(heard).toEqual([`what the log has before ${start.toString()} to become visible`]);
 });
+
+it.each([
+  ["mysql", "log_replica_updates", "CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1'"],
+  ["mariadb", "log_slave_updates", "CHANGE MASTER TO MASTER_HOST = '127.0.0.1'"],
+] as const)("a replica of %s that does not log what it copies is refused", async (flavour, name, copying) => {
+  await using db = await LoneMysqlDatabase.start(flavour, { [name]: "OFF" });
+  await using source = createMysqlSource(sourceOptions(db), RULES, testAmbient());
+  const prepare = (): Promise<unknown> => source.prepare({ resume: null, tables: [] }, () => undefined, deadline());
+  await prepare();
+  await db.query(copying);
+  await expect(prepare()).rejects.toMatchObject({ code: "SOURCE_SETTING", message: expect.stringContaining(name) });
+});
