@@ -54,7 +54,7 @@ export async function inspect(
   for (const table of tables) {
     const error = tableRefusal(table, facts);
     const schema = error === null ? catalogSchema(table, typeRules(options, rules)) : null;
-    if (schema !== null) offers.push(offer(table, schema));
+    if (schema !== null) offers.push(offer(table, schema, facts));
     else if (error !== null) refusals.push({ table: tableId(table.namespace, table.name), error });
   }
   return {
@@ -83,7 +83,8 @@ async function matchedTables(
   return tables;
 }
 
-function offer(table: CatalogTable, schema: TableOffer["schema"]): TableOffer {
+function offer(table: CatalogTable, schema: TableOffer["schema"], facts: ServerFacts): TableOffer {
+  const unsure = usesGtids(facts) ? [] : ["without GTIDs it is read anew until it is not changed meanwhile"];
   return {
     schema,
     // What is dropped and created again stands in the log as just that.
@@ -92,7 +93,7 @@ function offer(table: CatalogTable, schema: TableOffer["schema"]): TableOffer {
     rowsEstimate: table.rowsEstimate,
     bytesEstimate: table.bytesEstimate,
     readBy: readBy(table.key),
-    notes: table.key === null ? [keylessNote(table.keyHasPrefix)] : [],
+    notes: table.key === null ? [keylessNote(table.keyHasPrefix), ...unsure] : [],
   };
 }
 
