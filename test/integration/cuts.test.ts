@@ -34,6 +34,25 @@ describe(`each of ${CUTS} cuts under ${WRITERS} writers says what its chunk cont
     await using db = await createMysqlDatabaseAt(server);
     expectRight(await raceCuts(db, { cuts: CUTS, writers: WRITERS }));
   });
+
+  test("MySQL without GTIDs, with what is known to be visible", async () => {
+    const settings = {
+      ...DURABLE.mysql,
+      gtid_mode: "OFF",
+      enforce_gtid_consistency: "OFF",
+      max_binlog_size: "1048576",
+    };
+    await using server = await startPrivateMysql({ flavour: "mysql", settings });
+    await using db = await createMysqlDatabaseAt(server);
+    const race = await raceCuts(db, { cuts: CUTS, writers: WRITERS, settled: true });
+    expectRight(race);
+    const longest = race.settledMs.toSorted((a, b) => a - b);
+    console.log(
+      `visible after ${longest[CUTS >> 1]!.toFixed()} ms at the median, ${longest.at(-1)!.toFixed()} ms at most`,
+    );
+    // That is the time that it takes without PROCESS.
+    expect(longest.at(-1)).toBeLessThan(30_000);
+  });
 });
 
 function expectRight({ faults, transactions, overtaken, delivered }: Awaited<ReturnType<typeof raceCuts>>): void {

@@ -1,8 +1,9 @@
-import type { Cut } from "../../src/core/position.ts";
+import type { Cut, Transaction } from "../../src/core/position.ts";
 import { type FollowedTable, followTable, int64s } from "./followed-table.ts";
 import { ALL, deadline, GRANT, NO_CAPS } from "./mysql-source.ts";
 import { Random } from "./random.ts";
 import type { AnyDatabase } from "./test-server.ts";
+import { waitFor } from "./wait-for.ts";
 import { openWorkloadSession, type WorkloadSession } from "./workload-session.ts";
 
 const ROWS = 2_000;
@@ -16,11 +17,23 @@ export interface CutRace {
   /** Chunks that the log had overtaken, and rows of them that it delivered in their place. */
   readonly overtaken: number;
   readonly delivered: number;
+  /** Where that was waited for: how long what the log had just brought took to count as visible, a chunk each. */
+  readonly settledMs: readonly number[];
 }
 
 interface RacedChunk {
-  readonly cut: Cut;
+  readonly cut: Pick<Cut, "surelyIncludes" | "bound">;
   readonly rows: ReadonlyMap<bigint, bigint>;
+}
+
+export interface RaceOptions {
+  readonly cuts: number;
+  readonly writers: number;
+  /**
+   * A chunk includes what counted as visible before it was read, beside its own cut: as in the merge, whose windows begin
+   * with what does not.
+   */
+  readonly settled?: boolean;
 }
 
 /**
@@ -28,10 +41,7 @@ interface RacedChunk {
  * each with the log. A chunk's rows, and over them what its cut does not surely include, must be the table as it is where
  * the chunk enters the line; and no row may be of a transaction beyond its bound.
  */
-export async function raceCuts(
-  db: AnyDatabase,
-  { cuts, writers }: { cuts: number; writers: number },
-): Promise<CutRace> {
+export async function raceCuts(db: AnyDatabase, { cuts, writers, settled = false }: RaceOptions): Promise<CutRace> {
   await db.query("CREATE TABLE raced (id bigint PRIMARY KEY, version bigint NOT NULL)");
   await using table = await followTable(db, "raced");
   await db.query(`INSERT INTO raced VALUES ${Array.from({ length: ROWS }, (_, id) => `(${id}, ${id})`).join(", ")}`);
@@ -42,15 +52,35 @@ export async function raceCuts(
     ),
   );
   const chunks: RacedChunk[] = [];
+  const settledMs: number[] = [];
   try {
-    while (chunks.length < cuts && !stop.signal.aborted) chunks.push(await readChunk(table));
+    while (chunks.length < cuts && !stop.signal.aborted) {
+      const beganMs = performance.now();
+      const visible = settled ? await untilVisible(table) : null;
+      settledMs.push(performance.now() - beganMs);
+      const { cut, rows } = await readChunk(table);
+      const surelyIncludes = (transaction: Transaction): boolean =>
+        cut.surelyIncludes(transaction) || visible?.surelyIncludes(transaction) === true;
+      chunks.push({ cut: { surelyIncludes, bound: cut.bound }, rows });
+    }
     if (stop.signal.aborted) throw stop.signal.reason;
   } finally {
     stop.abort();
     await writing;
   }
   await table.untilRead();
-  return compare(table, chunks);
+  return { ...compare(table, chunks), settledMs };
+}
+
+/** What counts as visible when that has all that the log had brought at the call. */
+async function untilVisible(table: FollowedTable): Promise<Cut> {
+  const newest = table.transactions.at(-1);
+  let cut = await table.visible();
+  await waitFor("what the log has to count as visible", async () => {
+    cut = await table.visible();
+    return newest === undefined || cut.surelyIncludes(newest.transaction);
+  });
+  return cut;
 }
 
 async function write(db: AnyDatabase, writer: number, stop: AbortSignal): Promise<void> {
@@ -83,7 +113,7 @@ async function writeRow(session: WorkloadSession, random: Random, version: numbe
   else await session.run(UPSERT[session.dialect], [id, version]);
 }
 
-async function readChunk(table: FollowedTable): Promise<RacedChunk> {
+async function readChunk(table: FollowedTable): Promise<{ readonly cut: Cut; readonly rows: RacedChunk["rows"] }> {
   const rows = new Map<bigint, bigint>();
   let cut: Cut | null = null;
   await table.reader.read(
@@ -102,7 +132,7 @@ async function readChunk(table: FollowedTable): Promise<RacedChunk> {
   return { cut: cut!, rows };
 }
 
-function compare(table: FollowedTable, chunks: readonly RacedChunk[]): CutRace {
+function compare(table: FollowedTable, chunks: readonly RacedChunk[]): Omit<CutRace, "settledMs"> {
   const { transactions } = table;
   const writtenBy = new Map(
     transactions.flatMap(({ transaction, changes }) => changes.map(([, version]) => [version, transaction] as const)),

@@ -1,7 +1,7 @@
 import { Op, type ChangeBatch } from "../../src/core/change-batch.ts";
 import type { ChunkReader } from "../../src/core/chunk.ts";
 import type { Column } from "../../src/core/column.ts";
-import type { Position, Transaction } from "../../src/core/position.ts";
+import type { Cut, Position, Transaction } from "../../src/core/position.ts";
 import type { LogReader, Source } from "../../src/core/source.ts";
 import { parseTablePatterns } from "../../src/core/table-pattern.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
@@ -83,6 +83,11 @@ export class FollowedTable implements AsyncDisposable {
     const boundary = this.#boundaries.find(({ position }) => position.covers(bound));
     if (boundary === undefined) throw new Error(`the log was not read up to ${bound.toString()}`);
     return boundary.transactions;
+  }
+
+  /** What snapshots have that are opened from now on. */
+  visible(): Promise<Cut> {
+    return this.#source.visible(mysql.deadline());
   }
 
   parseCut(...json: Parameters<Source["parseCut"]>): ReturnType<Source["parseCut"]> {
