@@ -61,6 +61,24 @@ describe.each(["mysql", "mariadb"] as const)("%s", (flavour) => {
     expect(await pipeline.differences(workload.tables)).toEqual([]);
   });
 
+  test("a replica that copies is a source like any other", async () => {
+    await using servers = await startReplicatedMysql(flavour);
+    const [before, after] = await databases(servers);
+    await using workload = await createWorkload(before, { seed: 5, rows: 500, writers: 2, longStatements: 50 });
+    await servers.copy();
+    await using pipeline = await testPipeline(after);
+    workload.start();
+    const run = pipeline.run();
+    await pipeline.untilStreaming(workload.tables);
+    await workload.untilCommitted(100);
+    await workload.stop();
+    await servers.copy();
+    run.signal("SIGTERM");
+    expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
+    await pipeline.catchUp();
+    expect(await pipeline.differences(workload.tables)).toEqual([]);
+  });
+
   test("a replica that lacks what was delivered is refused, however much it has written since", async () => {
     await using servers = await startReplicatedMysql(flavour);
     const [before, after] = await databases(servers);
