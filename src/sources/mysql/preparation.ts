@@ -8,7 +8,7 @@ import { GtidSet } from "./gtid-set.ts";
 import { LogFiles } from "./log-files.ts";
 import { LogWalk } from "./log-walk.ts";
 import { GtidPosition } from "./mariadb-gtid.ts";
-import { type LogPosition, MariadbPosition, MysqlPosition } from "./position.ts";
+import { type LogPosition, MariadbPosition, type MysqlPosition } from "./position.ts";
 import { changedError } from "./schema.ts";
 import { gtidsChanged, type ServerFacts, usesGtids } from "./server-facts.ts";
 import { behind, LOG_RESET } from "./source-behind.ts";
@@ -27,22 +27,20 @@ export async function prepare(
       throw changedError(id, "it was dropped or renamed");
   const { resume } = request;
   if (resume === null) return await new StartPlace(options, facts, session).position(options.startup, signal);
-  if (resume instanceof FilePosition || (resume instanceof MysqlPosition && !usesGtids(facts))) {
-    if (facts.flavour !== "mysql") throw anotherKind(resume);
-    if (!(resume instanceof FilePosition)) throw gtidsChanged(`are switched off (gtid_mode is ${facts.gtidMode})`);
-    if (usesGtids(facts)) throw gtidsChanged("have been switched on since the pipeline was begun");
-    await checkFile(options, session, facts, resume, signal);
-  } else if (resume instanceof MysqlPosition && facts.flavour === "mysql") await checkMysql(session, resume, signal);
-  else if (resume instanceof MariadbPosition && facts.flavour === "mariadb")
-    await checkMariadb(session, resume, signal);
-  else throw anotherKind(resume);
+  if ((facts.flavour === "mariadb") !== resume instanceof MariadbPosition)
+    throw new MillraceError("SOURCE_BEHIND", "the checkpoint is of another kind of server than the one that answers", {
+      place: { position: resume.toString() },
+    });
+  if (resume instanceof MariadbPosition) await checkMariadb(session, resume, signal);
+  else if (resume instanceof FilePosition === usesGtids(facts))
+    throw gtidsChanged(
+      usesGtids(facts)
+        ? "have been switched on since the pipeline was begun"
+        : `are switched off (gtid_mode is ${facts.gtidMode})`,
+    );
+  else if (resume instanceof FilePosition) await checkFile(options, session, facts, resume, signal);
+  else await checkMysql(session, resume, signal);
   return resume;
-}
-
-function anotherKind(resume: LogPosition): MillraceError {
-  return new MillraceError("SOURCE_BEHIND", "the checkpoint is of another kind of server than the one that answers", {
-    place: { position: resume.toString() },
-  });
 }
 
 /** Whether the place is in the server's files, and these are the files that it was in. */
