@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { createDatabase, type TestDatabase } from "../../../test/support/postgres.ts";
 import { sourceOptions } from "../../../test/support/postgres-source.ts";
+import { startProxy } from "../../../test/support/proxy.ts";
+import { within } from "../../../test/support/wait-for.ts";
 import { LazySession } from "./connection.ts";
 
 const LIMITS = { statementTimeoutMs: 10_000, lockTimeoutMs: 10_000 };
@@ -40,4 +42,15 @@ test("an abort takes who waits for a turn out of the queue, and leaves the conne
   await expect(second).rejects.toThrow("enough");
   expect(await first).toEqual([{ slept: "" }]);
   expect(session.broken).toBe(false);
+});
+
+test("a connection ends without an answer of the server, which a silent network never brings", async () => {
+  await using db = await createDatabase();
+  await using proxy = await startProxy(db);
+  const options = { ...sourceOptions(db, "public.\\.*"), hostname: proxy.host, port: proxy.port };
+  const sessions = new LazySession(options, LIMITS);
+  const session = await sessions.get(signal);
+  proxy.stall();
+  await within("the connection to end", sessions[Symbol.asyncDispose](), 5_000);
+  expect(session.broken).toBe(true);
 });

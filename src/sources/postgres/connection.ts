@@ -152,8 +152,11 @@ export class Session implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.broken) this.destroy();
-    else await this.client.end().catch(() => undefined);
+    if (this.broken) return this.destroy();
+    const ended = this.client.end().catch(() => undefined);
+    // Behind what is still to be written; the server's own end may never come, where the network is silent.
+    socketOf(this.client).destroySoon();
+    await ended;
   }
 }
 
