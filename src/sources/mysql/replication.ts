@@ -85,8 +85,11 @@ export class Replication {
   }
 }
 
-/** `ER_SOURCE_FATAL_ERROR_READING_BINLOG`, and what stands in its message: there is no finer number. */
-const FATAL_READING_BINLOG = 1236;
+/**
+ * `ER_SOURCE_FATAL_ERROR_READING_BINLOG`, and what stands in its message: there is no finer number, but MariaDB's
+ * `ER_SLAVE_SAME_ID`.
+ */
+const FATAL_READING_BINLOG: ReadonlySet<unknown> = new Set([1236, 4052]);
 const LOST = /purged|could not find (first log file|gtid state|binlog)|not found in .*binlog/i;
 const SAME_REPLICA = /same server_?(uuid|id)/i;
 const DIVERGED =
@@ -94,7 +97,7 @@ const DIVERGED =
 
 function dumpError(options: MysqlOptions, from: string, error: unknown): MillraceError {
   const known = statementError(options, error);
-  if ((error as { errno?: unknown } | null)?.errno !== FATAL_READING_BINLOG) return known;
+  if (!FATAL_READING_BINLOG.has((error as { errno?: unknown } | null)?.errno)) return known;
   const place = { position: from };
   if (SAME_REPLICA.test(known.message))
     return new MillraceError(
