@@ -59,6 +59,7 @@ export class Proxy implements AsyncDisposable {
   readonly host: string = "127.0.0.1";
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
+  readonly #servers = new Set<Socket>();
   readonly #pipes = new Set<Pipe>();
   readonly #pace = new Pace();
   #refusing = false;
@@ -73,6 +74,8 @@ export class Proxy implements AsyncDisposable {
   }
 
   #join(client: Socket, server: Socket): void {
+    this.#servers.add(server);
+    server.on("close", () => this.#servers.delete(server));
     for (const [from, to] of [
       [client, server],
       [server, client],
@@ -99,6 +102,11 @@ export class Proxy implements AsyncDisposable {
   /** Connections that are open now. */
   get connections(): number {
     return this.#sockets.size / 2;
+  }
+
+  /** Of the connections that are open, as the server sees their other end. */
+  get serverPorts(): readonly number[] {
+    return [...this.#servers].flatMap(({ localPort }) => localPort ?? []);
   }
 
   /** Resets every connection, or closes it where something is on its way. New ones pass unless `refuse` says otherwise. */
