@@ -3,8 +3,8 @@ import { raceCuts } from "../support/cut-race.ts";
 import { createMysqlDatabaseAt, startPrivateMysql } from "../support/mysql.ts";
 import { createDatabaseAt, startPrivatePostgres } from "../support/postgres.ts";
 
-/** `MILLRACE_CUTS=500 npx vitest run test/integration/cuts.test.ts` reads more of them. */
-const CUTS = Number(process.env["MILLRACE_CUTS"] ?? 100);
+/** `MILLRACE_CUTS=5000 npx vitest run test/integration/cuts.test.ts` reads more of them. */
+const CUTS = Number(process.env["MILLRACE_CUTS"] ?? 500);
 const WRITERS = 16;
 
 /**
@@ -56,7 +56,7 @@ describe(`each of ${CUTS} cuts under ${WRITERS} writers says what its chunk cont
 });
 
 function expectRight({ faults, transactions, overtaken, delivered }: Awaited<ReturnType<typeof raceCuts>>): void {
-  expect(faults).toEqual([]);
+  expect(faults.slice(0, 20)).toEqual([]);
   console.log(`${transactions} transactions; ${overtaken} chunks overtaken by the log, in ${delivered} rows`);
   // Else nothing was raced.
   expect(transactions).toBeGreaterThan(CUTS);
