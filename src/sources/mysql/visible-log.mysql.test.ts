@@ -26,7 +26,7 @@ class TestClock implements Clock {
 
 interface Looks {
   readonly clock: TestClock;
-  look(): Promise<LogCut>;
+  readonly look: () => Promise<LogCut>;
 }
 
 async function looks(db: LoneMysqlDatabase, sessions: ReturnType<typeof openSessions>): Promise<Looks> {
