@@ -21,6 +21,8 @@ export type SourceErrorCode =
   | "DDL_UNCLEAR"
   | "DDL_IN_LARGE_TRANSACTION"
   | "ROLLBACK_IN_LARGE_TRANSACTION"
+  | "XA_TOO_LARGE"
+  | "XA_UNDECIDED"
   | "VALUE_UNREPRESENTABLE"
   | "DECODE_FAILED"
   | "LOG_NOT_UNDERSTOOD"
@@ -170,6 +172,21 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
       "A transaction is in the log with rows that it rolled back (MariaDB writes those where a transaction made temporary tables, or went back to a savepoint after it had changed tables that cannot be rolled back), after more of them had been passed on than are held back. None of its rows was committed. The table has stopped; the others go on.",
     action:
       "Begin the table anew with `millrace run FILE --resnapshot TABLE`. Make temporary tables outside of large transactions.",
+  },
+  XA_TOO_LARGE: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "Changes of XA transactions are kept in memory from their XA PREPARE to their outcome, 64 MiB of the log in all, and there were more. The table has stopped; the others go on.",
+    action:
+      "Commit or roll back the XA transaction, then begin the table anew with `millrace run FILE --resnapshot TABLE`. Use smaller XA transactions.",
+  },
+  XA_UNDECIDED: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "A pipeline cannot begin while XA transactions are prepared and neither committed nor rolled back: their changes are in the log before its start, and their outcome will be behind it.",
+    action: "Commit or roll back the XA transactions that the message names (`XA RECOVER` lists them).",
   },
   VALUE_UNREPRESENTABLE: {
     exit: 1,

@@ -134,7 +134,7 @@ test("what is undone never comes, and all else does, in order; or it is said tha
   let undone = 0;
   let refused = 0;
   fc.assert(
-    fc.property(STEPS, fc.constantFrom(40, 400, 1 << 20), (steps, batchBytesMax) => {
+    fc.property(STEPS, fc.constantFrom(8, 40, 400, 1 << 20), (steps, batchBytesMax) => {
       const script = new Script(batchBytesMax);
       for (const [i, step] of steps.entries())
         if (!script.step(step, i)) {
@@ -149,8 +149,8 @@ test("what is undone never comes, and all else does, in order; or it is said tha
       expect(script.output.heldBytes).toBe(0);
       undone += script.undone;
     }),
-    { numRuns: 500 },
+    { numRuns: 1000 },
   );
   expect(undone).toBeGreaterThan(100);
-  expect(refused).toBeGreaterThan(10);
+  expect(refused).toBeGreaterThan(0);
 });

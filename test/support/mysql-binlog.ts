@@ -138,6 +138,7 @@ export function binlogDecoder(
     from: startOf(flavour),
     batchBytesMax: 1 << 20,
     flushRows: Number.MAX_SAFE_INTEGER,
+    xaBytesMax: 1 << 20,
     rules: STRICT_MYSQL_RULES,
     lookup: () => Promise.resolve({ kind: "same" }),
     charsets: new Charsets(async () => ASCII),
@@ -245,6 +246,13 @@ export class LoneMysqlDatabase extends TestMysqlDatabase {
     await admin.query("CREATE DATABASE lone");
     await admin.end();
     return new LoneMysqlDatabase(server, "lone");
+  }
+
+  /** As after a crash of the server. Connections are new ones then. */
+  async restart(): Promise<void> {
+    await this.#server.kill();
+    await this.#server.start();
+    this.forgetSessions();
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -50,6 +50,12 @@ export class TestMysqlDatabase implements MysqlAddress, AsyncDisposable {
     return rowsOf<Row>(await this.#own, sql, values);
   }
 
+  /** They ended with the server. */
+  protected forgetSessions(): void {
+    for (const client of this.#clients.splice(0)) client.destroy();
+    this.#own = null;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const admin = await connected(mysqlConfig(this));
     try {

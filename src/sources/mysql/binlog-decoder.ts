@@ -18,13 +18,18 @@ import { parseStatement, type Statement } from "./ddl-statement.ts";
 import { FilePosition, FileTransaction } from "./file-position.ts";
 import { LogPlace } from "./log-place.ts";
 import { LogTables, type LogTablesOptions } from "./log-tables.ts";
-import type { Flavour, LogPosition } from "./position.ts";
-import { MariadbPosition, MariadbTransaction, MysqlPosition, MysqlTransaction } from "./position.ts";
-import { readStatement } from "./query-event.ts";
+import type { LoggedEvents } from "./logged-events.ts";
+import type { OpenGroup } from "./open-group.ts";
+import { type Flavour, type LogPosition, MysqlTransaction } from "./position.ts";
+import { type LoggedStatement, readStatement } from "./query-event.ts";
+import { ReadingProgress } from "./reading-progress.ts";
 import { ROWS_EVENTS } from "./rows-event.ts";
 import { Savepoints } from "./savepoints.ts";
 import { tableChanges } from "./table-change.ts";
+import { largeRollback } from "./transaction-error.ts";
 import { TransactionPayload } from "./transaction-payload.ts";
+import { XaEvents } from "./xa-events.ts";
+import { XaTransactions } from "./xa-transactions.ts";
 
 export type { TableAnswer } from "./log-tables.ts";
 
@@ -36,22 +41,13 @@ export interface BinlogDecoderOptions extends Pick<LogTablesOptions, "rules" | "
   readonly from: LogPosition;
   readonly batchBytesMax: number;
   readonly flushRows: number;
+  /** Of the events of XA transactions whose outcome is open. */
+  readonly xaBytesMax: number;
 }
 
 const NO_ROWS: RowsMark = new Map();
 /** Of a set of GTIDs in a message. */
 const POSITION_CHARS_MAX = 200;
-
-/** The transaction between its GTID and its end. */
-interface OpenGroup extends Omit<GroupStart, "transaction"> {
-  readonly transaction: GroupStart["transaction"] | FileTransaction;
-  readonly skipped: boolean;
-  /** Rows may come. */
-  begun: boolean;
-  /** A statement of it was delivered. */
-  touched: boolean;
-  readonly savepoints: Savepoints;
-}
 
 /**
  * Turns the events of a binlog into items of the line. Not restartable after an error: the log is then read again from
@@ -64,25 +60,29 @@ export class BinlogDecoder {
   readonly #logged: LogTables;
   #format: BinlogFormat | null = null;
   #open: OpenGroup | null = null;
-  #position: LogPosition;
+  readonly #progress: ReadingProgress;
   /** Where positions are places in the log's files. */
   readonly #place: LogPlace | null;
-  #payload: TransactionPayload | null = null;
+  readonly #xa: XaTransactions;
+  /** What is decoded before the log goes on. */
+  readonly #more: LoggedEvents[] = [];
   /** Of the present event, for messages. */
   #type = 0;
 
   constructor(options: BinlogDecoderOptions) {
     this.#options = options;
     this.#output = new LogOutput(options.from, options);
-    this.#position = options.from;
+    this.#progress = new ReadingProgress(options.from);
     this.#place = options.from instanceof FilePosition ? new LogPlace() : null;
+    const { xaBytesMax } = options;
+    this.#xa = new XaTransactions(xaBytesMax, this.#output, this.#progress, this.#broken);
     for (const schema of options.tables) this.#tables.set(schema.id, new TableLog(schema));
     this.#logged = new LogTables({ ...options, tables: this.#tables, output: this.#output, broken: this.#broken });
   }
 
   /** Everything whose end has been decoded, and what `from` had. */
   get position(): LogPosition {
-    return this.#position;
+    return this.#progress.position;
   }
 
   /** Bytes of rows in open batches and in items not yet taken (never less than there are, at most about twice). */
@@ -90,9 +90,9 @@ export class BinlogDecoder {
     return this.#output.heldBytes;
   }
 
-  /** A compressed transaction has more than is held at once: `decodeMore` goes on with it when the items were taken. */
+  /** A transaction has more than is held at once: `decodeMore` goes on with it when the items were taken. */
   get hasMore(): boolean {
-    return this.#payload !== null;
+    return this.#more.length > 0;
   }
 
   /** The items so far, in order. */
@@ -117,7 +117,7 @@ export class BinlogDecoder {
    * the call, all of it is decoded first. Throws LOG_NOT_UNDERSTOOD.
    */
   decode(bytes: Uint8Array, start: number, end: number): Promise<void> | null {
-    if (this.#payload !== null) return this.#decodeBehind(bytes, start, end);
+    if (this.hasMore) return this.#decodeBehind(bytes, start, end);
     this.#place?.see(bytes, start, end);
     const looking = this.#event(bytes, start, end, this.#format?.checksums === true);
     if (this.#place !== null && this.#open === null) this.#moveTo(this.#place);
@@ -128,25 +128,28 @@ export class BinlogDecoder {
   #moveTo(place: LogPlace): void {
     const { from } = this.#options;
     const position = from instanceof FilePosition ? new FilePosition(from.server, place.boundary()) : from;
-    if (this.#position.covers(position)) return;
-    this.#position = position;
+    if (this.position.covers(position)) return;
+    this.#progress.moveTo(position);
     this.#output.moveTo(position);
   }
 
   async #decodeBehind(bytes: Uint8Array, start: number, end: number): Promise<void> {
-    while (this.#payload !== null) await this.decodeMore();
+    while (this.hasMore) await this.decodeMore();
     await this.decode(bytes, start, end);
   }
 
-  /** Goes on with a compressed transaction, as `decode` does. */
+  /** Goes on with a transaction that is compressed, or was kept, as `decode` does. */
   decodeMore(): Promise<void> | null {
-    const payload = this.#payload;
-    while (payload?.next() === true) {
-      const looking = this.#event(payload.bytes, payload.start, payload.end, false);
-      if (looking !== null) return this.#moreAfter(looking);
-      if (this.#output.hasItems && this.#output.heldBytes > this.#options.batchBytesMax) return null;
+    for (let events = this.#more[0]; events !== undefined; events = this.#more[0]) {
+      while (events.next()) {
+        const looking = this.#event(events.bytes, events.start, events.end, false);
+        if (looking !== null) return this.#moreAfter(looking);
+        if (this.#output.hasItems && this.#output.heldBytes > this.#options.batchBytesMax) return null;
+      }
+      this.#more.shift();
+      // All of an XA transaction has been given that was committed.
+      if (events instanceof XaEvents) this.#commit();
     }
-    this.#payload = null;
     return null;
   }
 
@@ -163,21 +166,19 @@ export class BinlogDecoder {
     const rows = ROWS_EVENTS.get(type);
     if (rows !== undefined) {
       const open = this.#rowsAllowed();
+      if (open.xa !== null) return this.#keep(open, open.xa, b, start, bodyEnd);
       if (open.skipped) return null;
       return this.#logged.rows(rows, b, start, bodyEnd, this.#postHeader(type), open.transaction);
     }
     switch (type) {
       case EventType.tableMap:
-        if (!this.#rowsAllowed().skipped) this.#logged.tableMap(b, start, bodyEnd, this.#postHeader(type));
-        return null;
+        return this.#tableMap(this.#rowsAllowed(), b, start, bodyEnd);
       case EventType.xid:
-        this.#rowsAllowed();
-        this.#commit();
+        this.#committed();
         return null;
       case EventType.query:
       case EventType.queryCompressed:
-        this.#statement(b, start, bodyEnd, type === EventType.queryCompressed);
-        return null;
+        return this.#statement(b, start, bodyEnd, type === EventType.queryCompressed);
       case EventType.transactionPayload:
         return this.#compressed(b, start, bodyEnd);
       case EventType.formatDescription:
@@ -187,8 +188,7 @@ export class BinlogDecoder {
         this.#logged.forget();
         return null;
       case EventType.xaPrepare:
-        this.#xaPrepared();
-        return null;
+        return this.#xaPrepared(b, start, bodyEnd);
       case EventType.anonymousGtid:
         if (this.#place === null)
           throw this.#broken("a transaction without a GTID", "Switch GTIDs on at the source (`gtid_mode = ON`).");
@@ -208,7 +208,7 @@ export class BinlogDecoder {
   }
 
   #postHeader(type: number): number {
-    const bytes = this.#format?.postHeaderBytes(type) ?? -1;
+    const bytes = (this.#more[0]?.format ?? this.#format)?.postHeaderBytes(type) ?? -1;
     if (bytes < 0) throw this.#broken("an event that its format description does not have");
     return bytes;
   }
@@ -223,18 +223,13 @@ export class BinlogDecoder {
     if (open.touched) throw this.#broken("a new file within a statement's transaction");
     this.#undo(open, NO_ROWS);
     this.#open = null;
-    this.#output.commit(this.#position, null);
+    this.#output.commit(this.position, null);
   }
 
   #compressed(b: Uint8Array, start: number, end: number): Promise<void> | null {
-    if (this.#payload !== null) throw this.#broken("compressed events within such");
+    if (this.hasMore) throw this.#broken("compressed events within such");
     if (this.#open === null) throw this.#broken("compressed events outside a transaction");
-    if (this.#open.skipped) {
-      // All of the transaction but its GTID is in it.
-      this.#commit();
-      return null;
-    }
-    this.#payload = new TransactionPayload(b, start, end, this.#broken);
+    this.#more.push(new TransactionPayload(b, start, end, this.#broken));
     return this.decodeMore();
   }
 
@@ -246,8 +241,8 @@ export class BinlogDecoder {
     const transaction =
       this.#place === null ? group.transaction : new FileTransaction(this.#place.file, this.#place.start, commitTimeMs);
     const skipped = this.#options.from.has(transaction);
-    if (group.xa && !skipped) throw this.#xaBroken();
-    this.#open = { ...group, transaction, skipped, touched: false, savepoints: new Savepoints() };
+    const xa = group.prepares === null ? null : new XaEvents(group.prepares, this.#format);
+    this.#open = { ...group, transaction, skipped, touched: false, savepoints: new Savepoints(), xa };
     this.#output.begin();
   }
 
@@ -262,38 +257,76 @@ export class BinlogDecoder {
     return open;
   }
 
-  #commit(): void {
-    const { transaction, skipped } = this.#group();
-    this.#open = null;
-    if (this.#place !== null) this.#moveTo(this.#place);
-    else if (!skipped) this.#position = reached(this.#position, transaction);
-    this.#output.commit(this.#position, skipped ? null : transaction.commitTimeMs);
-  }
-
-  #xaPrepared(): void {
-    if (!this.#group().skipped) throw this.#xaBroken();
+  #committed(): void {
+    if (this.#rowsAllowed().xa !== null) throw this.#broken("the end of an XA transaction that is not prepared");
     this.#commit();
   }
 
-  #xaBroken(): MillraceError {
-    return this.#broken(
-      "an XA transaction, which this version does not follow",
-      "Keep XA transactions from the tables of this server, or leave the server to a later version of Millrace.",
-    );
+  #commit(): void {
+    if (this.#place === null) this.#progress.passed(this.#group().transaction);
+    this.#end();
   }
 
-  #statement(b: Uint8Array, start: number, end: number, compressed: boolean): void {
+  #end(): void {
+    const { transaction, skipped } = this.#group();
+    this.#open = null;
+    if (this.#place !== null) this.#moveTo(this.#place);
+    this.#output.commit(this.position, skipped ? null : transaction.commitTimeMs);
+  }
+
+  #tableMap(open: OpenGroup, b: Uint8Array, start: number, end: number): null {
+    if (open.skipped && open.xa === null) return null;
+    this.#logged.tableMap(b, start, end, this.#postHeader(EventType.tableMap));
+    return open.xa === null ? null : this.#keep(open, open.xa, b, start, end);
+  }
+
+  /** Description or rows of a table in an XA transaction. */
+  #keep(open: OpenGroup, xa: XaEvents, b: Uint8Array, start: number, end: number): null {
+    const table = this.#logged.delivered(b, start, end, this.#postHeader(this.#type));
+    if (table !== null) this.#xa.keep(xa, table, open.transaction, b, start, end);
+    return null;
+  }
+
+  #xaPrepared(b: Uint8Array, start: number, end: number): Promise<void> | null {
+    const { xa, transaction, skipped } = this.#group();
+    // Another reading would have to begin in an earlier file, maybe.
+    if (this.#place !== null && !skipped)
+      throw this.#broken("an XA transaction, where there are no GTIDs", "Switch GTIDs on at the source.");
+    if (this.#xa.prepare(xa, transaction, b, start, end)) return this.#outcome(xa);
+    this.#end();
+    return null;
+  }
+
+  /** The rows of an XA transaction are its outcome's. */
+  #outcome(xa: XaEvents): Promise<void> | null {
+    const open = this.#group();
+    open.begun = true;
+    open.xa = null;
+    this.#more.push(xa);
+    // What is decoded already goes on by itself.
+    return this.#more.length > 1 ? null : this.decodeMore();
+  }
+
+  #statement(b: Uint8Array, start: number, end: number, compressed: boolean): Promise<void> | null {
     const open = this.#group();
     const logged = readStatement(b, start, end, compressed, this.#broken);
     const runsComment = (version: number, forMariadb: boolean): boolean =>
       this.#format?.runsComment(this.#options.flavour, version, forMariadb) ?? true;
     const statement = parseStatement(logged.sql, { ...logged, runsComment });
+    if (statement.kind === "xa") return this.#xaStatement(open, logged.sql);
+    if (open.xa !== null && (statement.kind === "savepoint" || statement.kind === "rollback-to"))
+      this.#xa.keepStatement(open.xa, b, start, end);
+    else this.#run(open, statement, logged);
+    return null;
+  }
+
+  #run(open: OpenGroup, statement: Exclude<Statement, { kind: "xa" }>, { sql, database }: LoggedStatement): void {
     switch (statement.kind) {
       case "begin":
         open.begun = true;
         return;
       case "commit":
-        return this.#commit();
+        return this.#committed();
       case "rollback":
         this.#undo(open, NO_ROWS);
         return this.#commit();
@@ -302,15 +335,11 @@ export class BinlogDecoder {
         return;
       case "rollback-to":
         return this.#backTo(open, statement.name);
-      case "release":
-        return;
-      case "xa":
-        return this.#xaStatement(open, logged.sql);
       case "dml":
         if (!open.skipped) throw this.#broken("a change as a statement and not as rows", "Set `binlog_format = ROW`.");
         return this.#endAlone(open);
       default:
-        this.#definition(open, statement, logged.sql, logged.database);
+        this.#definition(open, statement, sql, database);
     }
   }
 
@@ -327,11 +356,11 @@ export class BinlogDecoder {
     if (table !== null) throw largeRollback(table, transaction.id);
   }
 
-  /** XA START and XA END stand around rows, which XA_PREPARE ends; the others are transactions of their own. */
-  #xaStatement(open: OpenGroup, sql: string): void {
-    if (!open.skipped) throw this.#xaBroken();
-    if (/^\s*xa\s+(?:commit|rollback)\b/i.test(sql)) this.#commit();
-    else open.begun = true;
+  #xaStatement(open: OpenGroup, sql: string): Promise<void> | null {
+    const events = this.#xa.statement(open, sql, this.#format);
+    if (events === "passed") this.#commit();
+    else if (events !== null) return this.#outcome(events);
+    return null;
   }
 
   #definition(
@@ -358,26 +387,10 @@ export class BinlogDecoder {
 
   /** Law 2: what is not understood stops the pipeline. */
   readonly #broken = (what: string, hint?: string): MillraceError => {
-    const at = (this.#open?.transaction.id ?? this.#position.toString().slice(0, POSITION_CHARS_MAX)) || "the start";
+    const at = (this.#open?.transaction.id ?? this.position.toString().slice(0, POSITION_CHARS_MAX)) || "the start";
     return new MillraceError("LOG_NOT_UNDERSTOOD", `the log has ${what}, at ${at} in event ${eventName(this.#type)}`, {
       place: { position: at },
       ...(hint === undefined ? {} : { hint }),
     });
   };
-}
-
-function reached(position: LogPosition, transaction: OpenGroup["transaction"]): LogPosition {
-  if (position instanceof MysqlPosition && transaction instanceof MysqlTransaction) return position.with(transaction);
-  if (position instanceof MariadbPosition && transaction instanceof MariadbTransaction)
-    return position.with(transaction);
-  throw new MillraceError("INTERNAL", "a transaction of another kind of server than the position");
-}
-
-/** Ends the attempt, with what was passed on of the transaction; the next one begins with the table stopped. */
-function largeRollback(table: TableId, position: string): MillraceError {
-  return new MillraceError(
-    "ROLLBACK_IN_LARGE_TRANSACTION",
-    `the transaction at ${position} was rolled back after more changes of ${table} than are held back`,
-    { place: { table, position } },
-  );
 }

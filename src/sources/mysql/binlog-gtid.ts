@@ -1,6 +1,7 @@
 import { EventType, eventMs, HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken, readUint32 } from "./binlog-fields.ts";
 import { MariadbTransaction, MysqlTransaction } from "./position.ts";
+import { readXid } from "./xa-events.ts";
 
 export type LogTransaction = MysqlTransaction | MariadbTransaction;
 
@@ -11,8 +12,8 @@ export interface GroupStart {
   readonly begun: boolean;
   /** MariaDB: the one statement that follows is announced, or was taken back: nothing has happened. */
   readonly announced: boolean;
-  /** MariaDB: the first or the second half of an XA transaction. */
-  readonly xa: boolean;
+  /** MariaDB: it is an XA transaction up to its PREPARE, of this XID. */
+  readonly prepares: string | null;
 }
 
 const COMMIT_TIME_BYTES = 7;
@@ -32,7 +33,7 @@ function mysqlGroup(source: string, gno: bigint, commitTimeMs: number): GroupSta
     transaction: new MysqlTransaction(source, gno, commitTimeMs),
     begun: false,
     announced: false,
-    xa: false,
+    prepares: null,
   };
 }
 
@@ -117,14 +118,16 @@ function readMariadbGtid(b: Uint8Array, start: number, end: number, broken: Brok
   const sequence = fields.uint64();
   const domain = fields.uint32();
   const flags = fields.uint8();
-  const xa = (flags & (PREPARED_XA | COMPLETED_XA)) !== 0;
   if ((flags & HAS_GROUP_COMMIT_ID) !== 0) fields.uint64();
-  const more = fields.left > 0 && !xa ? fields.uint8() : 0;
+  const xid = (flags & (PREPARED_XA | COMPLETED_XA)) !== 0 ? readXid(fields, 1, broken) : null;
+  const completed = (flags & COMPLETED_XA) !== 0 ? xid : null;
+  const more = fields.left > 0 ? fields.uint8() : 0;
+  const gtid = { domain, server: readUint32(b, start + 5), sequence };
   return {
-    transaction: new MariadbTransaction({ domain, server: readUint32(b, start + 5), sequence }, eventMs(b, start)),
+    transaction: new MariadbTransaction(gtid, eventMs(b, start), completed),
     begun: (flags & STANDALONE) === 0,
     announced: (more & (START_ALTER | ROLLBACK_ALTER)) !== 0,
-    xa,
+    prepares: (flags & PREPARED_XA) !== 0 ? xid : null,
   };
 }
 

@@ -1,10 +1,12 @@
 import type { Connection, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { expect, it } from "vitest";
-import { createMysqlDatabase } from "../../../test/support/mysql.ts";
+import { LoneMysqlDatabase } from "../../../test/support/mysql-binlog.ts";
+import { createMysqlDatabase, type TestMysqlDatabase } from "../../../test/support/mysql.ts";
 import type { Transaction } from "../../core/position.ts";
 import { ALL, openReader, openSessions, readChunk, schemaOf, series } from "../../../test/support/mysql-source.ts";
 import { parseMariadbGtid } from "./mariadb-gtid.ts";
 import { LogCut, MariadbTransaction, MysqlTransaction } from "./position.ts";
+import { xidText } from "./xa-events.ts";
 
 const UPPER = ["9223372036854775807"];
 
@@ -15,9 +17,33 @@ function mysqlTransaction(result: ResultSetHeader): MysqlTransaction {
   return new MysqlTransaction(source!, BigInt(gno!), 0);
 }
 
-async function mariadbTransaction(session: Connection): Promise<MariadbTransaction> {
+async function mariadbTransaction(session: Connection, xid: string | null): Promise<MariadbTransaction> {
   const [rows] = await session.query<RowDataPacket[]>("SELECT @@last_gtid AS gtid");
-  return new MariadbTransaction(parseMariadbGtid(String(rows[0]!["gtid"])), 0);
+  return new MariadbTransaction(parseMariadbGtid(String(rows[0]!["gtid"])), 0, xid);
+}
+
+interface Inserted {
+  readonly id: number;
+  readonly committed: ResultSetHeader;
+  /** Null: of no XA transaction. */
+  readonly xid: string | null;
+}
+
+async function plainInsert(session: Connection, w: number): Promise<Inserted> {
+  const [result] = await session.query<ResultSetHeader>("INSERT INTO t (w) VALUES (?)", [w]);
+  return { id: result.insertId, committed: result, xid: null };
+}
+
+let xids = 0;
+
+async function xaInsert(session: Connection, w: number): Promise<Inserted> {
+  const name = Buffer.from(`x${xids++}`).toString("hex");
+  const xid = xidText(name, "", 1);
+  await session.query(`XA START ${xid}`);
+  const { id } = await plainInsert(session, w);
+  for (const verb of ["END", "PREPARE"]) await session.query(`XA ${verb} ${xid}`);
+  const [committed] = await session.query<ResultSetHeader>(`XA COMMIT ${xid}`);
+  return { id, committed, xid };
 }
 
 interface Chunk {
@@ -33,23 +59,27 @@ interface Raced {
   readonly transactions: ReadonlyMap<number, Transaction>;
 }
 
-/** Reads so many chunks of a table's end while ten sessions insert into it. */
-async function race(flavour: "mysql" | "mariadb", count: number): Promise<Raced> {
-  await using db = await createMysqlDatabase(flavour);
+/** Reads so many chunks of a table's end while sessions insert into it. */
+async function race(
+  db: TestMysqlDatabase,
+  flavour: "mysql" | "mariadb",
+  count: number,
+  { writers, insert }: { readonly writers: number; readonly insert: typeof plainInsert },
+): Promise<Raced> {
   await db.query("CREATE TABLE t (id bigint AUTO_INCREMENT PRIMARY KEY, w int)");
   await using sessions = openSessions(db);
   const schema = await schemaOf(sessions, db, "t");
   await using reader = openReader(db);
   const transactions = new Map<number, Transaction>();
   const stop = new AbortController();
-  const writing = Array.from({ length: 10 }, async (_, i) => {
+  const writing = Array.from({ length: writers }, async (_, i) => {
     const writer = await db.client();
     if (flavour === "mysql") await writer.query("SET session_track_gtids = OWN_GTID");
     else await writer.query("SET SESSION gtid_domain_id = ?", [i % 2 === 0 ? 0 : 4711]);
     while (!stop.signal.aborted) {
-      const [result] = await writer.query<ResultSetHeader>("INSERT INTO t (w) VALUES (?)", [i]);
-      const done = flavour === "mysql" ? mysqlTransaction(result) : await mariadbTransaction(writer);
-      transactions.set(result.insertId, done);
+      const { id, committed, xid } = await insert(writer, i);
+      const done = flavour === "mysql" ? mysqlTransaction(committed) : await mariadbTransaction(writer, xid);
+      transactions.set(id, done);
     }
   });
   const chunks: Chunk[] = [];
@@ -68,16 +98,35 @@ async function race(flavour: "mysql" | "mariadb", count: number): Promise<Raced>
 }
 
 it("chunks of MySQL have all that their cut includes, and no row of a transaction beyond their bound", async () => {
-  const { chunks, transactions } = await race("mysql", 200);
+  await using db = await createMysqlDatabase("mysql");
+  const { chunks, transactions } = await race(db, "mysql", 200, { writers: 10, insert: plainInsert });
+  expectBounds(chunks, transactions);
+});
+
+function expectBounds(chunks: Raced["chunks"], transactions: Raced["transactions"]): void {
   for (const { lower, ids, cut } of chunks) {
     for (const id of ids) expect(cut.bound.has(transactions.get(id)!)).toBe(true);
     for (const [id, transaction] of transactions)
       if (id > lower && cut.surelyIncludes(transaction)) expect(ids).toContain(id);
   }
-});
+}
+
+it.each(["mysql", "mariadb"] as const)(
+  "chunks of %s have the rows of XA transactions of their cut",
+  async (flavour) => {
+    await using db = await LoneMysqlDatabase.start(flavour);
+    const { chunks, transactions } = await race(db, flavour, 300, { writers: 4, insert: xaInsert });
+    expectBounds(chunks, transactions);
+    // Most of what a chunk has is known to be in it.
+    const { cut, ids } = chunks.at(-1)!;
+    const sure = [...ids].filter((id) => cut.surelyIncludes(transactions.get(id)!));
+    expect(sure.length).toBeGreaterThanOrEqual(ids.size - 2 * 4);
+  },
+);
 
 it("chunks of MariaDB have the rows of their cut and no other, with two domains", async () => {
-  const { chunks, transactions } = await race("mariadb", 200);
+  await using db = await createMysqlDatabase("mariadb");
+  const { chunks, transactions } = await race(db, "mariadb", 200, { writers: 10, insert: plainInsert });
   for (const { lower, ids, cut } of chunks) {
     const included = [...transactions].filter(([id, transaction]) => id > lower && cut.surelyIncludes(transaction));
     expect(new Set(included.map(([id]) => id))).toEqual(ids);
@@ -105,7 +154,7 @@ it.each(["mysql", "mariadb"] as const)(
         await writer.query("CREATE TABLE t2 LIKE t");
         await writer.query("INSERT INTO t2 SELECT * FROM t");
         const [result] = await writer.query<ResultSetHeader>("RENAME TABLE t TO t3, t2 TO t");
-        renames.push(flavour === "mysql" ? mysqlTransaction(result) : await mariadbTransaction(writer));
+        renames.push(flavour === "mysql" ? mysqlTransaction(result) : await mariadbTransaction(writer, null));
         await writer.query("TRUNCATE TABLE t3");
       }
     })();

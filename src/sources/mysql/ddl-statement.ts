@@ -14,7 +14,8 @@ export interface TableEffect {
 }
 
 export type Statement =
-  | { readonly kind: "begin" | "commit" | "rollback" | "release" | "xa" | "dml" }
+  | { readonly kind: "begin" | "commit" | "rollback" | "dml" }
+  | { readonly kind: "xa" }
   | { readonly kind: "savepoint" | "rollback-to"; readonly name: string }
   /** Of no effect on rows, but for these. */
   | { readonly kind: "ddl"; readonly effects: readonly TableEffect[]; readonly droppedDatabase: string | null }
@@ -73,7 +74,7 @@ function frame(cursor: TokenCursor): Statement | null {
   if (first === "begin") return { kind: "begin" };
   if (first === "commit") return { kind: "commit" };
   if (cursor.take("savepoint")) return savepoint("savepoint", cursor);
-  if (first === "release") return { kind: "release" };
+  if (first === "release") return NOTHING;
   if (first === "xa") return { kind: "xa" };
   if (cursor.take("rollback")) {
     cursor.take("work");

@@ -26,16 +26,16 @@ export interface Dump {
   readonly from: string;
 }
 
-/** Everything that the position does not have, and what comes. */
+/** Everything from where a reading at the position begins, and what comes. */
 export function dumpFrom(options: MysqlOptions, from: LogPosition): Dump {
   const { serverId } = options;
   const preamble = mysqlPreamble(options.pipeline);
   if (from instanceof FilePosition)
     return { preamble, command: fileDump(serverId, from.file, from.ask), from: from.toString() };
   if (from instanceof MysqlPosition)
-    return { preamble, command: mysqlDump(serverId, from.gtids), from: from.toString() };
+    return { preamble, command: mysqlDump(serverId, from.restartGtids), from: from.toString() };
   return {
-    preamble: mariadbPreamble(from.gtids),
+    preamble: mariadbPreamble(from.restartGtids),
     command: fileDump(serverId, "", FILE_START),
     from: from.toString(),
   };

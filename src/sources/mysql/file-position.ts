@@ -68,6 +68,17 @@ export class FilePosition implements Position, FilePlace {
     this.begun = begun;
   }
 
+  /** Nothing has to be read again (`ReadingProgress`). */
+  readonly isPlain: true = true;
+
+  get done(): FilePosition {
+    return this;
+  }
+
+  get restart(): FilePosition {
+    return this;
+  }
+
   /** A place that somebody named. What cannot be asked for is read from the file's beginning. */
   static at(server: string, file: string, offset: number, begun: number = 0): FilePosition {
     return new FilePosition(server, { file, offset, ask: askable(offset) ? offset : FILE_START, begun });

@@ -93,6 +93,19 @@ export class LogTables {
     return [post === 6 ? readUint32(b, at) : readUint48(b, at), at + post];
   }
 
+  /** The table of a rows event, or of a TABLE_MAP event after it was read; null: none that is delivered. */
+  delivered(b: Uint8Array, start: number, end: number, post: number): TableLog | null {
+    const [id] = this.#idAndBody(b, start, end, post);
+    const logged = this.#find(id);
+    return logged.kind === "ignored" || logged.table.ended ? null : logged.table;
+  }
+
+  #find(id: number): LoggedTable {
+    const logged = this.#byId.get(id) ?? (id === NO_TABLE ? IGNORED : undefined);
+    if (logged === undefined) throw this.#options.broken("rows of a table that it has not described");
+    return logged;
+  }
+
   /** A rows event. A promise: a lookup is under way, and the bytes have to stay until it resolves. */
   rows(
     form: RowsForm,
@@ -103,8 +116,7 @@ export class LogTables {
     transaction: Transaction,
   ): Promise<void> | null {
     const [id] = this.#idAndBody(b, start, end, post);
-    const logged = this.#byId.get(id) ?? (id === NO_TABLE ? IGNORED : undefined);
-    if (logged === undefined) throw this.#options.broken("rows of a table that it has not described");
+    const logged = this.#find(id);
     if (logged.kind === "ignored" || logged.table.ended) return null;
     if (logged.kind === "told") return this.#rowsResolved(logged, id, form, b, start, end, post, transaction);
     this.#deliverRows(logged, form, b, rowsBody(b, start, end, post, form.v2, this.#options.broken), end, transaction);

@@ -55,6 +55,15 @@ export class GtidPosition {
     return new GtidPosition(new Map(this.#last).set(gtid.domain, later(this.#last.get(gtid.domain), gtid)));
   }
 
+  /** With the domain's last GTID as it was in an earlier position. */
+  backTo(domain: number, earlier: GtidPosition): GtidPosition {
+    const last = new Map(this.#last);
+    const gtid = earlier.#last.get(domain);
+    if (gtid === undefined) last.delete(domain);
+    else last.set(domain, gtid);
+    return new GtidPosition(last);
+  }
+
   union(other: GtidPosition): GtidPosition {
     const last = new Map(this.#last);
     for (const gtid of other.#last.values()) last.set(gtid.domain, later(last.get(gtid.domain), gtid));

@@ -12,21 +12,24 @@ import { type LogPosition, MariadbPosition, type MysqlPosition } from "./positio
 import { changedError } from "./schema.ts";
 import { gtidsChanged, type ServerFacts, usesGtids } from "./server-facts.ts";
 import { behind, LOG_RESET } from "./source-behind.ts";
+import type { StartOptions } from "./start-position.ts";
 import { StartPlace } from "./startup.ts";
 
 /** The start position: `resume` after a check that the server still has the log from there, else where `scan.startup.mode` says. */
 export async function prepare(
   options: MysqlOptions,
-  session: Session,
+  { session, clock, signal }: Omit<StartOptions, "waitMs">,
   facts: ServerFacts,
   request: { readonly resume: LogPosition | null; readonly tables: readonly TableSchema[] },
-  signal: AbortSignal,
 ): Promise<LogPosition> {
   for (const { id, namespace, name } of request.tables)
     if ((await tableByName(session, namespace, name, signal)) === null)
       throw changedError(id, "it was dropped or renamed");
   const { resume } = request;
-  if (resume === null) return await new StartPlace(options, facts, session).position(options.startup, signal);
+  if (resume === null)
+    return await new StartPlace(options, facts, { session, clock, signal, waitMs: options.lockTimeoutMs }).position(
+      options.startup,
+    );
   if ((facts.flavour === "mariadb") !== resume instanceof MariadbPosition)
     throw new MillraceError("SOURCE_BEHIND", "the checkpoint is of another kind of server than the one that answers", {
       place: { position: resume.toString() },
@@ -83,7 +86,7 @@ async function checkMysql(session: Session, resume: MysqlPosition, signal: Abort
     [],
     signal,
   );
-  const purged = GtidSet.parse(row!.purged).without(resume.gtids);
+  const purged = GtidSet.parse(row!.purged).without(resume.restartGtids);
   if (!purged.isEmpty) throw logLost(purged.toString(), resume);
   const missing = resume.gtids.without(GtidSet.parse(row!.executed));
   if (!missing.isEmpty) throw behind(missing.toString(), resume);

@@ -95,7 +95,8 @@ class MysqlSource implements Source {
     const session = await this.#control.get(signal);
     const facts = await serverFacts(session, signal);
     checkServer(this.#options.username, facts);
-    const start = await prepare(this.#options, session, facts, { resume, tables }, signal);
+    const parts = { session, clock: this.#ambient.clock, signal };
+    const start = await prepare(this.#options, parts, facts, { resume, tables });
     this.#prepared = { facts, start };
     return start;
   }

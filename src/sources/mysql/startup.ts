@@ -7,25 +7,30 @@ import { LogFiles } from "./log-files.ts";
 import { LogWalk, type WalkedTransaction } from "./log-walk.ts";
 import type { LogPosition } from "./position.ts";
 import { type ServerFacts, usesGtids } from "./server-facts.ts";
+import { startPosition, type StartOptions } from "./start-position.ts";
 import { parseGtids } from "./startup-gtids.ts";
 import { visibleCut } from "./visible.ts";
 
 /** The place in the log where a pipeline begins of which nothing was committed yet, and what it takes to find it. */
 export class StartPlace {
   readonly #facts: ServerFacts;
+  readonly #start: StartOptions;
   readonly #session: Session;
   readonly #files: LogFiles;
   readonly #walk: LogWalk;
 
-  constructor(options: MysqlOptions, facts: ServerFacts, session: Session) {
+  constructor(options: MysqlOptions, facts: ServerFacts, start: StartOptions) {
+    const { session } = start;
     this.#facts = facts;
+    this.#start = start;
     this.#session = session;
     this.#walk = new LogWalk(options, facts.flavour);
     this.#files = new LogFiles(facts, session, this.#walk);
   }
 
   /** Its first transaction is the first one that the position does not have. */
-  async position(startup: Startup, signal: AbortSignal): Promise<LogPosition> {
+  async position(startup: Startup): Promise<LogPosition> {
+    const { signal } = this.#start;
     switch (startup.kind) {
       case "initial":
       case "snapshot":
@@ -46,8 +51,8 @@ export class StartPlace {
 
   /** A chunk that is opened at once may lack what is in the log and not visible yet, so the log must bring it. */
   async #visible(signal: AbortSignal): Promise<LogPosition> {
-    const { included, bound } = await visibleCut(this.#session, signal);
-    if (included !== null) return included;
+    if (usesGtids(this.#facts)) return await startPosition(this.#start);
+    const { bound } = await visibleCut(this.#session, signal);
     if (!(bound instanceof FilePosition)) throw new MillraceError("INTERNAL", "what is visible is not known");
     // Chunks wait until all of it is visible (`MysqlSource.settled`).
     return FilePosition.at(bound.server, bound.file, bound.offset, await this.#walk.begun(bound.file, signal));

@@ -21,6 +21,8 @@ import { tableLookup } from "./table-lookup.ts";
 const STATEMENT_TIMEOUT_MS = 60_000;
 const TICK_MS = 1000;
 const EVENT = 0;
+/** Of XA transactions whose outcome is open; docs/errors.md names it. */
+const XA_BYTES_MAX = 64 << 20;
 
 export interface LogReaderParts {
   readonly options: MysqlOptions;
@@ -110,6 +112,7 @@ export class BinlogReader implements LogReader {
       from: this.#from,
       batchBytesMax: request.batchBytesMax,
       flushRows: request.flushRows,
+      xaBytesMax: XA_BYTES_MAX,
       rules,
       lookup: tableLookup(this.#sessions, rules, life),
       charsets: new Charsets(async (charset) => queriedTable(await this.#sessions.get(life), charset, life)),

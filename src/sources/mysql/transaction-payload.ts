@@ -2,6 +2,7 @@ import { Decompress } from "fzstd";
 import { MillraceError } from "../../core/errors.ts";
 import { HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken, readUint32 } from "./binlog-fields.ts";
+import type { LoggedEvents } from "./logged-events.ts";
 
 const Field = { end: 0, size: 1, compression: 2, uncompressedSize: 3 } as const;
 const ZSTD = 0;
@@ -17,7 +18,8 @@ const WINDOW_EXPONENT_MAX = 27;
  * fields of type, length and value, then what they describe. Decompressed as the events are asked for: the input has to
  * stay. They carry no checksums.
  */
-export class TransactionPayload {
+export class TransactionPayload implements LoggedEvents {
+  readonly format: null = null;
   readonly #broken: Broken;
   readonly #decompress: Decompress | null;
   readonly #input: Uint8Array;

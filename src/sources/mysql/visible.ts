@@ -2,7 +2,6 @@ import type { Ambient } from "../../core/ambient.ts";
 import type { Session } from "./connection.ts";
 import { snapshotCut, snapshotScript } from "./cut.ts";
 import type { FilePosition } from "./file-position.ts";
-import { parseMariadbGtid } from "./mariadb-gtid.ts";
 import { type LogCut, MariadbTransaction, MysqlTransaction } from "./position.ts";
 import type { ServerFacts } from "./server-facts.ts";
 
@@ -48,7 +47,7 @@ export function hiddenBefore(place: FilePosition): (cut: LogCut) => string | nul
 }
 
 function parseTransactionId({ flavour }: ServerFacts, id: string): MysqlTransaction | MariadbTransaction {
-  if (flavour === "mariadb") return new MariadbTransaction(parseMariadbGtid(id), 0);
+  if (flavour === "mariadb") return MariadbTransaction.parse(id);
   const colon = id.lastIndexOf(":");
   return new MysqlTransaction(id.slice(0, colon), BigInt(id.slice(colon + 1)), 0);
 }
