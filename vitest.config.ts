@@ -12,7 +12,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: "unit",
-          include: ["src/**/*.test.ts", "test/support/**/*.test.ts"],
+          include: ["src/**/*.test.ts", "test/support/**/*.test.ts", "test/fuzz/**/*.test.ts"],
           exclude: ["**/*.pg.test.ts", "**/*.mysql.test.ts"],
           testTimeout: 20_000,
         },

@@ -6,42 +6,18 @@ import { createConnection } from "mysql2/promise";
 import { type Column, isAbsent, isNull } from "../../src/core/column.ts";
 import type { LogItem } from "../../src/core/line.ts";
 import { tableId, type TableSchema } from "../../src/core/table-schema.ts";
-import { BinlogDecoder, type BinlogDecoderOptions } from "../../src/sources/mysql/binlog-decoder.ts";
-import { Charsets } from "../../src/sources/mysql/charset.ts";
-import { CodeTable } from "../../src/sources/mysql/code-table.ts";
+import type { BinlogDecoderOptions } from "../../src/sources/mysql/binlog-decoder.ts";
 import { columnType, type MysqlTypeRules, parseMysqlType } from "../../src/sources/mysql/mysql-type.ts";
-import { GtidSet } from "../../src/sources/mysql/gtid-set.ts";
-import { GtidPosition } from "../../src/sources/mysql/mariadb-gtid.ts";
-import { type Flavour, type LogPosition, MariadbPosition, MysqlPosition } from "../../src/sources/mysql/position.ts";
+import type { Flavour } from "../../src/sources/mysql/position.ts";
 import { cellText } from "../../src/sources/postgres/cell-text.ts";
+import { binlogDecoder, binlogEvents, decodeBinlog, STRICT_MYSQL_RULES } from "./binlog-fixture.ts";
 import { mysqlProgram } from "./mysql-programs.ts";
 import { createMysqlDatabase, TestMysqlDatabase } from "./mysql.ts";
 import { mysqlConfig, type MysqlSettings, type PrivateMysql, startPrivateMysql } from "./private-mysql.ts";
 import { tempFolder } from "./temp-folder.ts";
 import { waitFor } from "./wait-for.ts";
 
-/** Everything a sink could hold, and failure where it cannot. */
-export const STRICT_MYSQL_RULES: MysqlTypeRules = {
-  unrepresentable: "error",
-  nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
-  tinyint1AsBoolean: true,
-};
-
-const MAGIC_BYTES = 4;
-/** For tests that ask no server for the codes of a character set. */
-const ASCII = new CodeTable(CodeTable.noPoints(256).map((_, byte) => (byte < 0x80 ? byte : -1)));
-
-/** The events of binlog files, in order, as views. */
-export function binlogEvents(...files: readonly Buffer[]): Buffer[] {
-  return files.flatMap((file) => {
-    const events: Buffer[] = [];
-    for (let at = MAGIC_BYTES, length = 0; at < file.length; at += length) {
-      length = file.readUInt32LE(at + 9);
-      events.push(file.subarray(at, at + length));
-    }
-    return events;
-  });
-}
+export { binlogDecoder, binlogEvents, decodeBinlog, STRICT_MYSQL_RULES } from "./binlog-fixture.ts";
 
 /** What a server has written into its binlog since this was made. */
 export class BinlogTail {
@@ -121,43 +97,6 @@ export async function mysqlSchema(
     })),
     key: key.map((part) => columns.findIndex((column) => column.name === part.name)),
   };
-}
-
-function startOf(flavour: Flavour): LogPosition {
-  return flavour === "mysql" ? new MysqlPosition(GtidSet.empty) : new MariadbPosition(GtidPosition.empty);
-}
-
-export function binlogDecoder(
-  flavour: Flavour,
-  tables: readonly TableSchema[],
-  options: Partial<BinlogDecoderOptions> = {},
-): BinlogDecoder {
-  return new BinlogDecoder({
-    flavour,
-    tables,
-    from: startOf(flavour),
-    batchBytesMax: 1 << 20,
-    flushRows: Number.MAX_SAFE_INTEGER,
-    xaBytesMax: 1 << 20,
-    rules: STRICT_MYSQL_RULES,
-    lookup: () => Promise.resolve({ kind: "same" }),
-    charsets: new Charsets(async () => ASCII),
-    ...options,
-  });
-}
-
-/** Decodes events, ending with a flush. */
-export async function decodeBinlog(decoder: BinlogDecoder, events: readonly Buffer[]): Promise<LogItem[]> {
-  const items: LogItem[] = [];
-  for (const event of events) {
-    await decoder.decode(event, 0, event.length);
-    while (decoder.hasMore) {
-      items.push(...decoder.take());
-      await decoder.decodeMore();
-    }
-  }
-  decoder.flush();
-  return [...items, ...decoder.take()];
 }
 
 /** Null for null, `absent` for what is not known. */

@@ -1,64 +1,20 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   binlogDecoder,
-  binlogEvents,
   decodeBinlog,
-  itemTexts,
-  STRICT_MYSQL_RULES,
-} from "../../../test/support/mysql-binlog.ts";
-import { projectRoot } from "../../../test/support/project-root.ts";
+  fixtureTable,
+  mended,
+  recordedBinlog,
+} from "../../../test/support/binlog-fixture.ts";
+import { itemTexts } from "../../../test/support/mysql-binlog.ts";
 import { MillraceError } from "../../core/errors.ts";
-import { tableId, type TableSchema } from "../../core/table-schema.ts";
 import { EventType } from "./binlog-event.ts";
-import { columnType, parseMysqlType } from "./mysql-type.ts";
-import type { Flavour } from "./position.ts";
 
-const FILES = { mysql: "mysql-9.7.binlog", mariadb: "mariadb-11.8.binlog" };
 const FLAVOURS = ["mysql", "mariadb"] as const;
-
-function recorded(flavour: Flavour): Buffer[] {
-  return binlogEvents(readFileSync(join(projectRoot, "test", "fixtures", "binlog", FILES[flavour])));
-}
-
-const UTF8 = "utf8mb4_general_ci";
 
 /** Of a fuzz test: a second or two. */
 const RUNS = 500;
-
-/** The table of `test/fixtures/binlog/statements.sql`. */
-function fixtureTable(flavour: Flavour): TableSchema {
-  const json = flavour === "mysql" ? ["json", null] : ["longtext", "utf8mb4_bin"];
-  const columns = Object.entries<(string | null)[] | string>({
-    ...{ id: "int", i1: "tinyint", u1: "tinyint unsigned", b1: "tinyint(1)", i2: "smallint", i3: "mediumint" },
-    ...{ u3: "mediumint unsigned", u4: "int unsigned", i8: "bigint", u8: "bigint unsigned", d1: "decimal(12,2)" },
-    ...{ d2: "decimal(38,10)", d3: "decimal(65,30)", f4: "float", f8: "double", t1: "bit(1)", t12: "bit(12)" },
-    ...{ y: "year", dt: "date", tm: "time", tm3: "time(3)", ts: "timestamp", ts6: "timestamp(6)", dtm: "datetime" },
-    ...{
-      dtm5: "datetime(5)",
-      c: ["char(10)", UTF8],
-      v: ["varchar(300)", UTF8],
-      l: ["varchar(20)", "latin1_swedish_ci"],
-    },
-    ...{ u: ["varchar(20)", "ucs2_general_ci"], x: ["text", UTF8], bn: "binary(4)", vb: "varbinary(10)", bl: "blob" },
-    ...{ e: ["enum('a','b','é')", UTF8], s: ["set('a','b','c')", UTF8], j: json, g: "geometry" },
-  });
-  return {
-    id: tableId("fixture", "t"),
-    namespace: "fixture",
-    name: "t",
-    version: 1,
-    columns: columns.map(([name, said]) => {
-      const [sourceType, collation = null] = typeof said === "string" ? [said] : [said[0]!, said[1]!];
-      const type = columnType(parseMysqlType(sourceType, collation)!, STRICT_MYSQL_RULES);
-      return { name, type, nullable: true, sourceType, collation, existingRowsDefault: null };
-    }),
-    key: [0],
-  };
-}
 
 const FIRST_ROW = [
   ...["insert 1", "-128", "255", "t", "-32768", "-8388608", "16777215", "4294967295", "-9223372036854775808"],
@@ -70,20 +26,12 @@ const FIRST_ROW = [
   "\\x000000000101000000000000000000f03f0000000000000040",
 ].join();
 
-/** Gives an event the length and the checksum that its bytes have. */
-function mended(event: Buffer): Buffer {
-  if (event.length < 23) return event;
-  event.writeUInt32LE(event.length, 9);
-  event.writeUInt32LE(crc32(event.subarray(0, -4)), event.length - 4);
-  return event;
-}
-
 function typeOf(event: Buffer): number {
   return event[4]!;
 }
 
 describe.each(FLAVOURS)("a recorded binlog (%s)", (flavour) => {
-  const events = recorded(flavour);
+  const events = recordedBinlog(flavour);
 
   it("becomes the items of the line", async () => {
     const rows = itemTexts(await decodeBinlog(binlogDecoder(flavour, [fixtureTable(flavour)]), events));
@@ -180,7 +128,7 @@ describe.each(FLAVOURS)("a recorded binlog (%s)", (flavour) => {
 });
 
 describe("BinlogDecoder", () => {
-  const events = recorded("mysql");
+  const events = recordedBinlog("mysql");
   const gtidAt = events.findIndex((event) => typeOf(event) === EventType.gtid);
   const description = events.slice(0, gtidAt);
   const gtid = events[gtidAt]!;
@@ -206,7 +154,7 @@ describe("BinlogDecoder", () => {
     ["a GTID within a transaction", [gtid, gtid], "a GTID within a transaction"],
     ["a PREPARE that ends no XA transaction", [gtid, event(EventType.xaPrepare)], "a field that ends too late"],
     ["an event that is cut", [gtid.subarray(0, 30)], "an event of another length than it says"],
-    ["MariaDB's GTIDs", recorded("mariadb"), "a GTID of another kind of server"],
+    ["MariaDB's GTIDs", recordedBinlog("mariadb"), "a GTID of another kind of server"],
   ])("stops at %s", async (_, stream, said) => {
     await expect(decode(...stream)).rejects.toMatchObject({
       code: "LOG_NOT_UNDERSTOOD",
