@@ -39,9 +39,9 @@ orExit(() => {
   const timeoutMs = (minutes + 30) * 60_000;
   become("node_modules/vitest/vitest.mjs", [
     "run",
+    "test/integration/chaos.test.ts",
     "--project=integration",
     `--testTimeout=${timeoutMs}`,
-    "--disable-console-intercept",
-    "test/integration/chaos.test.ts",
+    "--disableConsoleIntercept=true",
   ]);
 });
