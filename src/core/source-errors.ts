@@ -252,7 +252,7 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning:
-      "MySQL's GTIDs were switched on or off since the pipeline was begun. A position made of GTIDs means nothing without them, and a place in the binlog files is not followed with them.",
+      "MySQL's GTIDs were switched on or off since the pipeline was begun. A position made of GTIDs means nothing without them, and with them the server does not send what it logged before.",
     action:
       "Set `gtid_mode` back to what it was; or begin anew with `millrace drop FILE` and `millrace run FILE`, which is the way to positions that survive a failover.",
   },

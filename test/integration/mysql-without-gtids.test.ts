@@ -66,6 +66,17 @@ test("a log with GTIDs and without, as between OFF and ON, is followed by its fi
   await expectRefused(pipeline, "GTIDS_CHANGED", "have been switched on");
 });
 
+test("a start in a log from before GTIDs were switched on is refused where it would need them", async () => {
+  await using db = await LoneMysqlDatabase.start("mysql", WITHOUT);
+  await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+  const [status] = await db.query<{ File: string; Position: number }>("SHOW BINARY LOG STATUS");
+  await switchGtids(db, "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON");
+  const offset = "scan.startup.specific-offset";
+  const place = { [`${offset}.file`]: status!.File, [`${offset}.pos`]: String(status!.Position) };
+  await using pipeline = await testPipeline(db, { source: { "scan.startup.mode": "specific-offset", ...place } });
+  await expectRefused(pipeline, "GTIDS_CHANGED", "from before GTIDs were switched on");
+});
+
 test("a pipeline with GTIDs does not go on without them", async () => {
   await using db = await LoneMysqlDatabase.start("mysql");
   await using pipeline = await begun(db);

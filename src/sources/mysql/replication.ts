@@ -95,6 +95,8 @@ const SAME_REPLICA = /same server_?(uuid|id)/i;
 const DIVERGED =
   /(more|not in the master's) gtids?|not in the master's binlog|has diverged|position > file size|impossible position/i;
 
+const WITHOUT_GTID = /anonymous transaction/i;
+
 function dumpError(options: MysqlOptions, from: string, error: unknown): MillraceError {
   const known = statementError(options, error);
   if (!FATAL_READING_BINLOG.has((error as { errno?: unknown } | null)?.errno)) return known;
@@ -104,6 +106,15 @@ function dumpError(options: MysqlOptions, from: string, error: unknown): Millrac
       "SERVER_ID_IN_USE",
       `another replica of the server calls itself ${options.serverId} (server-id), and the server has ended ours`,
       { place },
+    );
+  if (WITHOUT_GTID.test(known.message))
+    return new MillraceError(
+      "GTIDS_CHANGED",
+      `the log from ${from} on has transactions without GTIDs: ${known.message}`,
+      {
+        hint: "They are from before GTIDs were switched on. Begin behind them, or with a snapshot (`scan.startup.mode`), after `millrace drop FILE` where the pipeline was begun.",
+        place,
+      },
     );
   if (DIVERGED.test(known.message))
     return new MillraceError("SOURCE_BEHIND", `the log does not have what was delivered already: ${known.message}`, {
