@@ -22,6 +22,7 @@ interface ChaosResult {
 const CATCH_UP_MS = 120_000;
 const SLOW_BYTES_PER_SECOND = 200_000;
 const ADDED = ["int NOT NULL DEFAULT 7", "varchar(20) DEFAULT 'added'", "decimal(8,2)"];
+/** Of columns, in one round. */
 const ADDED_MAX = 6;
 
 /** One pipeline from its first row to its last, under writers that never pause and whatever `Chaos` does to it. */
@@ -44,7 +45,8 @@ export async function chaosRound(server: ServerName, { seed, kills }: ChaosChoic
   };
 }
 
-type Trouble = "cut" | "stall" | "slow" | "alter";
+const TROUBLES = ["cut", "stall", "slow", "alter"] as const;
+type Trouble = (typeof TROUBLES)[number];
 
 /** What can happen to a run before it is killed, at moments that follow from the seed. */
 class Chaos {
@@ -72,7 +74,7 @@ class Chaos {
     const run = this.#pipeline.run();
     for (let troubles = this.#random.below(3); troubles > 0; troubles--) {
       await this.#someMoment(run);
-      await this.#trouble(this.#random.pick(["cut", "stall", "slow", "alter"]));
+      await this.#trouble(this.#random.pick(this.#counts.alter < ADDED_MAX ? TROUBLES : TROUBLES.slice(0, -1)));
     }
     await this.#someMoment(run);
     run.signal("SIGKILL");
@@ -103,7 +105,6 @@ class Chaos {
   }
 
   async #addColumn(): Promise<void> {
-    if (this.#counts.alter > ADDED_MAX) return;
     const table = this.#random.pick(["orders", "stock"]);
     await this.#db.query(`ALTER TABLE ${table} ADD COLUMN added_${this.#counts.alter} ${this.#random.pick(ADDED)}`);
   }
