@@ -26,7 +26,7 @@ const CUT_METHODS = {
 } as const;
 
 /** How the cut of a chunk is taken, and why so. */
-function cutMethod(facts: ServerFacts): string {
+export function cutMethod(facts: ServerFacts): string {
   if (usesGtids(facts)) return CUT_METHODS[facts.flavour];
   const settleS = Math.ceil(facts.settleMs / 1000);
   const how = seesTransactions(facts)

@@ -12,7 +12,7 @@ import { MysqlChunkReader } from "./chunks.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { FilePosition } from "./file-position.ts";
-import { inspect } from "./inspection.ts";
+import { cutMethod, inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
 import { typeRules, type MysqlTypeRules } from "./mysql-type.ts";
 import { isLogPosition, LogCut, type LogPosition, parseLogPosition } from "./position.ts";
@@ -24,7 +24,6 @@ import {
   serverName,
   sourceIdentity,
   type ServerFacts,
-  usesGtids,
 } from "./server-facts.ts";
 import { BinlogReader } from "./stream.ts";
 import { VisibleLog } from "./visible-log.ts";
@@ -76,10 +75,7 @@ class MysqlSource implements Source {
       retainedBytes: null,
       facts: [
         { name: "server", value: serverName(facts) },
-        {
-          name: "positions",
-          value: usesGtids(facts) ? "GTIDs" : `binlog file and offset (gtid_mode ${facts.gtidMode})`,
-        },
+        { name: "cut", value: cutMethod(facts) },
         ...(facts.gtidPurged === "" ? [] : [{ name: "gtid_purged", value: facts.gtidPurged }]),
       ],
     };
