@@ -13,6 +13,12 @@ export interface ColumnRoom {
   readonly dataBytes: number;
 }
 
+/** For as many rows as these columns have, and a few more. */
+export function roomOf(columns: readonly Column[]): readonly ColumnRoom[] {
+  const more = (amount: number): number => amount + (amount >> 4);
+  return columns.map(({ length, offsets }) => ({ rows: more(length), dataBytes: more(offsets?.[length] ?? 0) }));
+}
+
 /**
  * Grows one column in Arrow's layout. Hot: decoders call it once a cell, so it allocates nothing per row. Fixed-width
  * values go straight into the typed views, which share one buffer; `row` is the cell being written. Every cell is ended

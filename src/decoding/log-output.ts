@@ -1,3 +1,5 @@
+import type { ChangeBatch } from "../core/change-batch.ts";
+import { roomOf } from "../core/column-builder.ts";
 import type { MillraceError } from "../core/errors.ts";
 import type { LogItem } from "../core/line.ts";
 import type { Position, Transaction } from "../core/position.ts";
@@ -81,7 +83,7 @@ export class LogOutput {
     this.#flushAtCommit = this.#inTransaction;
     if (this.#inTransaction) return;
     this.#rows = 0;
-    for (const table of this.#open) this.#queue.push({ kind: "rows", batch: this.#take(table).close() });
+    for (const table of this.#open) this.#queue.push({ kind: "rows", batch: this.#closed(table) });
     this.#progress();
   }
 
@@ -92,7 +94,8 @@ export class LogOutput {
   batch(table: TableLog): OpenBatch {
     if (table.batch !== null) return table.batch;
     this.#open.add(table);
-    table.batch = new OpenBatch(table.schema);
+    // Room for one like the last: but not for each of a thousand tables that had much once.
+    table.batch = new OpenBatch(table.schema, this.#open.size > OPEN_BATCHES_MAX ? null : table.room);
     return table.batch;
   }
 
@@ -120,9 +123,8 @@ export class LogOutput {
   /** Lets a batch go for its size, and what is held back before it. */
   #send(table: TableLog, present: Transaction): void {
     this.#letGo();
-    const batch = this.#take(table);
-    addRows(this.#gone, table.schema.id, batch.rowsOf(present));
-    this.#queue.push({ kind: "rows", batch: batch.close() });
+    addRows(this.#gone, table.schema.id, table.batch!.rowsOf(present));
+    this.#queue.push({ kind: "rows", batch: this.#closed(table) });
   }
 
   #letGo(): void {
@@ -135,6 +137,12 @@ export class LogOutput {
   /** What is held back has its bound too. Not before everything that must stand in front of it does. */
   #boundHeld(): void {
     if (this.#queue.heldBytes > this.#batchBytesMax) this.#letGo();
+  }
+
+  #closed(table: TableLog): ChangeBatch {
+    const batch = this.#take(table).close();
+    table.room = roomOf(batch.columns);
+    return batch;
   }
 
   /** The open batch, which is no longer. */

@@ -1,6 +1,6 @@
 import { batchBytes, type ChangeBatch, type Run } from "../core/change-batch.ts";
 import type { Op } from "../core/change-batch.ts";
-import { ColumnBuilder } from "../core/column-builder.ts";
+import { ColumnBuilder, type ColumnRoom } from "../core/column-builder.ts";
 import type { Column } from "../core/column.ts";
 import type { Transaction } from "../core/position.ts";
 import type { TableSchema } from "../core/table-schema.ts";
@@ -15,9 +15,10 @@ export class OpenBatch {
   #ops: Uint8Array = new Uint8Array(64);
   readonly #runs: Run[] = [];
 
-  constructor(schema: TableSchema) {
+  /** `room`: about what each column will have. */
+  constructor(schema: TableSchema, room: readonly ColumnRoom[] | null = null) {
     this.schema = schema;
-    this.builders = schema.columns.map((column) => new ColumnBuilder(column.type));
+    this.builders = schema.columns.map((column, i) => new ColumnBuilder(column.type, room?.[i]));
   }
 
   get lastTransaction(): Transaction | null {

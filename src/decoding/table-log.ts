@@ -1,3 +1,4 @@
+import type { ColumnRoom } from "../core/column-builder.ts";
 import type { TableSchema } from "../core/table-schema.ts";
 import type { OpenBatch } from "./open-batch.ts";
 
@@ -7,6 +8,8 @@ export class TableLog {
   /** Nothing more of it is delivered. */
   ended: boolean = false;
   batch: OpenBatch | null = null;
+  /** That the last batch took. */
+  room: readonly ColumnRoom[] | null = null;
   /** No less than the bytes of `batch`; cheap to keep, unlike the exact figure. */
   bytesBound: number = 0;
 

@@ -1,7 +1,7 @@
 import type { BufferPool } from "../../core/buffer-pool.ts";
 import { batchBytes, type ChangeBatch } from "../../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest, KeyBound } from "../../core/chunk.ts";
-import type { ColumnRoom } from "../../core/column-builder.ts";
+import { type ColumnRoom, roomOf } from "../../core/column-builder.ts";
 import type { Column } from "../../core/column.ts";
 import type { Json } from "../../core/json.ts";
 import type { ValueRules } from "../../core/source.ts";
@@ -10,7 +10,7 @@ import type { MysqlOptions } from "./config.ts";
 import { LazySession, type Session } from "./connection.ts";
 import { typeRules, type MysqlTypeRules } from "./mysql-type.ts";
 import { PacketStream, queryPayload, type PacketSink } from "./packet-stream.ts";
-import { ResultDecoder, roomOf } from "./result-decoder.ts";
+import { ResultDecoder } from "./result-decoder.ts";
 import { selectionOf, type Selection } from "./selection.ts";
 import { openTable, rangeSelect, readError } from "./table-read.ts";
 

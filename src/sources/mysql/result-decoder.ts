@@ -1,5 +1,5 @@
 import type { BufferPool } from "../../core/buffer-pool.ts";
-import { ColumnBuilder, type ColumnRoom } from "../../core/column-builder.ts";
+import { ColumnBuilder, type ColumnRoom, roomOf } from "../../core/column-builder.ts";
 import type { Column } from "../../core/column.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
@@ -30,12 +30,6 @@ const ROW_BYTES_MAX = 1 << 30;
 
 /** Where in the answer we are. `done`: a result with rows is behind us, and others may follow. */
 type Place = "begin" | "definitions" | "rows" | "done";
-
-/** For as many rows as these columns have, and a few more. */
-export function roomOf(columns: readonly Column[]): readonly ColumnRoom[] {
-  const more = (amount: number): number => amount + (amount >> 4);
-  return columns.map(({ length, offsets }) => ({ rows: more(length), dataBytes: more(offsets?.[length] ?? 0) }));
-}
 
 /**
  * Decodes the packets of a statement's answer, whose select list is `selectExpression` of each of the schema's columns in

@@ -1,14 +1,14 @@
 import type { BufferPool } from "../../core/buffer-pool.ts";
 import { batchBytes, type ChangeBatch } from "../../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest, KeyBound } from "../../core/chunk.ts";
-import type { ColumnRoom } from "../../core/column-builder.ts";
+import { type ColumnRoom, roomOf } from "../../core/column-builder.ts";
 import type { Json } from "../../core/json.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
 import { cellText } from "./cell-text.ts";
 import type { PostgresOptions } from "./config.ts";
 import { LazySession, type Session } from "./connection.ts";
-import { CopyDecoder, roomOf } from "./copy-decoder.ts";
+import { CopyDecoder } from "./copy-decoder.ts";
 import { CopyOut, type CopySink } from "./copy-out.ts";
 import { openTable, rangeCopy } from "./table-read.ts";
 

@@ -1,5 +1,5 @@
 import type { BufferPool } from "../../core/buffer-pool.ts";
-import { ColumnBuilder, type ColumnRoom } from "../../core/column-builder.ts";
+import { ColumnBuilder, type ColumnRoom, roomOf } from "../../core/column-builder.ts";
 import type { Column } from "../../core/column.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { ValueRules } from "../../core/source.ts";
@@ -25,12 +25,6 @@ function int32(b: Uint8Array, at: number): number {
 
 function int16(b: Uint8Array, at: number): number {
   return ((b[at]! << 24) | (b[at + 1]! << 16)) >> 16;
-}
-
-/** For as many rows as these columns have, and a few more. */
-export function roomOf(columns: readonly Column[]): readonly ColumnRoom[] {
-  const more = (amount: number): number => amount + (amount >> 4);
-  return columns.map(({ length, offsets }) => ({ rows: more(length), dataBytes: more(offsets?.[length] ?? 0) }));
 }
 
 /**
