@@ -19,6 +19,7 @@ export type SourceErrorCode =
   | "TABLE_UNPUBLISHED"
   | "SCHEMA_CHANGED"
   | "DDL_UNCLEAR"
+  | "SHAPE_UNKNOWN"
   | "DDL_IN_LARGE_TRANSACTION"
   | "ROLLBACK_IN_LARGE_TRANSACTION"
   | "XA_TOO_LARGE"
@@ -154,8 +155,17 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
   DDL_UNCLEAR: {
     exit: 1,
     retry: "manual",
-    meaning: "A column was added to a table, and the source no longer tells which value the rows before it got.",
+    meaning:
+      "A statement altered a table in a way that is not understood, or added a column without telling which value the rows before it got.",
     action: "Begin the table anew with `millrace run FILE --resnapshot TABLE`.",
+  },
+  SHAPE_UNKNOWN: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The log does not name the columns of its rows (`binlog_row_metadata` is not FULL), and they are not those that the table must have by the statements before them: one was kept from the log (`sql_log_bin = 0`), or the server has another default than its log tells. Nothing was guessed: the table has stopped; the others go on.",
+    action:
+      "Set `binlog_row_metadata = FULL` at the source where you can; then begin the table anew with `millrace run FILE --resnapshot TABLE`.",
   },
   DDL_IN_LARGE_TRANSACTION: {
     exit: 1,

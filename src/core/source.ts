@@ -97,6 +97,12 @@ export interface Source extends AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Position>;
   /**
+   * The tables that this run begins, with what reading the log of them takes beside their shape
+   * (`TableSchema.definition`), as of a position at or behind the start. Called behind `prepare` and before any chunk is
+   * opened. Rejects, to be tried again, where a table is not what `inspect` said any more.
+   */
+  define(tables: readonly TableSchema[], signal: AbortSignal): Promise<readonly TableSchema[]>;
+  /**
    * Resolves when chunks may be planned and opened: every transaction that a cut could miss is visible, the ids given
    * (from the checkpoint) included. `waiting` gets what is waited for, when it changes.
    */

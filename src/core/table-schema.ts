@@ -1,4 +1,5 @@
 import type { Brand } from "./brand.ts";
+import type { Json } from "./json.ts";
 import type { LogicalType } from "./logical-type.ts";
 
 /** A source table's name in the whole house: `schema.table`, each part quoted (`"odd.name"`) unless it is a plain lower-case word. */
@@ -42,6 +43,20 @@ export interface TableSchema {
   readonly version: number;
   readonly columns: readonly ColumnSchema[];
   readonly key: readonly number[];
+  /**
+   * What the source needs beside it to read the log's rows of this version, in its own form: a log that does not say what
+   * its rows are made of is read by the table's definition at that place of it. Not there: nothing.
+   */
+  readonly definition?: Json;
+}
+
+/** The same shape with that definition; undefined: with none. */
+export function withDefinition(
+  { id, namespace, name, version, columns, key }: TableSchema,
+  definition: Json | undefined,
+): TableSchema {
+  const shape = { id, namespace, name, version, columns, key };
+  return definition === undefined ? shape : { ...shape, definition };
 }
 
 export function keyColumns(schema: TableSchema): readonly ColumnSchema[] {

@@ -57,6 +57,7 @@ const tableSchema = z
       }),
     ),
     key: z.array(count),
+    definition: json.exactOptional(),
   })
   .refine((schema) => schema.id === tableId(schema.namespace, schema.name), "an id that is not the table's")
   .refine((schema) => schema.key.every((i) => i < schema.columns.length), "a key column that does not exist")

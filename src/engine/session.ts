@@ -2,7 +2,7 @@ import type { MillraceError } from "../core/errors.ts";
 import type { Position } from "../core/position.ts";
 import type { CommittedRecord } from "../core/record.ts";
 import type { LogReader, Source } from "../core/source.ts";
-import type { TableId, TableSchema } from "../core/table-schema.ts";
+import type { TableId } from "../core/table-schema.ts";
 import { Snapshot } from "../snapshot/snapshot.ts";
 import { beginTables } from "./begin-tables.ts";
 import { Delivery } from "./delivery.ts";
@@ -12,7 +12,7 @@ import { decodeParts, type RecordContent } from "./record-parts.ts";
 import { recover, type Recovery } from "./recovery.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 import { allRead, stoppedTables } from "./stopped-tables.ts";
-import { planTables, type TablePlan } from "./table-plan.ts";
+import { definable, planTables, type TablePlan, withDefinitions } from "./table-plan.ts";
 
 /** Everything an attempt has open, from recovery to the first item of the line. */
 export interface Session extends AsyncDisposable {
@@ -64,15 +64,21 @@ async function begin(
   events({ kind: "starting", step: "inspecting the source" });
   const inspection = await source.inspect(signal);
   const { startup, terms } = pipeline;
-  const plan = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, failed });
-  if (startup.kind === "snapshot" && content.position !== null && plan.begin.length === 0 && allRead(content.tables)) {
+  const planned = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, failed });
+  if (
+    startup.kind === "snapshot" &&
+    content.position !== null &&
+    planned.begin.length === 0 &&
+    allRead(content.tables)
+  ) {
     // A run that was killed behind its last epoch has not come to it.
     await release(request, source, signal);
-    return { kind: "snapshot-done", stoppedTables: stoppedTables(content.tables, plan.stop) };
+    return { kind: "snapshot-done", stoppedTables: stoppedTables(content.tables, planned.stop) };
   }
-  if (plan.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
+  if (planned.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
     connectors.executor.start();
-  const position = await prepare(request, connectors, content, plan.live, signal);
+  const position = await prepare(request, connectors, content, planned, signal);
+  const plan = withDefinitions(planned, await source.define(definable(planned, startup), signal));
   const epochs = new Epochs({
     pipeline: pipeline.name,
     from,
@@ -172,7 +178,7 @@ async function prepare(
   request: RunRequest,
   { source }: Connectors,
   content: RecordContent,
-  tables: readonly TableSchema[],
+  plan: TablePlan,
   signal: AbortSignal,
 ): Promise<Position> {
   request.events({ kind: "starting", step: "preparing the source" });
@@ -181,7 +187,7 @@ async function prepare(
     request.ambient.logger.info("source prepared", { what });
     request.events({ kind: "notice", text: what });
   };
-  return await source.prepare({ resume, tables }, created, signal);
+  return await source.prepare({ resume, tables: plan.live }, created, signal);
 }
 
 async function release(request: RunRequest, source: Source, signal: AbortSignal): Promise<void> {

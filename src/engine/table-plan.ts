@@ -73,6 +73,25 @@ export function planTables(facts: TablePlanFacts): TablePlan {
   return { begin, remove, stop, live };
 }
 
+/**
+ * The tables that begin, but those of which a log from before now is delivered alone: what the source says of a table is of
+ * now.
+ */
+export function definable({ begin }: TablePlan, { kind }: Startup): readonly TableSchema[] {
+  const begun = kind === "latest" ? begin : begin.filter(({ part }) => part.state.kind !== "streaming");
+  return begun.map(({ part }) => part.schema);
+}
+
+/** The same plan with the schemas that the source has completed for the tables that begin. */
+export function withDefinitions(plan: TablePlan, defined: readonly TableSchema[]): TablePlan {
+  const byTable = new Map(defined.map((schema) => [schema.id, schema]));
+  const begin = plan.begin.map(({ part, mode }) => ({
+    mode,
+    part: { ...part, schema: byTable.get(part.schema.id) ?? part.schema },
+  }));
+  return { ...plan, begin, live: plan.live.map((schema) => byTable.get(schema.id) ?? schema) };
+}
+
 function checkIdentity(content: RecordContent, inspection: Inspection): void {
   if (content.source === null || sameJson(content.source.identity, inspection.identity)) return;
   const before = JSON.stringify(content.source.identity);

@@ -1,5 +1,5 @@
 import { sameType } from "../core/logical-type.ts";
-import { keyColumns, type ColumnSchema, type TableSchema } from "../core/table-schema.ts";
+import { keyColumns, type ColumnSchema, type TableSchema, withDefinition } from "../core/table-schema.ts";
 
 export type ChunkShape =
   | { readonly kind: "known" }
@@ -28,13 +28,18 @@ export function chunkShape(line: TableSchema, planned: TableSchema, read: TableS
   if (read.columns.every((column) => lineColumns.has(column.name))) return { kind: "known" };
   if (line.columns.some((column) => !readColumns.has(column.name)))
     return { kind: "incompatible", why: "its columns are not those of the log" };
-  return { kind: "added", schema: { ...read, version: Math.max(read.version, line.version + 1) } };
+  // How the source reads the log's rows is a matter of the log, whatever a chunk has shown.
+  return {
+    kind: "added",
+    schema: withDefinition({ ...read, version: Math.max(read.version, line.version + 1) }, line.definition),
+  };
 }
 
 /** The shape that has all columns of both: what the line knows once an alteration has passed. */
 export function knowingBoth(line: TableSchema, altered: TableSchema): TableSchema {
   const columns = byName(altered);
-  if (line.columns.some((column) => !columns.has(column.name))) return line;
+  if (line.columns.some((column) => !columns.has(column.name))) return withDefinition(line, altered.definition);
+  if (altered.definition !== undefined) return altered;
   // What is known of a column stays: the log may say less of it (no collation) than the catalog did.
   const known = byName(line);
   return { ...altered, columns: altered.columns.map((column) => known.get(column.name) ?? column) };

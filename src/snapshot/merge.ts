@@ -2,7 +2,7 @@ import type { ChangeBatch } from "../core/change-batch.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
 import type { LineItem, LogItem, ProgressItem, RowsItem, SchemaItem, StopItem, TruncateItem } from "../core/line.ts";
 import type { Cut, Transaction } from "../core/position.ts";
-import type { TableId, TableSchema } from "../core/table-schema.ts";
+import { type TableId, type TableSchema, withDefinition } from "../core/table-schema.ts";
 import { chunkShape, knowingBoth } from "./chunk-shape.ts";
 import { enterChunk, type EnterResult, type ReadChunk } from "./enter-chunk.ts";
 import { KeylessSnapshot, type Spill } from "./keyless-snapshot.ts";
@@ -251,7 +251,7 @@ export class Merge {
     if (merged === undefined) return [item];
     merged.schema = knowingBoth(merged.schema, item.schema);
     if (item.transaction !== null) this.#noteBarrier(merged, item.transaction);
-    return [item];
+    return [{ ...item, schema: merged.schema }];
   }
 
   #passStop(item: StopItem): void {
@@ -338,8 +338,11 @@ export class Merge {
   #alteration(item: SchemaItem | StopItem, progress: ProgressItem): LineItem[] {
     if (item.kind === "stop") return [item];
     const merged = this.#tables.get(item.schema.id);
-    if (merged !== undefined) merged.schema = knowingBoth(merged.schema, item.schema);
-    return [progress, item];
+    if (merged === undefined) return [progress, item];
+    // A chunk has shown it, and the log may have altered the table since.
+    const schema = withDefinition(item.schema, merged.schema.definition);
+    merged.schema = knowingBoth(merged.schema, schema);
+    return [progress, { ...item, schema }];
   }
 }
 

@@ -4,6 +4,7 @@ import { EventType, HEADER_BYTES } from "../../src/sources/mysql/binlog-event.ts
 import { BinlogFields } from "../../src/sources/mysql/binlog-fields.ts";
 import { GTID_READERS } from "../../src/sources/mysql/binlog-gtid.ts";
 import { binaryJsonText } from "../../src/sources/mysql/binlog-json.ts";
+import { ddlRules } from "../../src/sources/mysql/ddl-rules.ts";
 import { parseStatement } from "../../src/sources/mysql/ddl-statement.ts";
 import { GtidSet } from "../../src/sources/mysql/gtid-set.ts";
 import { GtidPosition } from "../../src/sources/mysql/mariadb-gtid.ts";
@@ -131,11 +132,12 @@ function payload(random: Random): void {
   }
 }
 
-const RULES = { ansiQuotes: false, backslashIsPlain: false, runsComment: (version: number) => version < 90_000 };
+const MODES = { realAsFloat: false, strict: true, otherDialect: false };
 
 function statement(random: Random): void {
   const text = mutatedText(STATEMENTS, random);
-  parseStatement(text, { ...RULES, ansiQuotes: random.chance(0.5), backslashIsPlain: random.chance(0.5) });
+  const modes = { ...MODES, ansiQuotes: random.chance(0.5), backslashIsPlain: random.chance(0.5) };
+  parseStatement(text, ddlRules(random.pick(["mysql", "mariadb"]), 90_704, modes));
   parseXaStatement(text);
 }
 

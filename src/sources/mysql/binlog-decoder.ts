@@ -1,19 +1,12 @@
-import { MillraceError } from "../../core/errors.ts";
+import type { MillraceError } from "../../core/errors.ts";
 import type { LogItem } from "../../core/line.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import { LogOutput, type RowsMark } from "../../decoding/log-output.ts";
 import { TableLog } from "../../decoding/table-log.ts";
-import {
-  checkedEnd,
-  checkLength,
-  eventName,
-  EventType,
-  HEADER_BYTES,
-  isIgnorable,
-  PASSED_OVER,
-} from "./binlog-event.ts";
+import { checkedEnd, checkLength, EventType, HEADER_BYTES, isIgnorable, PASSED_OVER } from "./binlog-event.ts";
 import { BinlogFormat } from "./binlog-format.ts";
 import { GTID_READERS, type GroupStart } from "./binlog-gtid.ts";
+import { type DdlRules, ddlRules } from "./ddl-rules.ts";
 import { parseStatement, type Statement } from "./ddl-statement.ts";
 import { FilePosition, FileTransaction } from "./file-position.ts";
 import { LogPlace } from "./log-place.ts";
@@ -25,8 +18,9 @@ import { type LoggedStatement, readStatement } from "./query-event.ts";
 import { ReadingProgress } from "./reading-progress.ts";
 import { ROWS_EVENTS } from "./rows-event.ts";
 import { Savepoints } from "./savepoints.ts";
-import { tableChanges } from "./table-change.ts";
-import { largeRollback } from "./transaction-error.ts";
+import { type TableChange, tableChanges } from "./table-change.ts";
+import { isInSnapshot, schemaInLog } from "./table-history.ts";
+import { largeRollback, notUnderstood } from "./transaction-error.ts";
 import { TransactionPayload } from "./transaction-payload.ts";
 import { XaEvents } from "./xa-events.ts";
 import { XaTransactions } from "./xa-transactions.ts";
@@ -46,8 +40,7 @@ export interface BinlogDecoderOptions extends Pick<LogTablesOptions, "rules" | "
 }
 
 const NO_ROWS: RowsMark = new Map();
-/** Of a set of GTIDs in a message. */
-const POSITION_CHARS_MAX = 200;
+type Definition = Extract<Statement, { kind: "ddl" | "unclear" }>;
 
 /**
  * Turns the events of a binlog into items of the line. Not restartable after an error: the log is then read again from
@@ -76,7 +69,7 @@ export class BinlogDecoder {
     this.#place = options.from instanceof FilePosition ? new LogPlace() : null;
     const { xaBytesMax } = options;
     this.#xa = new XaTransactions(xaBytesMax, this.#output, this.#progress, this.#broken);
-    for (const schema of options.tables) this.#tables.set(schema.id, new TableLog(schema));
+    for (const schema of options.tables) this.#tables.set(schema.id, new TableLog(schemaInLog(schema)));
     this.#logged = new LogTables({ ...options, tables: this.#tables, output: this.#output, broken: this.#broken });
   }
 
@@ -310,17 +303,16 @@ export class BinlogDecoder {
   #statement(b: Uint8Array, start: number, end: number, compressed: boolean): Promise<void> | null {
     const open = this.#group();
     const logged = readStatement(b, start, end, compressed, this.#broken);
-    const runsComment = (version: number, forMariadb: boolean): boolean =>
-      this.#format?.runsComment(this.#options.flavour, version, forMariadb) ?? true;
-    const statement = parseStatement(logged.sql, { ...logged, runsComment });
+    const rules = ddlRules(this.#options.flavour, this.#format?.serverVersion ?? 0, logged.modes);
+    const statement = parseStatement(logged.sql, rules);
     if (statement.kind === "xa") return this.#xaStatement(open, logged.sql);
     if (open.xa !== null && (statement.kind === "savepoint" || statement.kind === "rollback-to"))
       this.#xa.keepStatement(open.xa, b, start, end);
-    else this.#run(open, statement, logged);
+    else this.#run(open, statement, logged, rules);
     return null;
   }
 
-  #run(open: OpenGroup, statement: Exclude<Statement, { kind: "xa" }>, { sql, database }: LoggedStatement): void {
+  #run(open: OpenGroup, statement: Exclude<Statement, { kind: "xa" }>, logged: LoggedStatement, rules: DdlRules): void {
     switch (statement.kind) {
       case "begin":
         open.begun = true;
@@ -339,7 +331,7 @@ export class BinlogDecoder {
         if (!open.skipped) throw this.#broken("a change as a statement and not as rows", "Set `binlog_format = ROW`.");
         return this.#endAlone(open);
       default:
-        this.#definition(open, statement, sql, database);
+        this.#definition(open, statement, logged, rules);
     }
   }
 
@@ -363,21 +355,29 @@ export class BinlogDecoder {
     return null;
   }
 
-  #definition(
-    open: OpenGroup,
-    statement: Extract<Statement, { kind: "ddl" | "unclear" }>,
-    sql: string,
-    database: string,
-  ): void {
+  #definition(open: OpenGroup, statement: Definition, { sql, database }: LoggedStatement, ddl: DdlRules): void {
     const { transaction, skipped, announced } = open;
-    if (!skipped && !announced)
-      for (const change of tableChanges(statement, sql, database, this.#tables)) {
-        if (change.table.ended) continue;
-        open.touched = true;
-        if (change.kind === "truncate") this.#output.truncate(change.table, transaction);
-        else this.#output.stop(change.table, transaction, change.error);
-      }
+    if (!skipped && !announced) {
+      const terms = { ddl, types: this.#options.rules, position: transaction.id };
+      const live = [...this.#tables].filter(([, table]) => !table.ended && !isInSnapshot(table, transaction));
+      for (const change of tableChanges(statement, sql, database, new Map(live), terms)) this.#change(change, open);
+    }
     this.#endAlone(open);
+  }
+
+  #change(change: TableChange, open: OpenGroup): void {
+    const { table } = change;
+    const { transaction } = open;
+    if (table.ended) return;
+    open.touched = true;
+    switch (change.kind) {
+      case "truncate":
+        return this.#output.truncate(table, transaction);
+      case "stop":
+        return this.#output.stop(table, transaction, change.error);
+      case "schema":
+        this.#logged.alter(table, change.schema, transaction);
+    }
   }
 
   /** A statement that no BEGIN came before is a transaction of its own. */
@@ -386,11 +386,6 @@ export class BinlogDecoder {
   }
 
   /** Law 2: what is not understood stops the pipeline. */
-  readonly #broken = (what: string, hint?: string): MillraceError => {
-    const at = (this.#open?.transaction.id ?? this.position.toString().slice(0, POSITION_CHARS_MAX)) || "the start";
-    return new MillraceError("LOG_NOT_UNDERSTOOD", `the log has ${what}, at ${at} in event ${eventName(this.#type)}`, {
-      place: { position: at },
-      ...(hint === undefined ? {} : { hint }),
-    });
-  };
+  readonly #broken = (what: string, hint?: string): MillraceError =>
+    notUnderstood(what, this.#open?.transaction.id ?? this.position.toString(), this.#type, hint);
 }

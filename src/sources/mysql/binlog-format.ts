@@ -1,7 +1,6 @@
 import { checkedEnd, HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken } from "./binlog-fields.ts";
 import { serverNumber } from "./sql-tokens.ts";
-import type { Flavour } from "./position.ts";
 
 const SERVER_VERSION_BYTES = 50;
 const BINLOG_VERSION = 4;
@@ -31,13 +30,6 @@ export class BinlogFormat {
   /** Bytes between the header and the body of an event of that type; −1 where the server does not say. */
   postHeaderBytes(type: number): number {
     return this.#postHeaders[type - 1] ?? -1;
-  }
-
-  /** Whether a server of that flavour and version runs what is in a versioned comment. */
-  runsComment(flavour: Flavour, version: number, forMariadb: boolean): boolean {
-    if (flavour === "mysql") return !forMariadb && version <= this.serverVersion;
-    // MariaDB leaves out what is meant for MySQL from 5.7 on.
-    return version <= this.serverVersion && (forMariadb || version < 50_700 || version > 99_999);
   }
 
   /**

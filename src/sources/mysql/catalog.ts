@@ -12,9 +12,11 @@ export interface CatalogColumn {
   readonly collation: string | null;
   readonly nullable: boolean;
   readonly generated: "virtual" | "stored" | null;
+  /** SELECT * has it. */
+  readonly visible: boolean;
   /** A literal default, as the catalog prints it; null: none, or an expression. */
   readonly defaultText: string | null;
-  /** The default is an expression: what rows got by it, nothing tells. */
+  /** The default is an expression, or a number that counts: what rows got by it, nothing tells. */
   readonly defaultIsExpression: boolean;
 }
 
@@ -23,6 +25,8 @@ export interface CatalogTable extends TableKey {
   readonly name: string;
   readonly kind: "table" | "view" | "other";
   readonly engine: string | null;
+  /** What columns of text get where nothing else is said; null: a view. */
+  readonly collation: string | null;
   readonly columns: readonly CatalogColumn[];
   /** By the server's statistics. */
   readonly rowsEstimate: number;
@@ -50,6 +54,7 @@ export async function tableNames(session: Session, signal: AbortSignal): Promise
 interface TableRow {
   readonly kind: string;
   readonly engine: string | null;
+  readonly collation: string | null;
   readonly rows: string | number | null;
   readonly bytes: string | number | null;
 }
@@ -87,7 +92,7 @@ export async function tableByName(
 export function catalogScript(table: TableName): readonly string[] {
   const ofTable = `TABLE_SCHEMA = ${quoteText(table.namespace)} AND TABLE_NAME = ${quoteText(table.name)}`;
   return [
-    `SELECT TABLE_TYPE AS kind, ENGINE AS engine, TABLE_ROWS AS \`rows\`, DATA_LENGTH AS bytes
+    `SELECT TABLE_TYPE AS kind, ENGINE AS engine, TABLE_COLLATION AS collation, TABLE_ROWS AS \`rows\`, DATA_LENGTH AS bytes
      FROM information_schema.TABLES WHERE ${ofTable}`,
     `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS sourceType, COLLATION_NAME AS collation, IS_NULLABLE AS nullable,
        COLUMN_DEFAULT AS defaultText, EXTRA AS extra, GENERATION_EXPRESSION AS expression
@@ -115,6 +120,7 @@ export function catalogTable(
     name,
     kind: table.kind === "BASE TABLE" ? "table" : table.kind === "VIEW" ? "view" : "other",
     engine: table.engine,
+    collation: table.collation,
     columns,
     ...tableKey(indexes, new Set(virtual)),
     rowsEstimate: Number(table.rows ?? 0),
@@ -134,8 +140,9 @@ function catalogColumn(row: ColumnRow): CatalogColumn {
     collation: row.collation,
     nullable: row.nullable === "YES",
     generated: (row.expression ?? "") === "" ? null : extra.includes("VIRTUAL") ? "virtual" : "stored",
+    visible: !extra.includes("INVISIBLE"),
     defaultText: mysqlExpression ? null : row.defaultText,
-    defaultIsExpression: mysqlExpression,
+    defaultIsExpression: mysqlExpression || extra.includes("AUTO_INCREMENT"),
   };
 }
 

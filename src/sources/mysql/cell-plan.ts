@@ -8,7 +8,7 @@ import type { MapColumn } from "./table-map.ts";
 import { WireType } from "./wire-type.ts";
 
 /** The types on the wire that a column of the catalog's type can have: any other one is not that column any more. */
-const WIRE_TYPES: Readonly<Record<MysqlTypeName, readonly number[]>> = {
+export const WIRE_TYPES: Readonly<Record<MysqlTypeName, readonly number[]>> = {
   tinyint: [WireType.tiny],
   smallint: [WireType.short],
   mediumint: [WireType.int24],

@@ -1,16 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parseStatement } from "./ddl-statement.ts";
-import type { SqlRules } from "./sql-tokens.ts";
+import type { DdlRules } from "./ddl-rules.ts";
 
-const RULES: SqlRules = {
+const RULES: DdlRules = {
   ansiQuotes: false,
   backslashIsPlain: false,
   runsComment: (version, forMariadb) => !forMariadb && version <= 90_704,
+  flavour: "mysql",
+  serverVersion: 90_704,
+  realAsFloat: false,
+  strict: true,
+  otherDialect: false,
 };
 
 /** `truncate a`, `drop x.a, drop b`; for other kinds the kind. */
-function said(sql: string, rules: Partial<SqlRules> = {}): string {
+function said(sql: string, rules: Partial<DdlRules> = {}): string {
   const statement = parseStatement(sql, { ...RULES, ...rules });
   if (statement.kind !== "ddl") return statement.kind;
   const effects = statement.effects.map(

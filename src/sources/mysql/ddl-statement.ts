@@ -1,10 +1,9 @@
-import { type SqlRules, type SqlToken, sqlTokens } from "./sql-tokens.ts";
-
-/** A table as a statement names it; `database` is null where it means the one in use. */
-export interface NamedTable {
-  readonly database: string | null;
-  readonly name: string;
-}
+import { readAlterations } from "./alter-actions.ts";
+import type { Alteration } from "./alteration.ts";
+import type { DdlRules } from "./ddl-rules.ts";
+import { sqlTokens } from "./sql-tokens.ts";
+import { readCreation, type TableCreation } from "./table-creation.ts";
+import { type NamedTable, TokenCursor } from "./token-cursor.ts";
 
 /** What a statement does to a table, other than to its shape, which the next table map shows. */
 export interface TableEffect {
@@ -13,12 +12,31 @@ export interface TableEffect {
   readonly what: "truncate" | "drop" | "rename" | "replace" | "partition";
 }
 
+/** What a statement does to the form of a table. Null instead of how: that is not understood. */
+export type ShapeChange =
+  | {
+      readonly kind: "alter";
+      readonly table: NamedTable;
+      readonly alterations: readonly Alteration[] | null;
+      /** MariaDB's ALTER IGNORE: rows that are in the way go. */
+      readonly ignore: boolean;
+    }
+  | { readonly kind: "create"; readonly table: NamedTable; readonly creation: TableCreation | null }
+  | { readonly kind: "rename"; readonly table: NamedTable; readonly to: NamedTable }
+  | { readonly kind: "drop"; readonly table: NamedTable };
+
 export type Statement =
   | { readonly kind: "begin" | "commit" | "rollback" | "dml" }
   | { readonly kind: "xa" }
   | { readonly kind: "savepoint" | "rollback-to"; readonly name: string }
   /** Of no effect on rows, but for these. */
-  | { readonly kind: "ddl"; readonly effects: readonly TableEffect[]; readonly droppedDatabase: string | null }
+  | {
+      readonly kind: "ddl";
+      readonly effects: readonly TableEffect[];
+      /** In their order. */
+      readonly shapes: readonly ShapeChange[];
+      readonly droppedDatabase: string | null;
+    }
   /** Not understood: `words` are all names that it could mean, in lower case; null: not even those can be told. */
   | { readonly kind: "unclear"; readonly words: ReadonlySet<string> | null };
 
@@ -53,14 +71,16 @@ const HARMLESS = new Set(
     "stop",
   ]),
 );
-const NOTHING: Statement = { kind: "ddl", effects: [], droppedDatabase: null };
+const NOTHING: Statement = { kind: "ddl", effects: [], shapes: [], droppedDatabase: null };
 
 /** What a logged statement does. Anything that is not known to be harmless is `unclear`. */
-export function parseStatement(sql: string, rules: SqlRules): Statement {
+export function parseStatement(sql: string, rules: DdlRules): Statement {
   const tokens = sqlTokens(sql, rules);
   if (tokens === null) return { kind: "unclear", words: null };
   const cursor = new TokenCursor(tokens);
-  const statement = frame(cursor) ?? ddl(cursor);
+  // MariaDB: variables for the one statement behind FOR.
+  while (cursor.take("set", "statement")) while (!cursor.atEnd && !cursor.take("for")) cursor.skip();
+  const statement = frame(cursor) ?? ddl(cursor, rules);
   if (statement !== null) return statement;
   return {
     kind: "unclear",
@@ -91,29 +111,32 @@ function savepoint(kind: "savepoint" | "rollback-to", cursor: TokenCursor): Stat
   return name === null || !cursor.atEnd ? null : { kind, name };
 }
 
-function ddl(cursor: TokenCursor): Statement | null {
-  if (cursor.take("set", "statement")) {
-    // MariaDB: variables for the one statement behind FOR.
-    while (!cursor.atEnd && !cursor.take("for")) cursor.skip();
-    return frame(cursor) ?? ddl(cursor);
-  }
+function ddl(cursor: TokenCursor, rules: DdlRules): Statement | null {
   if (cursor.take("truncate")) return truncate(cursor);
   if (cursor.word() === "drop") return drop(cursor);
   if (cursor.take("rename", "table") || cursor.take("rename", "tables")) return rename(cursor);
-  if (cursor.word() === "create") return create(cursor);
-  if (cursor.word() === "alter") return alter(cursor);
+  if (cursor.word() === "create") return create(cursor, rules);
+  if (cursor.word() === "alter") return alter(cursor, rules);
   const first = cursor.word();
   return first !== null && HARMLESS.has(first) ? NOTHING : null;
 }
 
-function effects(what: TableEffect["what"], ...tables: readonly NamedTable[]): Statement {
-  return { kind: "ddl", effects: tables.map((table) => ({ table, what })), droppedDatabase: null };
+function effects(
+  what: TableEffect["what"],
+  tables: readonly NamedTable[],
+  shapes: readonly ShapeChange[] = [],
+): Statement {
+  return { kind: "ddl", effects: tables.map((table) => ({ table, what })), shapes, droppedDatabase: null };
+}
+
+function shaped(...shapes: readonly ShapeChange[]): Statement {
+  return { kind: "ddl", effects: [], shapes, droppedDatabase: null };
 }
 
 function truncate(cursor: TokenCursor): Statement | null {
   cursor.take("table");
   const table = cursor.table();
-  return table !== null && cursor.waits() && cursor.atEnd ? effects("truncate", table) : null;
+  return table !== null && cursor.waits() && cursor.atEnd ? effects("truncate", [table]) : null;
 }
 
 function drop(cursor: TokenCursor): Statement | null {
@@ -121,9 +144,10 @@ function drop(cursor: TokenCursor): Statement | null {
   if (cursor.take("database") || cursor.take("schema")) {
     cursor.take("if", "exists");
     const name = cursor.name();
-    return name !== null && cursor.atEnd ? { kind: "ddl", effects: [], droppedDatabase: name } : null;
+    return name !== null && cursor.atEnd ? { kind: "ddl", effects: [], shapes: [], droppedDatabase: name } : null;
   }
   if (cursor.word() === "temporary") return NOTHING;
+  if (cursor.take("index")) return dropIndex(cursor);
   if (!cursor.take("table") && !cursor.take("tables")) return NOTHING;
   cursor.take("if", "exists");
   const tables: NamedTable[] = [];
@@ -133,40 +157,66 @@ function drop(cursor: TokenCursor): Statement | null {
     tables.push(table);
   } while (cursor.symbol(","));
   if (!cursor.take("restrict")) cursor.take("cascade");
-  return cursor.waits() && cursor.atEnd ? effects("drop", ...tables) : null;
+  if (!cursor.waits() || !cursor.atEnd) return null;
+  return effects(
+    "drop",
+    tables,
+    tables.map((table) => ({ kind: "drop", table })),
+  );
+}
+
+/** An index is nothing to rows, but it may be the key. */
+function dropIndex(cursor: TokenCursor): Statement | null {
+  cursor.take("if", "exists");
+  const index = cursor.name();
+  const table = index !== null && cursor.take("on") ? cursor.table() : null;
+  if (index === null || table === null) return null;
+  return shaped({ kind: "alter", table, alterations: [{ kind: "drop-index", index }], ignore: false });
 }
 
 function rename(cursor: TokenCursor): Statement | null {
   cursor.take("if", "exists");
-  const tables: NamedTable[] = [];
+  const renames: { kind: "rename"; table: NamedTable; to: NamedTable }[] = [];
   do {
-    const from = cursor.table();
-    if (from === null || !cursor.waits() || !cursor.take("to")) return null;
+    const table = cursor.table();
+    if (table === null || !cursor.waits() || !cursor.take("to")) return null;
     const to = cursor.table();
     if (to === null) return null;
-    tables.push(from, to);
+    renames.push({ kind: "rename", table, to });
   } while (cursor.symbol(","));
-  return cursor.atEnd ? effects("rename", ...tables) : null;
+  const tables = renames.flatMap(({ table, to }) => [table, to]);
+  return cursor.atEnd ? effects("rename", tables, renames) : null;
 }
 
-function create(cursor: TokenCursor): Statement | null {
+function create(cursor: TokenCursor, rules: DdlRules): Statement | null {
   cursor.skip();
   const replaces = cursor.take("or", "replace");
+  if (cursor.take("unique")) return createIndex(cursor);
   if (!cursor.take("table")) return NOTHING;
   cursor.take("if", "not", "exists");
   const table = cursor.table();
   if (table === null) return null;
+  const shape: ShapeChange = { kind: "create", table, creation: readCreation(cursor, rules) };
   // Without OR REPLACE it fails, or does nothing, where the table is there.
-  return replaces ? effects("replace", table) : NOTHING;
+  return replaces ? effects("replace", [table], [shape]) : shaped(shape);
 }
 
-function alter(cursor: TokenCursor): Statement | null {
+/** Behind UNIQUE. */
+function createIndex(cursor: TokenCursor): Statement {
+  while (!cursor.atEnd && !cursor.take("on")) cursor.skip();
+  const table = cursor.table();
+  return table === null ? NOTHING : shaped({ kind: "alter", table, alterations: [{ kind: "unique" }], ignore: false });
+}
+
+function alter(cursor: TokenCursor, rules: DdlRules): Statement | null {
   cursor.skip();
-  while (cursor.take("online") || cursor.take("ignore"));
+  cursor.take("online");
+  const ignore = cursor.take("ignore");
   if (!cursor.take("table")) return NOTHING;
   cursor.take("if", "exists");
   const table = cursor.table();
   if (table === null || !cursor.waits()) return null;
+  const actions = cursor.place;
   const found: TableEffect[] = [];
   while (!cursor.atEnd) {
     const effect = action(cursor, table);
@@ -174,7 +224,12 @@ function alter(cursor: TokenCursor): Statement | null {
     found.push(...effect);
     cursor.skipAction();
   }
-  return { kind: "ddl", effects: found, droppedDatabase: null };
+  cursor.goTo(actions);
+  const shape: ShapeChange = { kind: "alter", table, alterations: readAlterations(cursor, rules), ignore };
+  const [from, to] = found.filter(({ what }) => what === "rename");
+  const renames: readonly ShapeChange[] =
+    from === undefined || to === undefined ? [] : [{ kind: "rename", table: from.table, to: to.table }];
+  return { kind: "ddl", effects: found, shapes: [shape, ...renames], droppedDatabase: null };
 }
 
 /** What one of the actions of an ALTER TABLE does; it is read only as far as that needs. Null: not understood. */
@@ -203,78 +258,4 @@ function action(cursor: TokenCursor, table: NamedTable): readonly TableEffect[] 
   for (const verb of ["drop", "truncate", "discard", "import", "convert"])
     if (cursor.take(verb, "partition")) return [partition];
   return cursor.take("discard", "tablespace") || cursor.take("import", "tablespace") ? [partition] : [];
-}
-
-/** Reads tokens one after the other; keywords without regard to case. */
-class TokenCursor {
-  readonly #tokens: readonly SqlToken[];
-  #at = 0;
-
-  constructor(tokens: readonly SqlToken[]) {
-    this.#tokens = tokens;
-  }
-
-  /** No more but semicolons. */
-  get atEnd(): boolean {
-    return this.#tokens.slice(this.#at).every(({ kind, text }) => kind === "symbol" && text === ";");
-  }
-
-  skip(): void {
-    this.#at++;
-  }
-
-  /** The unquoted word that stands there, or `ahead` tokens later, in lower case; null: none. */
-  word(ahead: number = 0): string | null {
-    const token = this.#tokens[this.#at + ahead];
-    return token?.kind === "word" ? token.text.toLowerCase() : null;
-  }
-
-  /** Passes over these words, if they all stand there. */
-  take(...words: readonly string[]): boolean {
-    if (!words.every((word, i) => this.word(i) === word)) return false;
-    this.#at += words.length;
-    return true;
-  }
-
-  symbol(symbol: string): boolean {
-    const token = this.#tokens[this.#at];
-    if (token?.kind !== "symbol" || token.text !== symbol) return false;
-    this.#at++;
-    return true;
-  }
-
-  name(): string | null {
-    const token = this.#tokens[this.#at];
-    if (token?.kind !== "word" && token?.kind !== "name") return null;
-    this.#at++;
-    return token.text;
-  }
-
-  table(): NamedTable | null {
-    const first = this.name();
-    if (first === null || !this.symbol(".")) return first === null ? null : { database: null, name: first };
-    const second = this.name();
-    return second === null ? null : { database: first, name: second };
-  }
-
-  /** MariaDB: WAIT n, NOWAIT. Always true, so that it can stand in a condition. */
-  waits(): true {
-    if (this.take("wait")) this.skip();
-    else this.take("nowait");
-    return true;
-  }
-
-  /** Up to behind the next comma that is in no brackets, or to the end. */
-  skipAction(): void {
-    for (let depth = 0; this.#at < this.#tokens.length; this.#at++) {
-      const { kind, text } = this.#tokens[this.#at]!;
-      if (kind !== "symbol") continue;
-      if (text === "(") depth++;
-      else if (text === ")") depth--;
-      else if (text === "," && depth <= 0) {
-        this.#at++;
-        return;
-      }
-    }
-  }
 }

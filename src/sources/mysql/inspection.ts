@@ -10,6 +10,7 @@ import type { ValueRules } from "../../core/source.ts";
 import { catalogSchema } from "./schema.ts";
 import {
   checkServer,
+  columnsNamedBy,
   seesTransactions,
   serverFacts,
   serverName,
@@ -111,12 +112,12 @@ function keylessNote(hasPrefix: boolean): string {
 }
 
 function serverNotes(facts: ServerFacts): readonly string[] {
-  if (facts.flavour === "mysql")
-    return [
-      "the server keeps its log for `binlog_expire_logs_seconds`: a pipeline that is stopped for longer begins anew",
-      ...(usesGtids(facts) ? [] : withoutGtids(facts)),
-    ];
-  return ["the server keeps its log for `expire_logs_days`: a pipeline that is stopped for longer begins anew"];
+  const expiry = facts.flavour === "mysql" ? "binlog_expire_logs_seconds" : "expire_logs_days";
+  return [
+    `the server keeps its log for \`${expiry}\`: a pipeline that is stopped for longer begins anew`,
+    `columns are ${columnsNamedBy(facts)}`,
+    ...(usesGtids(facts) ? [] : withoutGtids(facts)),
+  ];
 }
 
 function withoutGtids(facts: ServerFacts): readonly string[] {

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Transaction } from "../../core/position.ts";
-import { tableId, type TableId, type TableSchema } from "../../core/table-schema.ts";
+import { tableId, type TableId, type TableSchema, withDefinition } from "../../core/table-schema.ts";
 import type { LogOutput } from "../../decoding/log-output.ts";
 import type { TableLog } from "../../decoding/table-log.ts";
 import { HEADER_BYTES } from "./binlog-event.ts";
@@ -9,8 +9,10 @@ import type { Charsets } from "./charset.ts";
 import { rowWriter } from "./binlog-row-writer.ts";
 import { type LoggedTable, sameBytes } from "./logged-table.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
+import { fittedMap } from "./map-fit.ts";
 import type { Flavour } from "./position.ts";
 import { rowsBody, type RowsForm, RowsReader, type RowTaker } from "./rows-event.ts";
+import { historyOf, isInSnapshot } from "./table-history.ts";
 import { readTableMap, readTableName, type TableMap } from "./table-map.ts";
 
 /**
@@ -26,8 +28,8 @@ export interface LogTablesOptions {
   readonly flavour: Flavour;
   readonly rules: MysqlTypeRules;
   /**
-   * Asked before the first row of a table of ours in its present shape: once a table after start, and whenever its
-   * table map differs from the one before in more than its id. `known` is the decoder's schema for it.
+   * Asked before the first row of a table of ours whose table map names its columns, and they are not those of its
+   * definition, or that is not known. `known` is the decoder's schema for it.
    */
   readonly lookup: (map: TableMap, known: TableSchema) => Promise<TableAnswer>;
   readonly charsets: Charsets;
@@ -58,6 +60,15 @@ export class LogTables {
   /** A new file begins: ids mean other tables. */
   forget(): void {
     this.#byId.clear();
+  }
+
+  /** A statement alters the table: what the log has said of it holds no more, though it may say the same again. */
+  alter(table: TableLog, schema: TableSchema, transaction: Transaction): void {
+    this.#byTable.delete(table);
+    for (const [id, logged] of this.#byId)
+      if (logged.kind !== "ignored" && logged.table === table) this.#byId.delete(id);
+    if (!this.#options.output.changeSchema(table, schema, transaction))
+      this.#options.output.stop(table, transaction, largeTransaction(table, transaction.id));
   }
 
   /**
@@ -117,7 +128,7 @@ export class LogTables {
   ): Promise<void> | null {
     const [id] = this.#idAndBody(b, start, end, post);
     const logged = this.#find(id);
-    if (logged.kind === "ignored" || logged.table.ended) return null;
+    if (logged.kind === "ignored" || logged.table.ended || isInSnapshot(logged.table, transaction)) return null;
     if (logged.kind === "told") return this.#rowsResolved(logged, id, form, b, start, end, post, transaction);
     this.#deliverRows(logged, form, b, rowsBody(b, start, end, post, form.v2, this.#options.broken), end, transaction);
     return null;
@@ -170,20 +181,45 @@ export class LogTables {
     reader.read(b, start, end, form, writer.map, writer.widths, taker, broken);
   }
 
-  /** Asks the catalog about a table whose first row has come, and follows its answer. */
+  /** What the rows of a table are made of, when the first one has come. */
   async #resolve(told: Told, id: number, transaction: Transaction): Promise<void> {
-    const { lookup, charsets, output, tables } = this.#options;
-    const { table, bytes } = told;
-    const answer = await lookup(told.map, table.schema);
-    await charsets.prepare(told.map.columns.flatMap(({ charset }) => charset ?? []));
+    const { table, map } = told;
+    const history = historyOf(table.schema);
+    const fitted = history === null ? "its definition is not known" : fittedMap(map, history.table);
+    const columns = typeof fitted === "string" ? map.columns : fitted.columns;
+    await this.#options.charsets.prepare(columns.flatMap(({ charset }) => charset ?? []));
+    if (typeof fitted !== "string") this.#deliver({ ...told, map: fitted }, id, table.schema, transaction);
+    else if (map.named) await this.#lookUp(told, id, transaction);
+    else {
+      this.#ignore(told, id);
+      this.#options.output.stop(table, transaction, shapeUnknown(table, fitted, transaction.id));
+    }
+  }
+
+  #ignore({ table, bytes }: Told, id: number): void {
     this.#byId.set(id, { kind: "ignored", bytes });
     this.#byTable.delete(table);
+  }
+
+  /**
+   * The log says itself what its rows are, and not what is known: the table was altered by a statement that was kept from
+   * the log, or its definition was never known. The catalog is asked, and the definition is not relied on any more.
+   */
+  async #lookUp(told: Told, id: number, transaction: Transaction): Promise<void> {
+    const { lookup, output, tables } = this.#options;
+    const { table } = told;
+    const answer = await lookup(told.map, table.schema);
+    this.#ignore(told, id);
     if (answer.kind === "stop") {
       const stopped = tables.get(answer.table);
       if (stopped !== undefined && !stopped.ended) output.stop(stopped, transaction, answer.error);
       return;
     }
-    if (!table.ended) this.#deliver(told, id, answer.kind === "schema" ? answer.schema : table.schema, transaction);
+    if (table.ended) return;
+    const { schema } = table;
+    const known = schema.definition === undefined ? schema : { ...schema, version: schema.version + 1 };
+    const next = answer.kind === "schema" ? answer.schema : known;
+    this.#deliver(told, id, next.definition === undefined ? next : withDefinition(next, undefined), transaction);
   }
 
   #deliver({ map, bytes, table }: Told, id: number, schema: TableSchema, transaction: Transaction): void {
@@ -194,6 +230,13 @@ export class LogTables {
       return output.stop(table, transaction, largeTransaction(table, transaction.id));
     this.#set(id, { kind: "delivered", bytes, table, writer });
   }
+}
+
+function shapeUnknown({ schema }: TableLog, why: string, position: string): MillraceError {
+  return new MillraceError("SHAPE_UNKNOWN", `the log does not say what its rows of ${schema.id} are: ${why}`, {
+    hint: `Set \`binlog_row_metadata = FULL\` at the source, then begin the table anew with \`millrace run FILE --resnapshot ${schema.id}\`.`,
+    place: { table: schema.id, position },
+  });
 }
 
 function largeTransaction({ schema }: TableLog, position: string): MillraceError {

@@ -2,21 +2,26 @@ import { HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken, readUint64 } from "./binlog-fields.ts";
 import { charsetOfCollation, decodeText } from "./charset.ts";
 import { inflatedPart } from "./compressed-part.ts";
+import type { SqlModes } from "./ddl-rules.ts";
 
 /** A statement that the log has as text: the frame of a transaction, DDL, or DML that is not logged as rows. */
 export interface LoggedStatement {
   /** The database that was in use; empty: none. */
   readonly database: string;
   readonly sql: string;
-  readonly ansiQuotes: boolean;
-  readonly backslashIsPlain: boolean;
+  readonly modes: SqlModes;
 }
 
 /**
  * Fields of the post-header: thread 4, seconds 4, length of the database's name 1, error 2, length of the variables 2.
  */
 const POST_HEADER_BYTES = 13;
+/** Words of `sql_mode`, by their bit. */
+const REAL_AS_FLOAT = 1n << 0n;
 const ANSI_QUOTES = 1n << 2n;
+/** POSTGRESQL, ORACLE, MSSQL, DB2, MAXDB, which MariaDB has and MySQL had. */
+const OTHER_DIALECT = 0b11111n << 8n;
+const STRICT = 0b11n << 21n;
 const NO_BACKSLASH_ESCAPES = 1n << 20n;
 
 /**
@@ -47,8 +52,17 @@ export function readStatement(
   return {
     database,
     sql: inflated === null ? decodeText(charset, b, fields.at, end) : decodeText(charset, inflated, 0, inflated.length),
-    ansiQuotes: (sqlMode & ANSI_QUOTES) !== 0n,
-    backslashIsPlain: (sqlMode & NO_BACKSLASH_ESCAPES) !== 0n,
+    modes: sqlModes(sqlMode),
+  };
+}
+
+function sqlModes(bits: bigint): SqlModes {
+  return {
+    ansiQuotes: (bits & ANSI_QUOTES) !== 0n,
+    backslashIsPlain: (bits & NO_BACKSLASH_ESCAPES) !== 0n,
+    realAsFloat: (bits & REAL_AS_FLOAT) !== 0n,
+    strict: (bits & STRICT) !== 0n,
+    otherDialect: (bits & OTHER_DIALECT) !== 0n,
   };
 }
 

@@ -1,7 +1,8 @@
 import { MillraceError } from "../../core/errors.ts";
-import { sameType } from "../../core/logical-type.ts";
-import { tableId, type ColumnSchema, type TableId, type TableSchema } from "../../core/table-schema.ts";
+import { keyColumns, tableId, type ColumnSchema, type TableId, type TableSchema } from "../../core/table-schema.ts";
+import { impliedValue } from "./added-value.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
+import { columnDifference } from "./followed-column.ts";
 import { columnType, parseMysqlType, type MysqlTypeRules } from "./mysql-type.ts";
 
 /** The schema of a table as the catalog has it. Null: a column has a type that is not known; `unknownColumn` says which. */
@@ -37,42 +38,32 @@ function columnSchema(column: CatalogColumn, key: boolean, rules: MysqlTypeRules
   };
 }
 
-export function changedError(table: TableId, what: string): MillraceError {
+/** `position`: where in the log it was noticed, where that is known. */
+export function changedError(table: TableId, what: string, position?: string): MillraceError {
   return new MillraceError("SCHEMA_CHANGED", `table ${table} changed its shape: ${what}`, {
-    hint: `Only added columns can be followed. Begin the table anew with \`millrace run FILE --resnapshot ${table}\`.`,
-    place: { table },
+    hint: `Only added columns, and changes that leave all values as they are, can be followed. Begin the table anew with \`millrace run FILE --resnapshot ${table}\`.`,
+    place: position === undefined ? { table } : { table, position },
   });
 }
 
-/** A column of the table's shape at some moment, whoever told of it. */
-export interface ShapeColumn {
-  readonly name: string;
-  /** As far as the teller knows it: `COLUMN_TYPE`; null where the log does not say enough. */
-  readonly sourceType: string | null;
-}
-
 /**
- * What became of a known shape, given the one that the source has `now` (in the catalog) or had (`shape`, in the log):
- * the known schema itself; the next version, where columns were only added; or the error that stops the table.
+ * What became of a known shape, given the names of the columns that the source has now or had at a place of the log:
+ * the known schema itself; the next version, where columns were only added (`now` is asked about them); or the error that
+ * stops the table.
  */
 export function followShape(
   known: TableSchema,
-  shape: readonly ShapeColumn[],
+  shape: readonly string[],
   now: CatalogTable | null,
   rules: MysqlTypeRules,
 ): TableSchema | MillraceError {
-  const byName = new Map(shape.map((column) => [column.name, column]));
-  for (const { name, sourceType } of known.columns) {
-    const there = byName.get(name);
-    if (there === undefined) return changedError(known.id, `column ${name} was dropped or renamed`);
-    if (there.sourceType !== null && there.sourceType !== sourceType)
-      return changedError(known.id, `column ${name} became ${there.sourceType} instead of ${sourceType}`);
-  }
+  const lost = known.columns.find(({ name }) => !shape.includes(name));
+  if (lost !== undefined) return changedError(known.id, `column ${lost.name} was dropped or renamed`);
   const knownNames = new Set(known.columns.map((column) => column.name));
-  const added = shape.filter((column) => !knownNames.has(column.name));
+  const added = shape.filter((name) => !knownNames.has(name));
   if (added.length === 0) return known;
   const columns = [...known.columns];
-  for (const { name } of added) {
+  for (const name of added) {
     const found = addedColumn(known.id, name, now, rules);
     if (found instanceof MillraceError) return found;
     columns.push(found);
@@ -110,31 +101,30 @@ function existingRowsDefault(column: CatalogColumn, schema: ColumnSchema): strin
   if (column.generated !== null || column.defaultIsExpression) return undefined;
   const { kind } = schema.type;
   if (column.defaultText !== null) return kind === "bytes" || kind === "bool" ? undefined : column.defaultText;
-  if (column.nullable) return null;
-  if (kind === "int" || kind === "float" || kind === "decimal") return "0";
-  if (kind === "bool") return "false";
-  return kind === "text" && /^(?:var)?char|text/.test(schema.sourceType) ? "" : undefined;
+  const type = parseMysqlType(column.sourceType, column.collation);
+  return column.nullable ? null : type === null ? undefined : impliedValue(type, schema.type);
 }
 
-/** `followShape` of a table as it is now, its key and collations included: what a chunk really reads. */
+/** `followShape` of a table as it is now, its key and types included: what a chunk really reads. */
 export function followCatalog(
   known: TableSchema,
   now: CatalogTable | null,
   rules: MysqlTypeRules,
 ): TableSchema | MillraceError {
   if (now === null) return changedError(known.id, "it was dropped or renamed");
-  const followed = followShape(known, now.columns, now, rules);
+  const names = now.columns.map(({ name }) => name);
+  const followed = followShape(known, names, now, rules);
   if (followed instanceof MillraceError) return followed;
-  const keyNames = known.key.map((i) => known.columns[i]!.name);
-  if (keyNames.join("\0") !== (now.key?.columns ?? []).join("\0"))
+  const key = keyColumns(known);
+  if (key.map(({ name }) => name).join("\0") !== (now.key?.columns ?? []).join("\0"))
     return changedError(known.id, "its key is another one");
-  const present = new Map((catalogSchema(now, rules)?.columns ?? []).map((column) => [column.name, column]));
   for (const column of known.columns) {
-    const there = present.get(column.name);
-    if (there === undefined || !sameType(there.type, column.type))
-      return changedError(known.id, `column ${column.name} is read differently`);
-    if (there.collation !== column.collation)
-      return changedError(known.id, `column ${column.name} has another collation`);
+    const there = now.columns.find(({ name }) => name === column.name)!;
+    // Chunks are cut by the order of the key.
+    if (key.includes(column) && (there.sourceType !== column.sourceType || there.collation !== column.collation))
+      return changedError(known.id, `column ${column.name} of its primary key is ordered differently`);
+    const difference = columnDifference(column, there, rules);
+    if (difference !== null) return changedError(known.id, `column ${column.name} ${difference}`);
   }
   return followed;
 }

@@ -170,19 +170,14 @@ export function checkServer(username: string, facts: ServerFacts): void {
       { hint: `Start the server with \`${name} = ON\` in its configuration, or use the server that it copies from.` },
     );
   }
-  const needed: readonly (readonly [name: string, is: string, needs: string])[] = [
-    ["binlog_format", facts.binlogFormat, "ROW"],
-    ["binlog_row_metadata", facts.rowMetadata, "FULL"],
-  ];
-  for (const [name, is, needs] of needed)
-    if (is !== needs)
-      throw new MillraceError(
-        "SOURCE_SETTING",
-        `${name} is ${is === "" ? "not known here" : is}, and change data capture needs ${needs}`,
-        {
-          hint: `Run \`SET ${facts.flavour === "mysql" ? "PERSIST" : "GLOBAL"} ${name} = '${needs}'\`; sessions that are open go on with the old value.`,
-        },
-      );
+  if (facts.binlogFormat !== "ROW")
+    throw new MillraceError(
+      "SOURCE_SETTING",
+      `binlog_format is ${facts.binlogFormat === "" ? "not known here" : facts.binlogFormat}, and change data capture needs ROW`,
+      {
+        hint: `Run \`SET ${facts.flavour === "mysql" ? "PERSIST" : "GLOBAL"} binlog_format = 'ROW'\`; sessions that are open go on with the old value.`,
+      },
+    );
   if (!usesGtids(facts) && facts.settleMs > SETTLE_MAX_MS)
     throw new MillraceError(
       "SOURCE_SETTING",
@@ -203,6 +198,14 @@ function checkVersion({ flavour, version, major, minor }: ServerFacts): void {
 
 export function serverName({ flavour, version }: Pick<ServerFacts, "flavour" | "version">): string {
   return `${flavour === "mysql" ? "MySQL" : "MariaDB"} ${version}`;
+}
+
+/** For `plan` and `status`: how the columns of the log's rows are known. Sessions may have a setting of their own. */
+export function columnsNamedBy({ rowMetadata }: ServerFacts): string {
+  if (rowMetadata === "FULL") return "named by the log (binlog_row_metadata is FULL), beside its statements";
+  const setting =
+    rowMetadata === "" ? "the server has no binlog_row_metadata" : `binlog_row_metadata is ${rowMetadata}`;
+  return `followed through the log's statements (${setting})`;
 }
 
 /** What reading the log and its status takes, each with the names that grant it. */

@@ -11,6 +11,7 @@ import { MysqlChunkPlanner } from "./chunk-planner.ts";
 import { MysqlChunkReader } from "./chunks.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
+import { defineTables } from "./definitions.ts";
 import { FilePosition } from "./file-position.ts";
 import { cutMethod, inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
@@ -19,6 +20,7 @@ import { isLogPosition, LogCut, type LogPosition, parseLogPosition } from "./pos
 import { prepare } from "./preparation.ts";
 import {
   checkServer,
+  columnsNamedBy,
   gtidsChanged,
   serverFacts,
   serverName,
@@ -76,6 +78,7 @@ class MysqlSource implements Source {
       facts: [
         { name: "server", value: serverName(facts) },
         { name: "cut", value: cutMethod(facts) },
+        { name: "columns", value: columnsNamedBy(facts) },
         ...(facts.gtidPurged === "" ? [] : [{ name: "gtid_purged", value: facts.gtidPurged }]),
       ],
     };
@@ -95,6 +98,15 @@ class MysqlSource implements Source {
     const start = await prepare(this.#options, parts, facts, { resume, tables });
     this.#prepared = { facts, start };
     return start;
+  }
+
+  async define(tables: readonly TableSchema[], signal: AbortSignal): Promise<readonly TableSchema[]> {
+    if (tables.length === 0) return [];
+    const sessions = {
+      locking: await this.#control.get(signal),
+      visible: (life: AbortSignal): Promise<LogCut> => this.visible(life),
+    };
+    return await defineTables(sessions, tables, this.#rules, this.#ambient, signal);
   }
 
   async settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void> {

@@ -88,8 +88,18 @@ function quotedText(sql: string, start: number, escapes: boolean): { text: strin
     if (c === quote) {
       if (sql[at + 1] !== quote) return { text, end: at + 1 };
       at++;
-    } else if (c === "\\" && escapes) at++;
+    } else if (c === "\\" && escapes) {
+      text += escaped(sql[++at] ?? "");
+      continue;
+    }
     text += sql[at] ?? "";
   }
   return null;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { "0": "\0", b: "\b", n: "\n", r: "\r", t: "\t", Z: "\u001a" };
+
+/** What a backslash and that character mean. Those of patterns keep their backslash. */
+function escaped(c: string): string {
+  return c === "%" || c === "_" ? `\\${c}` : (ESCAPES[c] ?? c);
 }

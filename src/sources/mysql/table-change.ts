@@ -1,12 +1,15 @@
 import { MillraceError } from "../../core/errors.ts";
-import { type TableId, tableId } from "../../core/table-schema.ts";
+import { type TableId, tableId, type TableSchema } from "../../core/table-schema.ts";
 import type { TableLog } from "../../decoding/table-log.ts";
-import type { NamedTable, Statement, TableEffect } from "./ddl-statement.ts";
+import { alteredSchema, type StatementTerms } from "./altered-schema.ts";
+import type { ShapeChange, Statement, TableEffect } from "./ddl-statement.ts";
 import { changedError } from "./schema.ts";
+import type { NamedTable } from "./token-cursor.ts";
 
-/** What a statement does to a table of ours: it empties it, or the table cannot go on. */
+/** What a statement does to a table of ours: it empties it, gives it another shape, or the table cannot go on. */
 export type TableChange =
   | { readonly kind: "truncate"; readonly table: TableLog }
+  | { readonly kind: "schema"; readonly table: TableLog; readonly schema: TableSchema }
   | { readonly kind: "stop"; readonly table: TableLog; readonly error: MillraceError };
 
 const CHANGED: Readonly<Record<Exclude<TableEffect["what"], "truncate">, string>> = {
@@ -24,9 +27,13 @@ export function tableChanges(
   sql: string,
   database: string,
   tables: Tables,
+  terms: StatementTerms,
 ): readonly TableChange[] {
   if (statement.kind === "unclear") return unclearChanges(statement.words, sql, tables);
-  const changes = statement.effects.flatMap((effect) => effectChanges(effect, database, tables));
+  const changes = [
+    ...statement.effects.flatMap((effect) => effectChanges(effect, database, tables)),
+    ...statement.shapes.flatMap((shape) => (shape.kind === "alter" ? alterations(shape, database, tables, terms) : [])),
+  ];
   const { droppedDatabase } = statement;
   if (droppedDatabase === null) return changes;
   const dropped = [...tables.values()].filter(({ schema }) => sameName(schema.namespace, droppedDatabase));
@@ -45,6 +52,20 @@ function effectChanges({ table: named, what }: TableEffect, database: string, ta
   if (table === undefined) return nearlyNamed(named, database, tables).map((near) => stop(near, unclearError(near)));
   if (what === "truncate") return [{ kind: "truncate", table }];
   return [stop(table, changedError(table.schema.id, CHANGED[what]))];
+}
+
+function alterations(
+  shape: Extract<ShapeChange, { kind: "alter" }>,
+  database: string,
+  tables: Tables,
+  terms: StatementTerms,
+): readonly TableChange[] {
+  const table = tables.get(tableId(shape.table.database ?? database, shape.table.name));
+  if (table === undefined)
+    return nearlyNamed(shape.table, database, tables).map((near) => stop(near, unclearError(near)));
+  const schema = alteredSchema(table.schema, shape, terms);
+  if (schema instanceof MillraceError) return [stop(table, schema)];
+  return schema === table.schema ? [] : [{ kind: "schema", table, schema }];
 }
 
 /** Names that differ in case alone mean the same table on some servers, and another one on others. */

@@ -14,8 +14,8 @@ export function tableLookup(
   signal: AbortSignal,
 ): BinlogDecoderOptions["lookup"] {
   return async (map, known): Promise<TableAnswer> => {
-    const shape = map.columns.map(({ name }) => ({ name, sourceType: null }));
-    const hasNew = shape.some(({ name }) => !known.columns.some((column) => column.name === name));
+    const shape = map.columns.map(({ name }) => name);
+    const hasNew = shape.some((name) => !known.columns.some((column) => column.name === name));
     const now = hasNew ? await tableByName(await sessions.get(signal), known.namespace, known.name, signal) : null;
     const followed = followShape(known, shape, now, rules);
     if (followed instanceof Error) return { kind: "stop", table: known.id, error: followed };

@@ -56,6 +56,7 @@ const LISTED_TYPES: Readonly<Record<Flavour, ReadonlySet<number>>> = {
 
 /** A column as a TABLE_MAP event has it. */
 export interface MapColumn {
+  /** Empty: not said. */
   readonly name: string;
   /** One of `WireType`; ENUM and SET under their own, though they travel as strings. */
   readonly wireType: number;
@@ -87,6 +88,9 @@ export interface TableMap {
    * empty: none, or one on the first characters of a column.
    */
   readonly key: readonly number[];
+  /** It is a map with full metadata: names, labels, signs and the key are said. */
+  readonly named: boolean;
+  readonly hasSigns: boolean;
 }
 
 /** The table's name, which stands at the beginning of the body behind the flags. */
@@ -97,7 +101,8 @@ export function readTableName(b: Uint8Array, start: number, end: number, broken:
 
 /**
  * The body of a TABLE_MAP event, from behind its table id and flags (`mysql/binlog/event/rows_event.h`,
- * `Table_map_event`): names, types, metadata of the types, nullability, and what `binlog_row_metadata = FULL` adds.
+ * `Table_map_event`): names, types, metadata of the types, nullability, and what `binlog_row_metadata` adds: names are
+ * empty where it is not FULL.
  */
 export function readTableMap(b: Uint8Array, start: number, end: number, flavour: Flavour, broken: Broken): TableMap {
   const fields = new BinlogFields(b, start, end, broken);
@@ -112,17 +117,18 @@ export function readTableMap(b: Uint8Array, start: number, end: number, flavour:
   const wires = Array.from({ length: count }, (_, i) => readWire(b[types + i]!, metaFields, broken));
   const nullBits = fields.skip((count + 7) >> 3);
   const metadata = readMetadata(fields, broken);
-  if (metadata.names.length !== count) throw broken(`no names of columns for table ${namespace}.${name}`);
+  const named = metadata.names.length > 0;
+  if (named && metadata.names.length !== count) throw broken(`too few names of columns for table ${namespace}.${name}`);
   if (metadata.key.some((column) => column >= count)) throw broken("a key of columns that are not there");
   const of = new MetadataCursor(metadata, LISTED_TYPES[flavour]);
   const columns = wires.map((wire, i) => ({
     ...wire,
     ...of.next(wire.wireType),
-    name: metadata.names[i]!,
+    name: metadata.names[i] ?? "",
     nullable: (b[nullBits + (i >> 3)]! & (1 << (i & 7))) !== 0,
     visible: metadata.visible?.[i] ?? true,
   }));
-  return { namespace, name, columns, key: metadata.key };
+  return { namespace, name, columns, key: metadata.key, named, hasSigns: metadata.unsigned.length > 0 };
 }
 
 type Wire = Pick<MapColumn, "wireType" | "meta" | "width">;

@@ -1,5 +1,18 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { TableId } from "../../core/table-schema.ts";
+import { eventName } from "./binlog-event.ts";
+
+/** Of a set of GTIDs in a message. */
+const POSITION_CHARS_MAX = 200;
+
+/** `position`: of the present transaction, or what was read before it. */
+export function notUnderstood(what: string, position: string, eventType: number, hint?: string): MillraceError {
+  const at = position.slice(0, POSITION_CHARS_MAX) || "the start";
+  return new MillraceError("LOG_NOT_UNDERSTOOD", `the log has ${what}, at ${at} in event ${eventName(eventType)}`, {
+    place: { position: at },
+    ...(hint === undefined ? {} : { hint }),
+  });
+}
 
 /** Ends the attempt, with what was passed on of the transaction; the next one begins with the table stopped. */
 export function largeRollback(table: TableId, position: string): MillraceError {

@@ -94,6 +94,11 @@ class PostgresSource implements Source {
     return prepared.start;
   }
 
+  /** The log says itself what its rows are. */
+  async define(tables: readonly TableSchema[]): Promise<readonly TableSchema[]> {
+    return tables;
+  }
+
   async settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void> {
     const { begin } = this.#ready();
     const xids = ids.map((id) => xid64(BigInt(id)));
