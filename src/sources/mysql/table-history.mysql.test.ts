@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   binlogDecoder,
   BinlogTail,
+  cellTexts,
   decodeBinlog,
   itemTexts,
   LoneMysqlDatabase,
@@ -9,6 +10,7 @@ import {
 } from "../../../test/support/mysql-binlog.ts";
 import { deadline, openSessions, schemaOf } from "../../../test/support/mysql-source.ts";
 import { testAmbient } from "../../../test/support/test-ambient.ts";
+import type { ChangeBatch } from "../../core/change-batch.ts";
 import type { LogItem } from "../../core/line.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import type { LazySession } from "./connection.ts";
@@ -89,6 +91,17 @@ class FollowedTable implements AsyncDisposable {
     [this.schema = null] = await defineTables(sessions, [schema], STRICT_MYSQL_RULES, testAmbient(), deadline());
   }
 
+  /** Beside statements that alter it: as often as a run would be tried again. */
+  async defineBeside(): Promise<void> {
+    for (let isDefined = false; !isDefined;)
+      try {
+        await this.define();
+        isDefined = true;
+      } catch (error) {
+        expect(error).toMatchObject({ code: "SOURCE_LOCK_TIMEOUT", retry: "timed" });
+      }
+  }
+
   async items(schema: TableSchema = this.schema!): Promise<LogItem[]> {
     const lookup = tableLookup(this.#sessions, STRICT_MYSQL_RULES, deadline());
     const decoder = binlogDecoder(this.#flavour, [schema], { lookup });
@@ -108,6 +121,12 @@ class FollowedTable implements AsyncDisposable {
     await this.#asking[Symbol.asyncDispose]();
     await this.db[Symbol.asyncDispose]();
   }
+}
+
+/** What the columns `a` and `b` have, wherever they stand. */
+function cellPairs({ schema, columns }: ChangeBatch): (readonly [a: string | null, b: string | null])[] {
+  const [a, b] = ["a", "b"].map((name) => cellTexts(columns[schema.columns.findIndex((one) => one.name === name)]!));
+  return a!.map((text, row) => [text, b![row]!]);
 }
 
 describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metadata) => {
@@ -169,6 +188,40 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
       "schema 3",
       "delete absent,11,absent,absent,absent",
     ]);
+  });
+
+  it("is read at one place of the log, however often the table is altered beside it", async () => {
+    await using table = await FollowedTable.start(flavour, metadata);
+    await table.create("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a int, b int)");
+    const writer = await table.db.client();
+    let isDone = false;
+    const writing = (async (): Promise<number> => {
+      let last = 0;
+      for (let turn = 0; !isDone || turn < 2; turn++) {
+        await writer.query("INSERT INTO t (a, b) VALUES (?, ?)", [turn, -turn]);
+        // Rows of both shapes look the same.
+        await writer.query(`ALTER TABLE t MODIFY a int AFTER ${turn % 2 === 0 ? "b" : "id"}`);
+        await writer.query("UPDATE t SET a = a + 1, b = b - 1 ORDER BY id DESC LIMIT 1");
+        last = turn;
+      }
+      return last;
+    })();
+    const items: LogItem[] = [];
+    let last = 0;
+    try {
+      for (let time = 0; time < 5; time++) {
+        await table.defineBeside();
+        items.push(...(await table.items()));
+      }
+    } finally {
+      isDone = true;
+      last = await writing;
+    }
+    items.push(...(await table.items()));
+    const pairs = items.flatMap((item) => (item.kind === "rows" ? cellPairs(item.batch) : []));
+    expect(pairs.filter(([a, b]) => Number(a) !== -Number(b) || Number(a) < 0)).toEqual([]);
+    expect(pairs.at(-1)).toEqual([String(last + 1), String(-last - 1)]);
+    expect(items.filter(({ kind }) => kind === "stop")).toEqual([]);
   });
 
   it("does not fit rows behind a statement that was kept from the log", async () => {
