@@ -33,6 +33,9 @@ const options = z.strictObject({
     SERVER_ID_MAX,
     "What the pipeline calls itself as a replica; no other replica of the server may have the same. Default: made of the pipeline's name.",
   ).optional(),
+  "scan.parse.online.schema.changes.enabled": flag(
+    "Whether a table that gh-ost or pt-online-schema-change alters is followed when its copy takes its place. The tools' own tables are then left out, unless `tables` has one by its very name.",
+  ).prefault("true"),
   "treat-tinyint1-as-boolean.enabled": flag(
     "Whether `tinyint(1)` is a boolean, as most applications mean it, or a number.",
   ).prefault("true"),
@@ -68,7 +71,6 @@ const NOT_YET = [
   "scan.incremental.snapshot.backfill.skip",
   "scan.incremental.snapshot.unbounded-chunk-first.enabled",
   "scan.newly-added-table.enabled",
-  "scan.parse.online.schema.changes.enabled",
   "scan.snapshot.fetch.size",
   "scan.startup.specific-offset.skip-events",
   "scan.startup.specific-offset.skip-rows",
@@ -87,6 +89,7 @@ export const mysqlSource: Section<MysqlSpec> = section(keys, NOT_YET, (options, 
   tables: options.tables,
   tablesExclude: options["tables.exclude"] ?? [],
   serverId: options["server-id"] ?? serverIdOf(context.pipeline),
+  onlineSchemaChanges: options["scan.parse.online.schema.changes.enabled"],
   tinyint1AsBoolean: options["treat-tinyint1-as-boolean.enabled"],
   heartbeatIntervalMs: options["heartbeat.interval"],
   ...sourceSettings(options, binlogStartup(options)),
@@ -99,7 +102,8 @@ function serverIdOf(pipeline: string): number {
 
 /** The connector's options, the password among them. */
 export function mysqlOptions(spec: MysqlSpec, pipeline: string): MysqlOptions {
-  const { hostname, port, username, ssl, tables, tablesExclude, serverId, tinyint1AsBoolean } = spec;
+  const { hostname, port, username, ssl, tables, tablesExclude, serverId, onlineSchemaChanges, tinyint1AsBoolean } =
+    spec;
   const { startup, heartbeatIntervalMs, connectTimeoutMs, lockTimeoutMs } = spec;
   return {
     pipeline,
@@ -111,6 +115,7 @@ export function mysqlOptions(spec: MysqlSpec, pipeline: string): MysqlOptions {
     tables,
     tablesExclude,
     serverId,
+    onlineSchemaChanges,
     tinyint1AsBoolean,
     startup,
     heartbeatIntervalMs,

@@ -44,6 +44,7 @@ export interface MysqlSpec extends SourceSettings {
   readonly tables: readonly TablePattern[];
   readonly tablesExclude: readonly TablePattern[];
   readonly serverId: number;
+  readonly onlineSchemaChanges: boolean;
   readonly tinyint1AsBoolean: boolean;
   readonly heartbeatIntervalMs: number;
 }

@@ -99,6 +99,7 @@ export function binlogDecoder(
     flushRows: Number.MAX_SAFE_INTEGER,
     xaBytesMax: 1 << 20,
     rules: STRICT_MYSQL_RULES,
+    followCopies: true,
     lookup: () => Promise.resolve({ kind: "same" }),
     charsets: new Charsets(async () => ASCII),
     ...options,

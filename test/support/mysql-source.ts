@@ -45,6 +45,7 @@ export function sourceOptions(db: Database, changes: Partial<MysqlOptions> = {})
     tables: [],
     tablesExclude: [],
     serverId: 4711,
+    onlineSchemaChanges: true,
     tinyint1AsBoolean: true,
     startup: { kind: "initial" },
     heartbeatIntervalMs: 30_000,

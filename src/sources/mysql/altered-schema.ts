@@ -13,6 +13,8 @@ export interface StatementTerms {
   readonly ddl: DdlRules;
   readonly types: MysqlTypeRules;
   readonly position: string;
+  /** Whether a copy that a tool puts in a table's place is followed. */
+  readonly followCopies: boolean;
 }
 
 /** The schema behind an ALTER TABLE: itself, where nothing changes that matters; or the error that stops the table. */
@@ -29,7 +31,14 @@ export function alteredSchema(
   const columns = followAlteration(schema, history.table, altered, { strict: ddl.strict, ignore, position }, types);
   if (columns instanceof MillraceError) return columns;
   if (isDeepStrictEqual(altered.definition, history.table)) return schema;
-  return withHistory({ ...schema, version: schema.version + 1, columns }, { ...history, table: altered.definition });
+  return withHistory(
+    { ...schema, version: schema.version + 1, columns },
+    {
+      ...history,
+      table: altered.definition,
+      copy: history.copy === null ? null : { ...history.copy, trouble: "was not altered as the table itself was" },
+    },
+  );
 }
 
 function unclearAlteration({ id }: TableSchema, why: string, position: string): MillraceError {

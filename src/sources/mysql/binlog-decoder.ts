@@ -27,7 +27,7 @@ import { XaTransactions } from "./xa-transactions.ts";
 
 export type { TableAnswer } from "./log-tables.ts";
 
-export interface BinlogDecoderOptions extends Pick<LogTablesOptions, "rules" | "lookup" | "charsets"> {
+export interface BinlogDecoderOptions extends Pick<LogTablesOptions, "rules" | "lookup" | "charsets" | "followCopies"> {
   readonly flavour: Flavour;
   /** The tables to deliver, in the shape they had at `from`. */
   readonly tables: readonly TableSchema[];
@@ -358,7 +358,8 @@ export class BinlogDecoder {
   #definition(open: OpenGroup, statement: Definition, { sql, database }: LoggedStatement, ddl: DdlRules): void {
     const { transaction, skipped, announced } = open;
     if (!skipped && !announced) {
-      const terms = { ddl, types: this.#options.rules, position: transaction.id };
+      const { rules: types, followCopies } = this.#options;
+      const terms = { ddl, types, position: transaction.id, followCopies };
       const live = [...this.#tables].filter(([, table]) => !table.ended && !isInSnapshot(table, transaction));
       for (const change of tableChanges(statement, sql, database, new Map(live), terms)) this.#change(change, open);
     }

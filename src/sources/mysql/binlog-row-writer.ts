@@ -100,6 +100,11 @@ export class BinlogRowWriter {
     }
   }
 
+  /** The column whose value did not decode. */
+  get failedName(): string {
+    return this.#schema.columns[this.#failedColumn]!.name;
+  }
+
   /** `position` is that of the change that was not written. */
   failure(position: string): MillraceError {
     if (this.#keyless && this.#lacked) return partialRowError(this.#schema, this.#failedColumn, position);

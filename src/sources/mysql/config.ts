@@ -22,6 +22,8 @@ export interface MysqlOptions {
   readonly tablesExclude: readonly TablePattern[];
   /** What we call ourselves as a replica; no other replica of the server may have the same. */
   readonly serverId: number;
+  /** Tables that gh-ost and pt-online-schema-change make are left out, and followed when they take a table's place. */
+  readonly onlineSchemaChanges: boolean;
   /** `tinyint(1)` is a boolean. */
   readonly tinyint1AsBoolean: boolean;
   readonly startup: Startup;

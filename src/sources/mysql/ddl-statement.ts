@@ -21,7 +21,12 @@ export type ShapeChange =
       /** MariaDB's ALTER IGNORE: rows that are in the way go. */
       readonly ignore: boolean;
     }
-  | { readonly kind: "create"; readonly table: NamedTable; readonly creation: TableCreation | null }
+  | {
+      readonly kind: "create";
+      readonly table: NamedTable;
+      readonly creation: TableCreation | null;
+      readonly unlessThere: boolean;
+    }
   | { readonly kind: "rename"; readonly table: NamedTable; readonly to: NamedTable }
   | { readonly kind: "drop"; readonly table: NamedTable };
 
@@ -193,10 +198,10 @@ function create(cursor: TokenCursor, rules: DdlRules): Statement | null {
   const replaces = cursor.take("or", "replace");
   if (cursor.take("unique")) return createIndex(cursor);
   if (!cursor.take("table")) return NOTHING;
-  cursor.take("if", "not", "exists");
+  const unlessThere = cursor.take("if", "not", "exists");
   const table = cursor.table();
   if (table === null) return null;
-  const shape: ShapeChange = { kind: "create", table, creation: readCreation(cursor, rules) };
+  const shape: ShapeChange = { kind: "create", table, creation: readCreation(cursor, rules), unlessThere };
   // Without OR REPLACE it fails, or does nothing, where the table is there.
   return replaces ? effects("replace", [table], [shape]) : shaped(shape);
 }

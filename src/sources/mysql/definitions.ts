@@ -43,7 +43,7 @@ export async function defineTables(
   const bounds: LogPosition[] = [];
   for (const schema of tables) {
     const { table, asOf } = await lockedDefinition(sessions, schema, rules, signal);
-    defined.push(withHistory(schema, { table, asOf }));
+    defined.push(withHistory(schema, { table, asOf, copy: null }));
     bounds.push(asOf);
   }
   for (;;) {

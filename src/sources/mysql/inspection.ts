@@ -2,10 +2,11 @@ import { MillraceError } from "../../core/errors.ts";
 import type { Inspection, TableOffer, TableRefusal } from "../../core/source.ts";
 import { tableId } from "../../core/table-schema.ts";
 import { tableMatcher } from "../../core/table-pattern.ts";
-import { tableByName, tableNames, type CatalogTable } from "./catalog.ts";
+import { tableByName, tableNames, type CatalogTable, type TableName } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import { typeRules } from "./mysql-type.ts";
+import { originalsBeside } from "./online-names.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { catalogSchema } from "./schema.ts";
 import {
@@ -74,7 +75,9 @@ async function matchedTables(
   signal: AbortSignal,
 ): Promise<readonly CatalogTable[]> {
   const matches = tableMatcher(options.tables, options.tablesExclude, null);
-  const names = (await tableNames(session, signal)).filter(({ namespace, name }) => matches(namespace, name));
+  const all = await tableNames(session, signal);
+  const isBeside = options.onlineSchemaChanges ? besideOthers(options, all) : (): boolean => false;
+  const names = all.filter((table) => matches(table.namespace, table.name) && !isBeside(table));
   const tables: CatalogTable[] = [];
   for (const { namespace, name } of names) {
     const table = await tableByName(session, namespace, name, signal);
@@ -82,6 +85,15 @@ async function matchedTables(
     if (table !== null) tables.push(table);
   }
   return tables;
+}
+
+/** Tables that a tool has made, or left, beside another one that it alters; but for those that a pattern names. */
+function besideOthers(options: MysqlOptions, all: readonly TableName[]): (table: TableName) => boolean {
+  const ids = new Set(all.map(({ namespace, name }) => tableId(namespace, name)));
+  const named = new Set(options.tables.map(({ schema, table }) => tableId(schema, table)));
+  return ({ namespace, name }) =>
+    !named.has(tableId(namespace, name)) &&
+    originalsBeside(name).some((original) => ids.has(tableId(namespace, original)));
 }
 
 function offer(table: CatalogTable, schema: TableOffer["schema"], facts: ServerFacts): TableOffer {

@@ -5,11 +5,14 @@ import type { LogOutput } from "../../decoding/log-output.ts";
 import type { TableLog } from "../../decoding/table-log.ts";
 import { HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken, readUint32, readUint48 } from "./binlog-fields.ts";
-import type { Charsets } from "./charset.ts";
 import { rowWriter } from "./binlog-row-writer.ts";
+import type { Charsets } from "./charset.ts";
+import { CopiedRows } from "./copied-rows.ts";
 import { type LoggedTable, sameBytes } from "./logged-table.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import { fittedMap } from "./map-fit.ts";
+import { withCopyTrouble } from "./online-copy.ts";
+import { originalsOfCopy } from "./online-names.ts";
 import type { Flavour } from "./position.ts";
 import { rowsBody, type RowsForm, RowsReader, type RowTaker } from "./rows-event.ts";
 import { historyOf, isInSnapshot } from "./table-history.ts";
@@ -27,6 +30,8 @@ export type TableAnswer =
 export interface LogTablesOptions {
   readonly flavour: Flavour;
   readonly rules: MysqlTypeRules;
+  /** Whether a copy that a tool puts in a table's place is followed. */
+  readonly followCopies: boolean;
   /**
    * Asked before the first row of a table of ours whose table map names its columns, and they are not those of its
    * definition, or that is not known. `known` is the decoder's schema for it.
@@ -82,7 +87,7 @@ export class LogTables {
     const [namespace, name] = readTableName(b, body, end, broken);
     const table = tables.get(tableId(namespace, name));
     if (table === undefined || table.ended) {
-      this.#byId.set(id, { kind: "ignored", bytes: b.slice(body, end) });
+      this.#byId.set(id, this.#beside(namespace, name, b.slice(body, end)));
       return;
     }
     const last = this.#byTable.get(table);
@@ -91,6 +96,21 @@ export class LogTables {
       return;
     }
     this.#set(id, { kind: "told", bytes: b.slice(body, end), map: readTableMap(b, body, end, flavour, broken), table });
+  }
+
+  /** A table that is not ours; a copy of one that is, is looked at. */
+  #beside(namespace: string, name: string, bytes: Uint8Array): LoggedTable {
+    const { tables, rules, charsets, flavour, broken, followCopies } = this.#options;
+    const ignored: LoggedTable = { kind: "ignored", bytes };
+    if (!followCopies) return ignored;
+    for (const original of originalsOfCopy(name)) {
+      const table = tables.get(tableId(namespace, original));
+      const copy = table === undefined || table.ended ? null : (historyOf(table.schema)?.copy ?? null);
+      if (copy?.name !== name || copy.trouble !== null || copy.added.length === 0) continue;
+      const map = readTableMap(bytes, 0, bytes.length, flavour, broken);
+      return { kind: "copy", bytes, table: table!, rows: CopiedRows.of(table!.schema, map, rules, charsets) };
+    }
+    return ignored;
   }
 
   #set(id: number, logged: Told | Delivered): void {
@@ -129,8 +149,32 @@ export class LogTables {
     const [id] = this.#idAndBody(b, start, end, post);
     const logged = this.#find(id);
     if (logged.kind === "ignored" || logged.table.ended || isInSnapshot(logged.table, transaction)) return null;
+    if (logged.kind === "copy") return this.#copyRows(logged, id, form, b, start, end, post, transaction);
     if (logged.kind === "told") return this.#rowsResolved(logged, id, form, b, start, end, post, transaction);
     this.#deliverRows(logged, form, b, rowsBody(b, start, end, post, form.v2, this.#options.broken), end, transaction);
+    return null;
+  }
+
+  /** Rows of a table's copy. Null: nothing is waited for. */
+  #copyRows(
+    { table, rows, bytes }: Extract<LoggedTable, { kind: "copy" }>,
+    id: number,
+    form: RowsForm,
+    b: Uint8Array,
+    start: number,
+    end: number,
+    post: number,
+    transaction: Transaction,
+  ): null {
+    const { output, broken } = this.#options;
+    const body = rowsBody(b, start, end, post, form.v2, broken);
+    const column = typeof rows === "string" ? null : rows.otherValue(form, b, body, end, transaction, broken);
+    if (typeof rows !== "string" && column === null) return null;
+    this.#byId.set(id, { kind: "ignored", bytes });
+    const trouble =
+      typeof rows === "string" ? rows : `has rows with other values in column ${column!} than its default`;
+    if (!output.changeSchema(table, withCopyTrouble(table.schema, trouble), transaction))
+      output.stop(table, transaction, largeTransaction(table, transaction.id));
     return null;
   }
 

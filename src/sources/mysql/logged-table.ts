@@ -1,5 +1,6 @@
 import type { TableLog } from "../../decoding/table-log.ts";
 import type { BinlogRowWriter } from "./binlog-row-writer.ts";
+import type { CopiedRows } from "./copied-rows.ts";
 import type { TableMap } from "./table-map.ts";
 
 /**
@@ -8,6 +9,8 @@ import type { TableMap } from "./table-map.ts";
  */
 export type LoggedTable =
   | { readonly kind: "ignored"; readonly bytes: Uint8Array }
+  /** A copy of the table that a tool is making; `rows` is a text where they cannot be read. */
+  | { readonly kind: "copy"; readonly bytes: Uint8Array; readonly table: TableLog; readonly rows: CopiedRows | string }
   | { readonly kind: "told"; readonly bytes: Uint8Array; readonly map: TableMap; readonly table: TableLog }
   | {
       readonly kind: "delivered";

@@ -114,6 +114,7 @@ export class BinlogReader implements LogReader {
       flushRows: request.flushRows,
       xaBytesMax: XA_BYTES_MAX,
       rules,
+      followCopies: this.#parts.options.onlineSchemaChanges,
       lookup: tableLookup(this.#sessions, rules, life),
       charsets: new Charsets(async (charset) => queriedTable(await this.#sessions.get(life), charset, life)),
     });

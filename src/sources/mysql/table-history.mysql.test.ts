@@ -1,23 +1,9 @@
 import { describe, expect, it } from "vitest";
-import {
-  binlogDecoder,
-  BinlogTail,
-  cellTexts,
-  decodeBinlog,
-  itemTexts,
-  LoneMysqlDatabase,
-  STRICT_MYSQL_RULES,
-} from "../../../test/support/mysql-binlog.ts";
-import { deadline, openSessions, schemaOf } from "../../../test/support/mysql-source.ts";
-import { testAmbient } from "../../../test/support/test-ambient.ts";
+import { DefinedTable } from "../../../test/support/defined-table.ts";
+import { cellTexts, itemTexts } from "../../../test/support/mysql-binlog.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import type { LogItem } from "../../core/line.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
-import type { LazySession } from "./connection.ts";
-import { defineTables } from "./definitions.ts";
-import { visibleCut } from "./visible.ts";
 import type { Flavour } from "./position.ts";
-import { tableLookup } from "./table-lookup.ts";
 
 const MODES = [
   ["mysql", "MINIMAL"],
@@ -48,79 +34,15 @@ const STOPPING = [
   ["ALTER TABLE t ADD n int AS (b + 1)", "DDL_UNCLEAR"],
 ] as const;
 
-/** Table `t` of a server of its own, as a pipeline begins it, and what the decoder makes of the log from before that on. */
-class FollowedTable implements AsyncDisposable {
-  readonly db: LoneMysqlDatabase;
-  readonly #flavour: Flavour;
-  readonly #sessions: LazySession;
-  readonly #asking: LazySession;
-  #tail: BinlogTail | null = null;
-  schema: TableSchema | null = null;
-
-  private constructor(db: LoneMysqlDatabase, flavour: Flavour) {
-    this.db = db;
-    this.#flavour = flavour;
-    this.#sessions = openSessions(db);
-    this.#asking = openSessions(db);
-  }
-
-  static async start(flavour: Flavour, metadata: string): Promise<FollowedTable> {
-    const db = await LoneMysqlDatabase.start(flavour);
-    const table = new FollowedTable(db, flavour);
-    await db.query(`SET GLOBAL binlog_row_metadata = '${metadata}'`);
-    return table;
-  }
-
-  async run(...statements: readonly string[]): Promise<void> {
-    for (const statement of statements) await this.db.query(statement);
-  }
-
-  /** The table anew, and all that was followed of it forgotten. */
-  async create(create: string): Promise<void> {
-    await this.run("DROP TABLE IF EXISTS t", create);
-    this.#tail = await BinlogTail.open(this.db, this.#flavour);
-  }
-
-  async define(): Promise<void> {
-    const schema = await schemaOf(this.#sessions, this.db, "t");
-    const asking = await this.#asking.get(deadline());
-    const sessions = {
-      locking: await this.#sessions.get(deadline()),
-      visible: (life: AbortSignal) => visibleCut(asking, life),
-    };
-    [this.schema = null] = await defineTables(sessions, [schema], STRICT_MYSQL_RULES, testAmbient(), deadline());
-  }
-
-  /** Beside statements that alter it: as often as a run would be tried again. */
-  async defineBeside(): Promise<void> {
-    for (let isDefined = false; !isDefined;)
-      try {
-        await this.define();
-        isDefined = true;
-      } catch (error) {
-        expect(error).toMatchObject({ code: "SOURCE_LOCK_TIMEOUT", retry: "timed" });
-      }
-  }
-
-  async items(schema: TableSchema = this.schema!): Promise<LogItem[]> {
-    const lookup = tableLookup(this.#sessions, STRICT_MYSQL_RULES, deadline());
-    const decoder = binlogDecoder(this.#flavour, [schema], { lookup });
-    return await decodeBinlog(decoder, await this.#tail!.events());
-  }
-
-  /** What the statements are to the decoder, which begins at the table's definition. */
-  async said(create: string, ...statements: readonly string[]): Promise<string[]> {
-    await this.create(create);
-    await this.define();
-    await this.run(...statements);
-    return itemTexts(await this.items());
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#sessions[Symbol.asyncDispose]();
-    await this.#asking[Symbol.asyncDispose]();
-    await this.db[Symbol.asyncDispose]();
-  }
+/** Beside statements that alter it: as often as a run would be tried again. */
+async function defineBeside(table: DefinedTable): Promise<void> {
+  for (let isDefined = false; !isDefined;)
+    try {
+      await table.define();
+      isDefined = true;
+    } catch (error) {
+      expect(error).toMatchObject({ code: "SOURCE_LOCK_TIMEOUT", retry: "timed" });
+    }
 }
 
 /** What the columns `a` and `b` have, wherever they stand. */
@@ -133,7 +55,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   const isFull = metadata === "FULL";
 
   it("goes on with every statement that can be followed", async () => {
-    await using table = await FollowedTable.start(flavour, metadata);
+    await using table = await DefinedTable.start(flavour, metadata);
     const added = ["ALTER TABLE t ADD n int NOT NULL DEFAULT 7 AFTER id, ADD m varchar(5) DEFAULT 'd' FIRST"];
     expect(
       await table.said(CREATE, INSERT, ...added, "INSERT INTO t (id, m) VALUES (2, NULL)", "UPDATE t SET b = 11"),
@@ -164,7 +86,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("stops the table where rows or values may have changed that the log does not tell", async () => {
-    await using table = await FollowedTable.start(flavour, metadata);
+    await using table = await DefinedTable.start(flavour, metadata);
     for (const [statement, code] of STOPPING) {
       const said = await table.said(CREATE, INSERT, statement, "DELETE FROM t");
       expect({ statement, said }).toEqual({ statement, said: [ROW, `stop ${code}`] });
@@ -172,7 +94,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("is as of a position: what was before it is passed over, and what comes behind it is not", async () => {
-    await using table = await FollowedTable.start(flavour, metadata);
+    await using table = await DefinedTable.start(flavour, metadata);
     await table.create("CREATE TABLE t (id int PRIMARY KEY, b int)");
     await table.run("INSERT INTO t VALUES (1, 1)", "ALTER TABLE t ADD c int FIRST", "INSERT INTO t VALUES (2, 2, 2)");
     await table.define();
@@ -191,13 +113,13 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("is read at one place of the log, however often the table is altered beside it", async () => {
-    await using table = await FollowedTable.start(flavour, metadata);
+    await using table = await DefinedTable.start(flavour, metadata);
     await table.create("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a int, b int)");
     const writer = await table.db.client();
-    let isDone = false;
+    const done = new AbortController();
     const writing = (async (): Promise<number> => {
       let last = 0;
-      for (let turn = 0; !isDone || turn < 2; turn++) {
+      for (let turn = 0; !done.signal.aborted || turn < 2; turn++) {
         await writer.query("INSERT INTO t (a, b) VALUES (?, ?)", [turn, -turn]);
         // Rows of both shapes look the same.
         await writer.query(`ALTER TABLE t MODIFY a int AFTER ${turn % 2 === 0 ? "b" : "id"}`);
@@ -210,11 +132,11 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
     let last = 0;
     try {
       for (let time = 0; time < 5; time++) {
-        await table.defineBeside();
+        await defineBeside(table);
         items.push(...(await table.items()));
       }
     } finally {
-      isDone = true;
+      done.abort();
       last = await writing;
     }
     items.push(...(await table.items()));
@@ -225,7 +147,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("does not fit rows behind a statement that was kept from the log", async () => {
-    await using table = await FollowedTable.start(flavour, metadata);
+    await using table = await DefinedTable.start(flavour, metadata);
     const unlogged = ["SET sql_log_bin = 0", "ALTER TABLE t ADD n int", "SET sql_log_bin = 1"];
     const next = isFull ? ["schema 2", "insert 2,null,null,null,null,5"] : ["stop SHAPE_UNKNOWN"];
     expect(await table.said(CREATE, INSERT, ...unlogged, "INSERT INTO t (id, n) VALUES (2, 5)")).toEqual([
@@ -235,7 +157,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("serves each table map by what it says, whatever the setting was before", async () => {
-    await using table = await FollowedTable.start(flavour, metadata);
+    await using table = await DefinedTable.start(flavour, metadata);
     const other = isFull ? "MINIMAL" : "FULL";
     const change = [`SET GLOBAL binlog_row_metadata = '${other}'`, "FLUSH TABLES"];
     const statements = [INSERT, ...change, "UPDATE t SET b = 2", "ALTER TABLE t ADD n int FIRST", "UPDATE t SET n = 3"];
@@ -245,7 +167,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("names the place of a statement that is not understood", async () => {
-    await using table = await FollowedTable.start(flavour, metadata);
+    await using table = await DefinedTable.start(flavour, metadata);
     await table.create(CREATE);
     await table.define();
     const statement =
@@ -258,7 +180,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("reads the rows of all types as a log does that says everything", async () => {
-    await using table = await FollowedTable.start(flavour, "FULL");
+    await using table = await DefinedTable.start(flavour, "FULL");
     const types = TYPES.filter(([, , only]) => only === undefined || only === flavour);
     const columns = types.map(([type], i) => `c${i} ${type}`);
     const create = `CREATE TABLE t (id int PRIMARY KEY, ${columns.join(", ")}) CHARSET utf8mb4`;

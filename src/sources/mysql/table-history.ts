@@ -7,6 +7,16 @@ import type { TableLog } from "../../decoding/table-log.ts";
 import { type LogPosition, parseLogPosition } from "./position.ts";
 import { tableDefinition, type TableDefinition } from "./table-definition.ts";
 
+/** Another table that a tool fills, to put it in the table's place. */
+export interface TableCopy {
+  readonly name: string;
+  readonly table: TableDefinition;
+  /** Columns that the table has not, and what its rows have in them there: the server's text; null: NULL. */
+  readonly added: readonly { readonly name: string; readonly value: string | null }[];
+  /** Why it could not be followed if it took the table's place: `was made like another table`; null: it could. */
+  readonly trouble: string | null;
+}
+
 /** What a table's schema remembers of its life in the log (`TableSchema.definition`). */
 export interface TableHistory {
   /** As the log's rows have it from here on. */
@@ -16,9 +26,22 @@ export interface TableHistory {
    * to there (DDL and rows) is in it, and in its snapshot, and is passed over. Null: nothing is.
    */
   readonly asOf: LogPosition | null;
+  /** Made since then, under a name that a tool would give it. */
+  readonly copy: TableCopy | null;
 }
 
-const kept = z.strictObject({ table: tableDefinition, asOf: z.string().nullable() });
+const kept = z.strictObject({
+  table: tableDefinition,
+  asOf: z.string().nullable(),
+  copy: z
+    .strictObject({
+      name: z.string(),
+      table: tableDefinition,
+      added: z.array(z.strictObject({ name: z.string(), value: z.string().nullable() })),
+      trouble: z.string().nullable(),
+    })
+    .nullable(),
+});
 
 const histories = new WeakMap<TableSchema, TableHistory>();
 
@@ -32,8 +55,8 @@ export function historyOf(schema: TableSchema): TableHistory | null {
     throw new MillraceError("RECORD_DAMAGED", `the record's definition of table ${schema.id} cannot be read`, {
       place: { table: schema.id },
     });
-  const { table, asOf } = parsed.data;
-  const history: TableHistory = { table, asOf: asOf === null ? null : parseLogPosition(asOf) };
+  const { table, asOf, copy } = parsed.data;
+  const history: TableHistory = { table, asOf: asOf === null ? null : parseLogPosition(asOf), copy };
   histories.set(schema, history);
   return history;
 }
@@ -43,8 +66,9 @@ export function isInSnapshot({ schema }: TableLog, transaction: Transaction): bo
   return historyOf(schema)?.asOf?.has(transaction) === true;
 }
 
-export function withHistory(schema: TableSchema, { table, asOf }: TableHistory): TableSchema {
-  return withDefinition(schema, { table: table as unknown as Json, asOf: asOf?.serialize() ?? null });
+export function withHistory(schema: TableSchema, { table, asOf, copy }: TableHistory): TableSchema {
+  // Plain data, which TypeScript cannot see of an interface.
+  return withDefinition(schema, { table, asOf: asOf?.serialize() ?? null, copy } as unknown as Json);
 }
 
 /**
