@@ -56,6 +56,13 @@ describe("the record's parts", () => {
     expect(decodeParts(new Map())).toEqual(EMPTY);
   });
 
+  test("keep what the source needs of a table beside its shape, word for word", () => {
+    const part = tablePart("a", { kind: "streaming", rows: 1 });
+    const defined = { ...part, schema: { ...part.schema, definition: { table: { key: ["id"] }, asOf: null } } };
+    expect(decodeParts(stored(changedParts(EMPTY, content(defined))))).toEqual(content(defined));
+    expect(changedParts(content(part), content(defined)).size).toBe(1);
+  });
+
   test("write what changed, and a null for what went away", () => {
     const before = content(tablePart("a"), tablePart("b"), tablePart("c"));
     const after = content(

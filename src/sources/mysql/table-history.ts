@@ -32,7 +32,7 @@ export interface TableHistory {
 
 const kept = z.strictObject({
   table: tableDefinition,
-  asOf: z.string().nullable(),
+  asOf: z.json(),
   copy: z
     .strictObject({
       name: z.string(),
