@@ -112,25 +112,3 @@ test("another server's log is not taken for it", async () => {
   await pipeline.write({ source: { port: String(other.port) } });
   await expectRefused(pipeline, "SOURCE_CHANGED", "Without GTIDs a position means nothing on another server");
 });
-
-test("a start at an offset or a time needs no GTIDs", async () => {
-  await using db = await LoneMysqlDatabase.start("mysql", WITHOUT);
-  await db.query("CREATE TABLE t (id int PRIMARY KEY)");
-  const [status] = await db.query<{ File: string; Position: number }>("SHOW BINARY LOG STATUS");
-  await db.query("INSERT INTO t VALUES (1)");
-  await db.query("FLUSH BINARY LOGS");
-  await db.query("INSERT INTO t VALUES (2)");
-  const offset = "scan.startup.specific-offset";
-  for (const source of [
-    { "scan.startup.mode": "earliest-offset" },
-    {
-      "scan.startup.mode": "specific-offset",
-      [`${offset}.file`]: status!.File,
-      [`${offset}.pos`]: String(status!.Position),
-    },
-  ] as const) {
-    await using pipeline = await testPipeline(db, { source });
-    await pipeline.catchUp();
-    expect(await pipeline.differences(["t"])).toEqual([]);
-  }
-});
