@@ -3,11 +3,11 @@ import { MillraceError } from "../../core/errors.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { LazySession } from "./connection.ts";
 import { FilePosition } from "./file-position.ts";
+import { logHead } from "./log-head.ts";
 import { LogWalk } from "./log-walk.ts";
 import type { LogPosition } from "./position.ts";
 import type { ServerFacts } from "./server-facts.ts";
 import { behind, LOG_RESET } from "./source-behind.ts";
-import { visibleCut } from "./visible.ts";
 
 /**
  * Looks now and then whether the log that is being read is still the server's: neither server ends the connection of a
@@ -52,8 +52,8 @@ export class LogCheck {
 
   async #check(position: LogPosition, life: AbortSignal): Promise<void> {
     const passed = this.#passed;
-    const { bound } = await visibleCut(await this.#sessions.get(life), life);
-    if (!bound.covers(passed)) throw behind(`its log ends at ${bound.toString()}`, passed, LOG_RESET);
+    const head = await logHead(await this.#sessions.get(life), life);
+    if (!head.covers(passed)) throw behind(`its log ends at ${head.toString()}`, passed, LOG_RESET);
     if (passed instanceof FilePosition && passed.begun !== 0) {
       const begun = await new LogWalk(this.#options, this.#facts.flavour).begun(passed.file, life);
       if (begun !== passed.begun)

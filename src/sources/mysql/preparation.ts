@@ -6,8 +6,8 @@ import type { Session } from "./connection.ts";
 import { compareFiles, FilePosition } from "./file-position.ts";
 import { GtidSet } from "./gtid-set.ts";
 import { LogFiles } from "./log-files.ts";
+import { logHead } from "./log-head.ts";
 import { LogWalk } from "./log-walk.ts";
-import { GtidPosition } from "./mariadb-gtid.ts";
 import { type LogPosition, MariadbPosition, type MysqlPosition } from "./position.ts";
 import { changedError } from "./schema.ts";
 import { gtidsChanged, type ServerFacts, usesGtids } from "./server-facts.ts";
@@ -94,13 +94,8 @@ async function checkMysql(session: Session, resume: MysqlPosition, signal: Abort
 
 /** What is lost the server says itself, when the log is asked for. */
 async function checkMariadb(session: Session, resume: MariadbPosition, signal: AbortSignal): Promise<void> {
-  const [row] = await session.query<{ binlog: string; current: string }>(
-    "SELECT @@global.gtid_binlog_pos AS binlog, @@global.gtid_current_pos AS current",
-    [],
-    signal,
-  );
-  const here = GtidPosition.parse(row!.binlog).union(GtidPosition.parse(row!.current));
-  if (!here.covers(resume.gtids)) throw behind(`${resume.toString()} (it is at ${here.toString()})`, resume);
+  const here = await logHead(session, signal);
+  if (!here.covers(resume)) throw behind(`${resume.toString()} (it is at ${here.toString()})`, resume);
 }
 
 function logLost(what: string, resume: LogPosition): MillraceError {
