@@ -6,7 +6,7 @@ import { SERVERS, type ServerName } from "../support/test-server.ts";
 const MINUTES = Number(process.env["MILLRACE_CHAOS_MINUTES"] ?? 0);
 const SEED = Number(process.env["MILLRACE_CHAOS_SEED"] ?? 1);
 const ASKED = process.env["MILLRACE_CHAOS_SERVERS"]?.split(" ") ?? SERVERS;
-const KILLS = MINUTES > 0 ? 20 : 4;
+const KILLS = MINUTES > 0 ? 20 : 3;
 
 test.each(ASKED)(
   "kills, cut and slow connections, TRUNCATE and added columns under load lose nothing (%s)",

@@ -104,8 +104,8 @@ describe.each(["mysql", "mariadb"] as const)("%s", (flavour) => {
     const refusal = { code: "SOURCE_BEHIND", says: /delivered already/, hint: /millrace drop/ } as const;
     await expectRefusal(run, refusal);
     // MariaDB numbers its transactions anew from there: as many as were delivered, and then more.
-    for (const ids of ["(100)", "(101), (102)", "(103)", "(104)"]) {
-      await after.query(`INSERT INTO t VALUES ${ids}`);
+    for (const id of [100, 101]) {
+      await after.query(`INSERT INTO t VALUES (${id})`);
       await expectRefusal(pipeline.run(), refusal);
     }
     await using status = pipeline.command("status", ["--json"]);
