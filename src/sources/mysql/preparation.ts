@@ -3,6 +3,7 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import { tableByName } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
+import { ownedGtids } from "./cut.ts";
 import { compareFiles, FilePosition } from "./file-position.ts";
 import { GtidSet } from "./gtid-set.ts";
 import { LogFiles } from "./log-files.ts";
@@ -81,6 +82,8 @@ async function checkFile(
 
 /** `gtid_purged` ⊆ delivered ⊆ `gtid_executed` (design §4). */
 async function checkMysql(session: Session, resume: MysqlPosition, signal: AbortSignal): Promise<void> {
+  // What waits for a replica has been sent, and is owned before it is executed: asked for in this order, it is in one of them.
+  const [owning] = await session.query<{ owned: string }>("SELECT @@global.gtid_owned AS owned", [], signal);
   const [row] = await session.query<{ purged: string; executed: string }>(
     "SELECT @@global.gtid_purged AS purged, @@global.gtid_executed AS executed",
     [],
@@ -88,7 +91,7 @@ async function checkMysql(session: Session, resume: MysqlPosition, signal: Abort
   );
   const purged = GtidSet.parse(row!.purged).without(resume.restartGtids);
   if (!purged.isEmpty) throw logLost(purged.toString(), resume);
-  const missing = resume.gtids.without(GtidSet.parse(row!.executed));
+  const missing = resume.gtids.without(GtidSet.parse(row!.executed).union(ownedGtids(owning!.owned)));
   if (!missing.isEmpty) throw behind(missing.toString(), resume);
 }
 
