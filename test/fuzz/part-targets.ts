@@ -14,7 +14,7 @@ import { TransactionPayload } from "../../src/sources/mysql/transaction-payload.
 import { parseXaStatement, readXid } from "../../src/sources/mysql/xa-events.ts";
 import { recordedBinlog } from "../support/binlog-fixture.ts";
 import type { Random } from "../support/random.ts";
-import { mutated } from "./mutation.ts";
+import { mutated, mutatedCompressed } from "./mutation.ts";
 import { type FuzzTarget, saysWhere } from "./target.ts";
 
 const broken = (what: string): MillraceError => new MillraceError("LOG_NOT_UNDERSTOOD", what);
@@ -122,7 +122,7 @@ function tableMap(random: Random): void {
 const PAYLOADS = recorded(EventType.transactionPayload);
 
 function payload(random: Random): void {
-  const event = mutated(random.pick(PAYLOADS), random);
+  const event = mutatedCompressed(random.pick(PAYLOADS), random);
   const events = new TransactionPayload(event, 0, event.length, broken);
   let bytes = 0;
   while (events.next()) {

@@ -207,12 +207,14 @@ export function parseLogPosition(json: Json): LogPosition {
 
 function mysqlRestarted(gtids: string, restart: string): MysqlPosition {
   const done = new MysqlPosition(GtidSet.parse(gtids));
-  return restart === gtids ? done : new MysqlPosition(done.gtids, GtidSet.parse(restart));
+  const read = GtidSet.parse(restart);
+  return read.covers(done.gtids) ? done : new MysqlPosition(done.gtids, read);
 }
 
 function mariadbRestarted(gtids: string, restart: string): MariadbPosition {
   const done = new MariadbPosition(GtidPosition.parse(gtids));
-  return restart === gtids ? done : new MariadbPosition(done.gtids, GtidPosition.parse(restart));
+  const read = GtidPosition.parse(restart);
+  return read.covers(done.gtids) ? done : new MariadbPosition(done.gtids, read);
 }
 
 /**
