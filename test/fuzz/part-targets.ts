@@ -9,6 +9,7 @@ import { parseStatement } from "../../src/sources/mysql/ddl-statement.ts";
 import { GtidSet } from "../../src/sources/mysql/gtid-set.ts";
 import { GtidPosition } from "../../src/sources/mysql/mariadb-gtid.ts";
 import { parseLogPosition } from "../../src/sources/mysql/position.ts";
+import { patchedJson } from "../../src/sources/mysql/json-diff.ts";
 import { readTableMap } from "../../src/sources/mysql/table-map.ts";
 import { TransactionPayload } from "../../src/sources/mysql/transaction-payload.ts";
 import { parseXaStatement, readXid } from "../../src/sources/mysql/xa-events.ts";
@@ -69,6 +70,27 @@ function json(random: Random): void {
   const bytes = mutated(random.pick(DOCUMENTS), random);
   const text = binaryJsonText(bytes, 0, bytes.length);
   if (text !== null && text.length > 16 * bytes.length + 200) throw wrong("much text of few bytes");
+}
+
+/** Of each operation one, in the first document. */
+const DIFFERENCES = [
+  Buffer.from([0, 3, ...Buffer.from("$.a"), 3, 0x05, 0x07, 0x00]),
+  Buffer.from([1, 5, ...Buffer.from('$."c"'), 3, 0x0c, 0x01, 0x78]),
+  Buffer.from([2, 3, ...Buffer.from("$.b")]),
+  Buffer.from([1, 4, ...Buffer.from("$[1]"), 2, 0x04, 0x01]),
+  Buffer.from([0, 1, ...Buffer.from("$"), 2, 0x04, 0x00]),
+];
+
+function jsonDifference(random: Random): void {
+  const before = random.chance(0.5) ? random.pick(DOCUMENTS) : mutated(random.pick(DOCUMENTS), random);
+  const differences = Buffer.concat(Array.from({ length: 1 + random.below(4) }, () => random.pick(DIFFERENCES)));
+  const bytes = Buffer.concat([before, random.chance(0.3) ? differences : mutated(differences, random)]);
+  const after = patchedJson(bytes, 0, before.length, before.length, bytes.length);
+  if (after === null) return;
+  // Large containers take more than small ones; what came of it is a document as well, where the first one is.
+  if (after.length > 16 * bytes.length + 200) throw wrong("a large document of a small one");
+  if (binaryJsonText(before, 0, before.length) !== null && binaryJsonText(after, 0, after.length) === null)
+    if (differences.equals(bytes.subarray(before.length))) throw wrong("no document");
 }
 
 const decimalText = Buffer.alloc(80);
@@ -154,6 +176,7 @@ function target(name: string, weight: number, run: FuzzTarget["run"]): FuzzTarge
 
 export const PART_TARGETS: readonly FuzzTarget[] = [
   target("json", 15, json),
+  target("json-difference", 10, jsonDifference),
   target("decimal", 10, decimal),
   target("gtids", 5, gtids),
   target("gtid-event", 10, gtidEvent),

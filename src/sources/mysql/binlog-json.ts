@@ -1,29 +1,10 @@
 import { writeDecimal, decimalBytes } from "./binlog-decimal.ts";
 import { readUint16, readUint32, readUint64 } from "./binlog-fields.ts";
+import { isInlineJson, JSON_DEPTH_MAX, JsonKind } from "./json-kind.ts";
 import { jsonDouble, jsonString, jsonTemporal } from "./json-text.ts";
 import { WireType } from "./wire-type.ts";
 
-/** The kinds of values in MySQL's binary JSON (`sql-common/json_binary.h`). */
-const Kind = {
-  smallObject: 0x00,
-  largeObject: 0x01,
-  smallArray: 0x02,
-  largeArray: 0x03,
-  literal: 0x04,
-  int16: 0x05,
-  uint16: 0x06,
-  int32: 0x07,
-  uint32: 0x08,
-  int64: 0x09,
-  uint64: 0x0a,
-  double: 0x0b,
-  string: 0x0c,
-  opaque: 0x0f,
-} as const;
-
 const LITERALS = ["null", "true", "false"];
-/** MySQL refuses a document that is deeper. */
-const DEPTH_MAX = 100;
 /** No value of it becomes longer text than this by its bytes, and a bit: what would was not written by a server. */
 const GROWTH_MAX = 16;
 const GROWTH_LEAST = 128;
@@ -78,36 +59,36 @@ class JsonDocument {
   value(kind: number, at: number, depth: number): void {
     const b = this.#bytes;
     switch (kind) {
-      case Kind.smallObject:
-      case Kind.largeObject:
-        return this.#container(at, kind === Kind.largeObject, true, depth);
-      case Kind.smallArray:
-      case Kind.largeArray:
-        return this.#container(at, kind === Kind.largeArray, false, depth);
-      case Kind.literal: {
+      case JsonKind.smallObject:
+      case JsonKind.largeObject:
+        return this.#container(at, kind === JsonKind.largeObject, true, depth);
+      case JsonKind.smallArray:
+      case JsonKind.largeArray:
+        return this.#container(at, kind === JsonKind.largeArray, false, depth);
+      case JsonKind.literal: {
         const literal = LITERALS[b[this.#at(at, 1)]!];
         if (literal === undefined) throw new JsonFailed();
         return this.#put(literal);
       }
-      case Kind.int16:
+      case JsonKind.int16:
         return this.#put(String((readUint16(b, this.#at(at, 2)) << 16) >> 16));
-      case Kind.uint16:
+      case JsonKind.uint16:
         return this.#put(String(readUint16(b, this.#at(at, 2))));
-      case Kind.int32:
+      case JsonKind.int32:
         return this.#put(String(readUint32(b, this.#at(at, 4)) | 0));
-      case Kind.uint32:
+      case JsonKind.uint32:
         return this.#put(String(readUint32(b, this.#at(at, 4))));
-      case Kind.int64:
+      case JsonKind.int64:
         return this.#put(String(BigInt.asIntN(64, readUint64(b, this.#at(at, 8)))));
-      case Kind.uint64:
+      case JsonKind.uint64:
         return this.#put(String(readUint64(b, this.#at(at, 8))));
-      case Kind.double:
+      case JsonKind.double:
         return this.#put(jsonDouble(b, this.#at(at, 8)));
-      case Kind.string: {
+      case JsonKind.string: {
         const [start, length] = this.#length(at);
         return this.#put(jsonString(b, this.#at(start, length), start + length));
       }
-      case Kind.opaque:
+      case JsonKind.opaque:
         return this.#opaque(at);
       default:
         throw new JsonFailed();
@@ -130,7 +111,7 @@ class JsonDocument {
    * value itself where it fits. Places count from the count's own.
    */
   #container(start: number, large: boolean, keyed: boolean, depth: number): void {
-    if (depth >= DEPTH_MAX) throw new JsonFailed();
+    if (depth >= JSON_DEPTH_MAX) throw new JsonFailed();
     const b = this.#bytes;
     const width = large ? 4 : 2;
     const read = (at: number): number => (large ? readUint32(b, this.#at(at, 4)) : readUint16(b, this.#at(at, 2)));
@@ -149,9 +130,7 @@ class JsonDocument {
       }
       const entry = valuesAt + i * (width + 1);
       const kind = b[entry]!;
-      const inline = kind === Kind.literal || kind === Kind.int16 || kind === Kind.uint16;
-      const inlineLarge = large && (kind === Kind.int32 || kind === Kind.uint32);
-      this.value(kind, inline || inlineLarge ? entry + 1 : start + read(entry + 1), depth + 1);
+      this.value(kind, isInlineJson(kind, large) ? entry + 1 : start + read(entry + 1), depth + 1);
     }
     this.#put(keyed ? "}" : "]");
   }

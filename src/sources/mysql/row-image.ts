@@ -35,7 +35,7 @@ export class RowImages {
   static readonly null: number = -1;
   /** Not in the image. */
   static readonly absent: number = -2;
-  /** In the image as a difference to what was there. */
+  /** In the image as a difference to what was there: so much, less the place where that begins. Its end is its own. */
   static readonly partial: number = -3;
   /** Where each cell's value begins, behind its length; or one of the above. */
   starts: Int32Array = new Int32Array(1024);
@@ -91,7 +91,8 @@ export class RowImages {
       at += length;
       ends[cell] = at;
       // A difference of no bytes: as it was.
-      if (partial !== null && partial[column] === 1) starts[cell] = length === 0 ? RowImages.absent : RowImages.partial;
+      if (partial !== null && partial[column] === 1)
+        starts[cell] = length === 0 ? RowImages.absent : RowImages.partial - (at - length);
     }
     return at;
   }

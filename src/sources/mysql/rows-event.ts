@@ -1,6 +1,7 @@
 import { EventType, HEADER_BYTES } from "./binlog-event.ts";
 import { BinlogFields, type Broken } from "./binlog-fields.ts";
 import { inflatedPart } from "./compressed-part.ts";
+import { patchedJson } from "./json-diff.ts";
 import { ImageColumns, RowImages } from "./row-image.ts";
 import type { TableMap } from "./table-map.ts";
 import { WireType } from "./wire-type.ts";
@@ -103,9 +104,11 @@ export class RowsReader {
     broken: Broken,
   ): void {
     const { images } = this;
+    const patched = partialMap === null ? null : new PatchedBytes(b, end);
     let at = start;
     while (at < end) {
       images.clear();
+      patched?.clear();
       const groupStart = at;
       for (let rows = 0; at < end && rows < GROUP_ROWS && at - groupStart < GROUP_BYTES; rows++) {
         const rowStart = at;
@@ -124,12 +127,13 @@ export class RowsReader {
           }
           at = images.read(b, at, end, this.#columns, widths, partial);
           row = images.first;
+          if (at >= 0) patched?.patch(images, old, row, widths.length);
         }
         // A row of no columns would go on for ever.
         if (at <= rowStart) throw broken("rows that are longer than it");
-        taker.row(b, old, row, at - rowStart);
+        taker.row(patched?.bytes ?? b, old, row, at - rowStart);
       }
-      if (!taker.write(b)) return;
+      if (!taker.write(patched?.bytes ?? b)) return;
     }
   }
 
@@ -148,6 +152,49 @@ export class RowsReader {
       }
     }
     return this.#partial;
+  }
+}
+
+/** An event's bytes, and behind them the values that its differences make of the values before. */
+class PatchedBytes {
+  bytes: Uint8Array;
+  readonly #end: number;
+  #used: number;
+
+  constructor(event: Uint8Array, end: number) {
+    this.bytes = event;
+    this.#end = this.#used = end;
+  }
+
+  /** The rows so far were written. */
+  clear(): void {
+    this.#used = this.#end;
+  }
+
+  /** Puts values in the place of differences in a row, where the value before is there and they fit it. */
+  patch(images: RowImages, old: number, row: number, columns: number): void {
+    const { starts, ends } = images;
+    for (let column = 0; column < columns; column++) {
+      const difference = starts[row + column]!;
+      if (difference > RowImages.partial || starts[old + column]! < 0) continue;
+      const diffStart = RowImages.partial - difference;
+      const value = patchedJson(this.bytes, starts[old + column]!, ends[old + column]!, diffStart, ends[row + column]!);
+      if (value === null) continue;
+      starts[row + column] = this.#append(value);
+      ends[row + column] = this.#used;
+    }
+  }
+
+  #append(value: Uint8Array): number {
+    const start = this.#used;
+    this.#used += value.length;
+    if (start === this.#end || this.#used > this.bytes.length) {
+      const room = new Uint8Array(Math.max(this.#used, this.bytes.length) * 2);
+      room.set(this.bytes.subarray(0, start));
+      this.bytes = room;
+    }
+    this.bytes.set(value, start);
+    return start;
   }
 }
 
