@@ -319,7 +319,6 @@ export const CORPUS_OTHERS: readonly CorpusStatement[] = of(
   "DROP TEMPORARY TABLE IF EXISTS t",
   "CREATE INDEX kx ON t (a)",
   "CREATE FULLTEXT INDEX kx ON t (b)",
-  "DROP INDEX kx ON t",
   "ANALYZE TABLE t",
   "OPTIMIZE NO_WRITE_TO_BINLOG TABLE t",
   "FLUSH TABLES",

@@ -92,6 +92,26 @@ describe("an alteration", () => {
     expect(definitionOf("CREATE TABLE t (a real)", real).columns[0]!.sourceType).toBe("float");
   });
 
+  it.each([
+    ["ALTER TABLE t DROP KEY Ux", null],
+    ["ALTER TABLE t DROP CONSTRAINT IF EXISTS ux, ADD n int", null],
+    ["ALTER TABLE t RENAME INDEX `ux` TO other", null],
+    ["DROP INDEX ux ON t", null],
+    ["ALTER TABLE t DROP a", null],
+    ["ALTER TABLE t ADD PRIMARY KEY (b, a)", { index: "PRIMARY", columns: ["b", "a"] }],
+    ["ALTER TABLE t ADD PRIMARY KEY (b(3))", null],
+    ["ALTER TABLE t DROP INDEX other, CHANGE a n int", { index: "ux", columns: ["n"] }],
+    ["ALTER TABLE t ADD UNIQUE (b)", { index: "ux", columns: ["a"] }],
+  ] as const)("%s leaves a table that has a unique index for its key the key %j", (sql, key) => {
+    const [shape] = shapes(sql, RULES.mariadb) ?? [];
+    if (shape?.kind !== "alter" || shape.alterations === null) throw new Error("not understood");
+    const table = {
+      ...definitionOf("CREATE TABLE t (a int, b blob)", RULES.mariadb),
+      key: { index: "ux", columns: ["a"] },
+    };
+    expect(alterDefinition(table, shape.alterations, RULES.mariadb)).toMatchObject({ definition: { key } });
+  });
+
   it("that does not fit the table says so", () => {
     expect(columnsBehind("ALTER TABLE t DROP nothing")).toBe("there is no column nothing");
     expect(columnsBehind("ALTER TABLE t ADD a int")).toBe("there is a column a already");

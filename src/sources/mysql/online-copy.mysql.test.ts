@@ -22,7 +22,7 @@ const STOPPING: readonly (readonly string[])[] = [
   ["rule of uniqueness", COPY, "CREATE UNIQUE INDEX u ON `_t_gho` (a)", FILL],
   ["does not tell which values", COPY, "ALTER TABLE `_t_gho` ADD n datetime DEFAULT CURRENT_TIMESTAMP", FILL],
   ["column a was dropped", COPY, "ALTER TABLE `_t_gho` DROP a", "INSERT INTO `_t_gho` SELECT id, b FROM t"],
-  ["primary key became bigint", COPY, "ALTER TABLE `_t_gho` MODIFY id bigint NOT NULL", FILL],
+  ["of its key became bigint", COPY, "ALTER TABLE `_t_gho` MODIFY id bigint NOT NULL", FILL],
   ["not altered as the table", COPY, GROWN, FILL, "ALTER TABLE t ADD m int"],
   ["not emptied with it", COPY, GROWN, FILL, "TRUNCATE t"],
   ["was emptied", COPY, GROWN, FILL, "TRUNCATE `_t_gho`"],
