@@ -5,8 +5,8 @@ const mysql = { globalSetup: ["test/support/mysql-setup.ts"], testTimeout: 60_00
 
 const config: ViteUserConfig = defineConfig({
   test: {
-    // Two cores is what the smallest machine has, and the servers need a part of them.
-    maxWorkers: 2,
+    // Two cores is what the smallest machine has. Tests wait for servers, disks and processes for half of their time.
+    maxWorkers: 3,
     retry: 0,
     projects: [
       {

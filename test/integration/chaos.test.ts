@@ -5,8 +5,9 @@ import { SERVERS, type ServerName } from "../support/test-server.ts";
 /** `npm run chaos` says through the environment that it wants more. */
 const MINUTES = Number(process.env["MILLRACE_CHAOS_MINUTES"] ?? 0);
 const SEED = Number(process.env["MILLRACE_CHAOS_SEED"] ?? 1);
-const ASKED = process.env["MILLRACE_CHAOS_SERVERS"]?.split(" ") ?? SERVERS;
-const KILLS = MINUTES > 0 ? 20 : 3;
+/** The oldest PostgreSQL has a snapshot under load in npm test, and is asked for by name here. */
+const ASKED = process.env["MILLRACE_CHAOS_SERVERS"]?.split(" ") ?? ["postgres", "mysql", "mariadb"];
+const KILLS = MINUTES > 0 ? 20 : 2;
 
 test.each(ASKED)(
   "kills, cut and slow connections, TRUNCATE and added columns under load lose nothing (%s)",

@@ -6,6 +6,8 @@ import { createDatabaseAt, startPrivatePostgres } from "../support/postgres.ts";
 /** `MILLRACE_CUTS=5000 npx vitest run test/integration/cuts.test.ts` reads more of them. */
 const CUTS = Number(process.env["MILLRACE_CUTS"] ?? 500);
 const WRITERS = 16;
+/** Without GTIDs each waits a third of a second for what is visible. */
+const SLOW_CUTS = Math.ceil(CUTS / 10);
 
 /**
  * As the servers are set up by themselves, where those of the other tests do not wait for the disk: what a commit waits for
@@ -44,11 +46,11 @@ describe(`each of ${CUTS} cuts under ${WRITERS} writers says what its chunk cont
     };
     await using server = await startPrivateMysql({ flavour: "mysql", settings });
     await using db = await createMysqlDatabaseAt(server);
-    const race = await raceCuts(db, { cuts: CUTS, writers: WRITERS, settled: true });
+    const race = await raceCuts(db, { cuts: SLOW_CUTS, writers: WRITERS, settled: true });
     expectRight(race);
     const longest = race.settledMs.toSorted((a, b) => a - b);
     console.log(
-      `visible after ${longest[CUTS >> 1]!.toFixed()} ms at the median, ${longest.at(-1)!.toFixed()} ms at most`,
+      `visible after ${longest[SLOW_CUTS >> 1]!.toFixed()} ms at the median, ${longest.at(-1)!.toFixed()} ms at most`,
     );
     // That is the time that it takes without PROCESS.
     expect(longest.at(-1)).toBeLessThan(30_000);

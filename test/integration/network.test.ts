@@ -19,7 +19,7 @@ function behind(proxy: Proxy, db: AnyDatabase, retries: number): Promise<TestPip
 
 /** Bytes by which the connections of a run break: in the first greeting, in every stage behind it, and so on to its end. */
 const FIRST_BYTES = 50;
-const GROWTH = 6;
+const GROWTH = 15;
 
 /** Without another attempt it is the contract that the run ends; with one, the next test holds it. */
 test.each(EACH)("a run that breaks off at any byte says so, and the next one goes on (%s)", async (server) => {
