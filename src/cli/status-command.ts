@@ -1,7 +1,7 @@
 import type { Ambient } from "../core/ambient.ts";
 import { asMillraceError } from "../core/errors.ts";
 import { readStatusFile } from "../observe/status-file.ts";
-import { sourceStatus, storedRecord } from "../pipeline/compose.ts";
+import { recordedPosition, sourceStatus, storedRecord } from "../pipeline/compose.ts";
 import { loadPipeline } from "../pipeline/load.ts";
 import type { PipelineSpec } from "../pipeline/spec.ts";
 import { quietAmbient } from "./command-ambient.ts";
@@ -50,10 +50,12 @@ async function askStatus(
     sourceReport(spec, ambient, signal),
   ]);
   const { problem, record } = stored;
+  const position = await recordedPosition(spec, record, ambient);
   return statusReport({
     pipeline: spec.name,
     document,
     record,
+    position,
     checkpointProblem: problem === null ? null : { code: problem.code, message: problem.message },
     source,
     nowMs: ambient.clock.nowMs(),

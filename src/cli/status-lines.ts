@@ -1,4 +1,3 @@
-import type { Json } from "../core/json.ts";
 import { alignColumns, type ColumnRule } from "./columns.ts";
 import type { Paint, Palette } from "./paint.ts";
 import { stateWord } from "./progress-frame.ts";
@@ -53,15 +52,11 @@ function runText({ run, committed }: StatusReport, nowMs: number): string {
 function committedText({ committed, checkpointProblem, run }: StatusReport, nowMs: number): string {
   if (checkpointProblem !== null) return `${checkpointProblem.code}: ${checkpointProblem.message}`;
   if (committed === null) return "nothing yet";
-  const base = `epoch ${count(committed.epoch)}, up to ${positionText(committed.position)}`;
+  const base = `epoch ${count(committed.epoch)}, up to ${committed.position ?? "the start"}`;
   const last = run.kind === "never" ? null : run.state.facts.committed;
   if (last === null) return base;
   const ago = duration(Math.max(0, nowMs - last.atMs));
   return `${base}; the last one ${ago} ago, ${plural(last.rows, "row")} in ${duration(last.tookMs)}`;
-}
-
-function positionText(position: Json): string {
-  return typeof position === "string" ? position : JSON.stringify(position);
 }
 
 function sourceFacts(source: SourceReport): readonly (readonly [string, string])[] {

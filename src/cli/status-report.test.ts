@@ -44,6 +44,7 @@ function report(state: PipelineState | null, more: Partial<StatusInput> & { upda
     document: state === null ? null : { version: 1, pipeline: "shop", pid: 7, updatedAtMs, state },
     isAlive: () => true,
     record: RECORD,
+    position: "0/16B3748",
     checkpointProblem: null,
     source: { kind: "unreachable", code: "INTERNAL", message: "connection refused" },
     nowMs: NOW_MS,

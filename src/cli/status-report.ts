@@ -1,7 +1,6 @@
 import type { ErrorCode } from "../core/error-codes.ts";
-import type { Json } from "../core/json.ts";
 import { lagMs, type PipelineState, type TableLife } from "../core/pipeline-state.ts";
-import type { CommittedRecord, PositionPart, TablePart } from "../core/record.ts";
+import type { CommittedRecord, TablePart } from "../core/record.ts";
 import type { SourceStatus } from "../core/source.ts";
 import type { StatusDocument } from "../observe/status-file.ts";
 
@@ -42,7 +41,7 @@ export interface StatusReport {
   readonly pipeline: string;
   readonly run: RunReport;
   /** Of the checkpoint store: null where nothing was ever committed, or the store cannot be read (`checkpointProblem`). */
-  readonly committed: { readonly epoch: number; readonly position: Json } | null;
+  readonly committed: { readonly epoch: number; readonly position: string | null } | null;
   readonly checkpointProblem: { readonly code: ErrorCode; readonly message: string } | null;
   readonly lagMs: number | null;
   readonly tables: readonly TableReport[];
@@ -54,6 +53,8 @@ export interface StatusInput {
   readonly document: StatusDocument | null;
   readonly isAlive: (pid: number) => boolean;
   readonly record: CommittedRecord | null;
+  /** The record's, for people. */
+  readonly position: string | null;
   readonly checkpointProblem: StatusReport["checkpointProblem"];
   readonly source: SourceReport;
   readonly nowMs: number;
@@ -68,7 +69,7 @@ export function statusReport(input: StatusInput): StatusReport {
     version: 1,
     pipeline: input.pipeline,
     run,
-    committed: committedReport(input.record),
+    committed: input.record === null ? null : { epoch: input.record.epoch, position: input.position },
     checkpointProblem: input.checkpointProblem,
     lagMs: run.kind === "running" ? lagMs(run.state.facts, input.nowMs) : null,
     tables: tableReports(run, input.record),
@@ -83,12 +84,6 @@ function runReport({ document, isAlive, nowMs }: StatusInput): RunReport {
   const lives = !ended && isAlive(pid);
   const kind = ended ? "ended" : !lives ? "gone" : nowMs - updatedAtMs > SILENT_AFTER_MS ? "silent" : "running";
   return { kind, pid, updatedAtMs, state };
-}
-
-function committedReport(record: CommittedRecord | null): StatusReport["committed"] {
-  if (record === null) return null;
-  const part = record.parts.get("position") as PositionPart | undefined;
-  return { epoch: record.epoch, position: part?.position ?? null };
 }
 
 const TABLE_PART = "table/";

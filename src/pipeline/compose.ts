@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { createFileStore, readStore, removeStore } from "../checkpoint/file-store.ts";
 import type { Ambient } from "../core/ambient.ts";
-import type { CommittedRecord } from "../core/record.ts";
+import type { CommittedRecord, PositionPart } from "../core/record.ts";
 import type { Inspection, SourceStatus } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
 import type { Pipeline, RunRequest } from "../engine/parts.ts";
@@ -84,6 +84,18 @@ export async function sourceStatus(spec: PipelineSpec, ambient: Ambient, signal:
 export async function storedRecord(spec: PipelineSpec): Promise<CommittedRecord | null> {
   const stored = await readStore(dirname(spec.checkpointFolder), spec.name);
   return stored?.newest ?? null;
+}
+
+/** A record's position in the words of its source, for people: `0/16B3748`. Null: it has none yet. */
+export async function recordedPosition(
+  spec: PipelineSpec,
+  record: CommittedRecord | null,
+  ambient: Ambient,
+): Promise<string | null> {
+  const part = record?.parts.get("position") as PositionPart | undefined;
+  if (part === undefined) return null;
+  await using source = openSource(spec, ambient);
+  return source.parsePosition(part.position).toString();
 }
 
 /** Takes away what the pipeline made on the source, and its checkpoint. What was delivered stays in the sink. */

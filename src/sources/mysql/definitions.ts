@@ -46,9 +46,10 @@ export async function defineTables(
     defined.push(withHistory(schema, { table, asOf, copy: null }));
     bounds.push(asOf);
   }
-  for (;;) {
+  for (let told = false; ; told = true) {
     const { included } = await sessions.visible(signal);
     if (bounds.every((bound) => included?.covers(bound) === true)) return defined;
+    if (!told) ambient.logger.info("waiting until snapshots have what the log has of the tables that begin");
     await ambient.clock.sleep(POLL_MS, signal);
   }
 }
