@@ -86,7 +86,7 @@ export function filePositionOf(server: string, status: readonly Row[] | undefine
 }
 
 /** `uuid:5#12:6#13`: behind each number that of the thread that has it. */
-export function ownedGtids(text: string): GtidSet {
+function ownedGtids(text: string): GtidSet {
   return GtidSet.parse(text.replaceAll(/#[0-9]+/g, ""));
 }
 

@@ -3,7 +3,6 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import { tableByName } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
-import { ownedGtids } from "./cut.ts";
 import { compareFiles, FilePosition } from "./file-position.ts";
 import { GtidSet } from "./gtid-set.ts";
 import { LogFiles } from "./log-files.ts";
@@ -35,7 +34,7 @@ export async function prepare(
     throw new MillraceError("SOURCE_BEHIND", "the checkpoint is of another kind of server than the one that answers", {
       place: { position: resume.toString() },
     });
-  if (resume instanceof MariadbPosition) await checkMariadb(session, resume, signal);
+  if (resume instanceof MariadbPosition) await checkHead(session, resume, signal);
   else if (resume instanceof FilePosition === usesGtids(facts))
     throw gtidsChanged(
       usesGtids(facts)
@@ -43,7 +42,10 @@ export async function prepare(
         : `are switched off (gtid_mode is ${facts.gtidMode})`,
     );
   else if (resume instanceof FilePosition) await checkFile(options, session, facts, resume, signal);
-  else await checkMysql(session, resume, signal);
+  else {
+    await checkPurged(session, resume, signal);
+    await checkHead(session, resume, signal);
+  }
   return resume;
 }
 
@@ -80,23 +82,15 @@ async function checkFile(
     throw behind(`its file ${resume.file} is another one of that name`, resume, LOG_RESET);
 }
 
-/** `gtid_purged` ⊆ delivered ⊆ `gtid_executed` (design §4). */
-async function checkMysql(session: Session, resume: MysqlPosition, signal: AbortSignal): Promise<void> {
-  // What waits for a replica has been sent, and is owned before it is executed: asked for in this order, it is in one of them.
-  const [owning] = await session.query<{ owned: string }>("SELECT @@global.gtid_owned AS owned", [], signal);
-  const [row] = await session.query<{ purged: string; executed: string }>(
-    "SELECT @@global.gtid_purged AS purged, @@global.gtid_executed AS executed",
-    [],
-    signal,
-  );
+/** `gtid_purged` ⊆ delivered (design §4). On MariaDB the server says so itself, when the log is asked for. */
+async function checkPurged(session: Session, resume: MysqlPosition, signal: AbortSignal): Promise<void> {
+  const [row] = await session.query<{ purged: string }>("SELECT @@global.gtid_purged AS purged", [], signal);
   const purged = GtidSet.parse(row!.purged).without(resume.restartGtids);
   if (!purged.isEmpty) throw logLost(purged.toString(), resume);
-  const missing = resume.gtids.without(GtidSet.parse(row!.executed).union(ownedGtids(owning!.owned)));
-  if (!missing.isEmpty) throw behind(missing.toString(), resume);
 }
 
-/** What is lost the server says itself, when the log is asked for. */
-async function checkMariadb(session: Session, resume: MariadbPosition, signal: AbortSignal): Promise<void> {
+/** Delivered ⊆ what the server has. */
+async function checkHead(session: Session, resume: LogPosition, signal: AbortSignal): Promise<void> {
   const here = await logHead(session, signal);
   if (!here.covers(resume)) throw behind(`${resume.toString()} (it is at ${here.toString()})`, resume);
 }
