@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { createFileStore, readStore, removeStore } from "../checkpoint/file-store.ts";
 import type { Ambient } from "../core/ambient.ts";
+import { MillraceError } from "../core/errors.ts";
 import type { CommittedRecord, PositionPart } from "../core/record.ts";
 import type { Inspection, SourceStatus } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
@@ -86,7 +87,10 @@ export async function storedRecord(spec: PipelineSpec): Promise<CommittedRecord 
   return stored?.newest ?? null;
 }
 
-/** A record's position in the words of its source, for people: `0/16B3748`. Null: it has none yet. */
+/**
+ * A record's position in the words of its source, for people: `0/16B3748`; one of another kind of source, which the file
+ * named before, as it is kept. Null: it has none yet.
+ */
 export async function recordedPosition(
   spec: PipelineSpec,
   record: CommittedRecord | null,
@@ -95,7 +99,12 @@ export async function recordedPosition(
   const part = record?.parts.get("position") as PositionPart | undefined;
   if (part === undefined) return null;
   await using source = openSource(spec, ambient);
-  return source.parsePosition(part.position).toString();
+  try {
+    return source.parsePosition(part.position).toString();
+  } catch (error) {
+    if (error instanceof MillraceError) return JSON.stringify(part.position);
+    throw error;
+  }
 }
 
 /** Takes away what the pipeline made on the source, and its checkpoint. What was delivered stays in the sink. */
