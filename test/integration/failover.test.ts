@@ -30,7 +30,8 @@ describe.each(["mysql", "mariadb"] as const)("%s", (flavour) => {
     await using servers = await startReplicatedMysql(flavour);
     const [before, after] = await databases(servers);
     await using proxy = await startProxy(servers.source);
-    const options = { seed: 3, rows: 500, writers: 2, longStatements: 50, truncate: true };
+    const load = { writers: 2, longStatements: 50, statementsPerSecond: 500 };
+    const options = { seed: 3, rows: 500, truncate: true, ...load };
     await using workload = await createWorkload(before, options);
     await using pipeline = await testPipeline(after, {
       source: { hostname: proxy.host, port: String(proxy.port), ...RETRIES },
@@ -64,7 +65,13 @@ describe.each(["mysql", "mariadb"] as const)("%s", (flavour) => {
   test("a replica that copies is a source like any other", async () => {
     await using servers = await startReplicatedMysql(flavour);
     const [before, after] = await databases(servers);
-    await using workload = await createWorkload(before, { seed: 5, rows: 500, writers: 2, longStatements: 50 });
+    await using workload = await createWorkload(before, {
+      seed: 5,
+      rows: 500,
+      writers: 2,
+      longStatements: 50,
+      statementsPerSecond: 500,
+    });
     await servers.copy();
     await using pipeline = await testPipeline(after);
     workload.start();

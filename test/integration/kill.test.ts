@@ -8,68 +8,98 @@ import { createWorkload } from "../support/workload.ts";
 
 const KILLED = { code: null, signal: "SIGKILL" } as const;
 
-/** At which time a failpoint kills: so late that there is something to lose, and in the snapshot still. */
-const TIMES: Readonly<Record<Failpoint, number>> = {
-  "source.slot-created": 1,
-  "source.publication-created": 1,
-  "snapshot.chunk-opened": 5,
-  "snapshot.chunk-read": 5,
-  "snapshot.chunk-entered": 5,
-  "engine.epoch-closing": 4,
-  "engine.record-stored": 4,
-  "engine.sink-committed": 4,
-  "engine.acknowledged": 4,
-  "checkpoint.file-written": 4,
-  "checkpoint.file-renamed": 4,
-  // When the run claims the store; the other occasion has a test of its own.
-  "checkpoint.base-written": 1,
-  "sink.table-begun": 2,
-  "sink.schema-applied": 1,
-  "sink.changes-applied": 3,
-  "sink.record-written": 4,
+/**
+ * One pipeline for each of these: a run is killed at every failpoint of the part, one after the other, and the next goes on.
+ * The number says at which time it kills: of the first so late that there is something to lose, and in the snapshot still.
+ */
+const PARTS: Readonly<Record<string, Partial<Record<Failpoint, number>>>> = {
+  snapshot: { "snapshot.chunk-opened": 5, "snapshot.chunk-read": 5, "snapshot.chunk-entered": 5 },
+  engine: {
+    "engine.epoch-closing": 4,
+    "engine.record-stored": 2,
+    "engine.sink-committed": 2,
+    "engine.acknowledged": 2,
+  },
+  // The base is written when a run claims the store; the other occasion has a test of its own.
+  checkpoint: { "checkpoint.file-written": 4, "checkpoint.file-renamed": 2, "checkpoint.base-written": 1 },
+  // Only the first of them has tables to begin.
+  sink: { "sink.table-begun": 2, "sink.changes-applied": 3, "sink.record-written": 2, "sink.schema-applied": 1 },
 };
 
 /** Nothing of the kind is made on other servers. */
-const POSTGRES_ALONE: ReadonlySet<Failpoint> = new Set(["source.slot-created", "source.publication-created"]);
+const POSTGRES_ALONE = { "source.publication-created": 1, "source.slot-created": 1 } as const;
 
 const cases = (["postgres", "mysql", "mariadb"] as const).flatMap((server) =>
-  FAILPOINTS.filter((failpoint) => server === "postgres" || !POSTGRES_ALONE.has(failpoint)).map((failpoint) => ({
+  Object.entries({ ...(server === "postgres" && { source: POSTGRES_ALONE }), ...PARTS }).map(([part, times]) => ({
     server,
-    failpoint,
+    part,
+    times,
   })),
 );
 
-test.each(cases)("a process killed at $failpoint loses nothing ($server)", async ({ server, failpoint }) => {
-  await expectEqualAfterKillAt(server, `${failpoint}:${TIMES[failpoint]}`, async (db, pipeline) => {
-    if (failpoint !== "sink.schema-applied") return;
-    await waitFor("the first epoch", () => pipeline.tableState("orders"));
-    await db.query("ALTER TABLE orders ADD COLUMN origin varchar(20) DEFAULT 'before'");
-  });
+test("every failpoint kills", () => {
+  const killing = Object.values({ POSTGRES_ALONE, ...PARTS }).flatMap((times) => Object.keys(times));
+  expect(killing.toSorted()).toEqual(FAILPOINTS.toSorted());
 });
 
-/** The first base is that of the start; the second is written behind 64 epochs. */
-test("a process killed when the checkpoint's files are replaced by one loses nothing", async () => {
-  await expectEqualAfterKillAt("postgres", "checkpoint.base-written:2");
-});
+test.each(cases)(
+  "processes killed at each failpoint of the $part lose nothing ($server)",
+  async ({ server, times }) => {
+    await expectEqualAfterKillsAt(server, times, async (db, failpoint) => {
+      if (failpoint !== "sink.schema-applied") return;
+      await db.query("ALTER TABLE orders ADD COLUMN origin varchar(20) DEFAULT 'before'");
+    });
+  },
+);
 
-async function expectEqualAfterKillAt(
+async function expectEqualAfterKillsAt(
   server: ServerName,
-  setting: string,
-  meanwhile: (db: AnyDatabase, pipeline: TestPipeline) => Promise<void> = async () => undefined,
+  times: Partial<Record<Failpoint, number>>,
+  meanwhile: (db: AnyDatabase, failpoint: string) => Promise<void> = async () => undefined,
 ): Promise<void> {
   await using db = await createDatabaseOn(server);
-  await using workload = await createWorkload(db, { seed: 5, rows: 600, writers: 2, longStatements: 50 });
+  await using workload = await createWorkload(db, {
+    seed: 5,
+    rows: 600,
+    writers: 2,
+    longStatements: 50,
+    statementsPerSecond: 500,
+  });
   await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
   workload.start();
-  const run = pipeline.run([], { MILLRACE_FAILPOINT: setting });
-  const [exit] = await Promise.all([run.exit(60_000), meanwhile(db, pipeline)]);
-  expect(exit, run.output).toEqual(KILLED);
-  await workload.untilCommitted(20);
+  for (const [failpoint, time] of Object.entries(times)) {
+    const run = pipeline.run([], { MILLRACE_FAILPOINT: `${failpoint}:${time}` });
+    const [exit] = await Promise.all([run.exit(60_000), meanwhile(db, failpoint)]);
+    expect(exit, `${failpoint}\n${run.output}`).toEqual(KILLED);
+    await workload.untilCommitted(20);
+  }
   await workload.stop();
 
   await pipeline.catchUp();
   expect(await pipeline.differences(workload.tables)).toEqual([]);
 }
+
+/** The first base is that of the start; the second is written behind 64 epochs. */
+test("a process killed when the checkpoint's files are replaced by one loses nothing", async () => {
+  await using db = await createDatabase();
+  await using workload = await createWorkload(db, {
+    seed: 5,
+    rows: 100,
+    writers: 1,
+    longStatements: 10,
+    statementsPerSecond: 500,
+  });
+  // Epochs end with every few transactions.
+  await using pipeline = await testPipeline(db, { pipeline: { "checkpoint.max-rows": "30" } });
+  workload.start();
+  const run = pipeline.run([], { MILLRACE_FAILPOINT: "checkpoint.base-written:2" });
+  expect(await run.exit(60_000), run.output).toEqual(KILLED);
+  await workload.stop();
+
+  await pipeline.write({});
+  await pipeline.catchUp();
+  expect(await pipeline.differences(workload.tables)).toEqual([]);
+});
 
 test("chunks that were committed are not read again after a kill", async () => {
   const rows = 30_000;

@@ -39,7 +39,13 @@ describe.each(["mysql", "mariadb"] as const)("the log of %s", (flavour) => {
 
   test("is followed through a storm of new files, and past old ones that are purged", async () => {
     await using db = await createMysqlDatabaseAt(server);
-    await using workload = await createWorkload(db, { seed: 11, rows: 300, writers: 2, longStatements: 50 });
+    await using workload = await createWorkload(db, {
+      seed: 11,
+      rows: 300,
+      writers: 2,
+      longStatements: 50,
+      statementsPerSecond: 500,
+    });
     await using pipeline = await testPipeline(db);
     workload.start();
     const run = pipeline.run();

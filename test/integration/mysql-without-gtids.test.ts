@@ -30,7 +30,7 @@ async function switchGtids(db: LoneMysqlDatabase, ...modes: readonly string[]): 
 
 test("a snapshot under writers, a kill in it, and the stream behind it over new files end equal", async () => {
   await using db = await LoneMysqlDatabase.start("mysql", { ...WITHOUT, max_binlog_size: "65536" });
-  await using workload = await createWorkload(db, { seed: 3, rows: 1_000, writers: 3 });
+  await using workload = await createWorkload(db, { seed: 3, rows: 1_000, writers: 3, statementsPerSecond: 500 });
   await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
   workload.start();
   const killed = pipeline.run([], { MILLRACE_FAILPOINT: "snapshot.chunk-entered:10" });

@@ -24,7 +24,13 @@ const GROWTH = 15;
 /** Without another attempt it is the contract that the run ends; with one, the next test holds it. */
 test.each(EACH)("a run that breaks off at any byte says so, and the next one goes on (%s)", async (server) => {
   await using db = await createDatabaseOn(server);
-  await using workload = await createWorkload(db, { seed: 6, rows: 300, writers: 1, longStatements: 20 });
+  await using workload = await createWorkload(db, {
+    seed: 6,
+    rows: 300,
+    writers: 1,
+    longStatements: 20,
+    statementsPerSecond: 500,
+  });
   await using proxy = await startProxy(db);
   await using pipeline = await behind(proxy, db, 0);
   workload.start();
@@ -48,7 +54,13 @@ test.each(EACH)("a run that breaks off at any byte says so, and the next one goe
 
 test.each(EACH)("a run goes on by itself over cut, killed, stalled and slow connections (%s)", async (server) => {
   await using db = await createDatabaseOn(server);
-  await using workload = await createWorkload(db, { seed: 7, rows: 1_000, writers: 2, longStatements: 50 });
+  await using workload = await createWorkload(db, {
+    seed: 7,
+    rows: 1_000,
+    writers: 2,
+    longStatements: 50,
+    statementsPerSecond: 500,
+  });
   await using proxy = await startProxy(db);
   await using pipeline = await behind(proxy, db, 5);
   workload.start();
@@ -109,7 +121,13 @@ test.each(EACH)(
   "a run that hears nothing any more can be stopped, at its start and in the stream (%s)",
   async (server) => {
     await using db = await createDatabaseOn(server);
-    await using workload = await createWorkload(db, { seed: 8, rows: 300, writers: 1, longStatements: 20 });
+    await using workload = await createWorkload(db, {
+      seed: 8,
+      rows: 300,
+      writers: 1,
+      longStatements: 20,
+      statementsPerSecond: 500,
+    });
     await using proxy = await startProxy(db);
     await using pipeline = await behind(proxy, db, 0);
     proxy.stall();

@@ -12,7 +12,13 @@ const SECONDS_MS = 15_000;
 
 test("SIGTERM in the middle of the snapshot ends with 0, and the next run goes on from there", async () => {
   await using db = await createDatabase();
-  await using workload = await createWorkload(db, { seed: 8, rows: 4_000, writers: 2, longStatements: 50 });
+  await using workload = await createWorkload(db, {
+    seed: 8,
+    rows: 4_000,
+    writers: 2,
+    longStatements: 50,
+    statementsPerSecond: 500,
+  });
   await using pipeline = await testPipeline(db);
   workload.start();
   // Of forty and more: most of the table is left, whatever the machine does.
@@ -29,7 +35,13 @@ test("SIGTERM in the middle of the snapshot ends with 0, and the next run goes o
 
 test("SIGINT under load ends with 130, and nothing is lost", async () => {
   await using db = await createDatabase();
-  await using workload = await createWorkload(db, { seed: 9, rows: 300, writers: 2, longStatements: 50 });
+  await using workload = await createWorkload(db, {
+    seed: 9,
+    rows: 300,
+    writers: 2,
+    longStatements: 50,
+    statementsPerSecond: 500,
+  });
   await using pipeline = await testPipeline(db);
   workload.start();
   const run = pipeline.run();

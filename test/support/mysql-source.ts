@@ -9,7 +9,7 @@ import { cellText } from "../../src/sources/mysql/cell-text.ts";
 import { queriedTable } from "../../src/sources/mysql/charset-query.ts";
 import { Charsets } from "../../src/sources/mysql/charset.ts";
 import { MysqlChunkPlanner } from "../../src/sources/mysql/chunk-planner.ts";
-import { MysqlChunkReader } from "../../src/sources/mysql/chunks.ts";
+import { createMysqlChunkReader } from "../../src/sources/mysql/chunks.ts";
 import type { MysqlOptions } from "../../src/sources/mysql/config.ts";
 import { LazySession } from "../../src/sources/mysql/connection.ts";
 import type { MysqlTypeRules } from "../../src/sources/mysql/mysql-type.ts";
@@ -70,7 +70,7 @@ export function openReader(
   changes: Partial<MysqlOptions> = {},
   rules: MysqlTypeRules = RULES,
 ): ChunkReader {
-  return new MysqlChunkReader(sourceOptions(db, changes), rules, new BufferPool(1 << 20));
+  return createMysqlChunkReader(sourceOptions(db, changes), rules, new BufferPool(1 << 20));
 }
 
 /** The planner of a server, and what it takes. */

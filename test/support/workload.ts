@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { Random } from "./random.ts";
 import type { AnyDatabase } from "./test-server.ts";
 import { DEADLINE_MS, waitFor } from "./wait-for.ts";
@@ -13,6 +14,8 @@ export interface WorkloadOptions {
   readonly writers?: number;
   /** Of a long transaction: a run that begins waits for the one that is open. */
   readonly longStatements?: number;
+  /** Of all sessions; default: as many as they can, which takes more than a core. For tests that wait long beside it. */
+  readonly statementsPerSecond?: number;
   /** Whether `sessions` and `events` are emptied now and then. */
   readonly truncate?: boolean;
 }
@@ -53,6 +56,7 @@ export class Workload implements AsyncDisposable {
   };
   #running: Promise<unknown> | null = null;
   #isStopping = false;
+  #nextMs = 0;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(db: AnyDatabase, options: Required<WorkloadOptions>) {
@@ -158,8 +162,17 @@ export class Workload implements AsyncDisposable {
     sql: Readonly<Record<Dialect, string>>,
     values: readonly unknown[],
   ): Promise<void> {
+    await this.#turn();
     await session.run(sql[session.dialect], values);
     this.#stats.statements += 1;
+  }
+
+  /** Resolves when another statement may go out, at once where there is no limit. */
+  async #turn(): Promise<void> {
+    const nowMs = performance.now();
+    const atMs = Math.max(nowMs, this.#nextMs);
+    this.#nextMs = atMs + 1000 / this.#options.statementsPerSecond;
+    if (atMs > nowMs) await pause(atMs - nowMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -170,7 +183,8 @@ export class Workload implements AsyncDisposable {
 
 /** Makes and fills the tables; `start` makes it run: `await using workload = await createWorkload(db, { seed: 1 })`. */
 export async function createWorkload(db: AnyDatabase, options: WorkloadOptions): Promise<Workload> {
-  const complete = { rows: 2_000, writers: 4, longStatements: 300, truncate: false, ...options };
+  const defaults = { rows: 2_000, writers: 4, longStatements: 300, truncate: false };
+  const complete = { ...defaults, statementsPerSecond: Number.POSITIVE_INFINITY, ...options };
   await createWorkloadTables(db, complete.rows);
   return new Workload(db, complete);
 }
