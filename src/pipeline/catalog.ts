@@ -3,8 +3,6 @@ import type { Sink, SinkTraits } from "../core/sink.ts";
 import type { Source, ValueRules } from "../core/source.ts";
 import { discardTraits } from "../sinks/discard/traits.ts";
 import { duckdbTraits } from "../sinks/duckdb/traits.ts";
-import { createMysqlSource } from "../sources/mysql/source.ts";
-import { createPostgresSource } from "../sources/postgres/source.ts";
 import type { ChunkWorkerData, ConnectorData } from "./chunk-readers.ts";
 import { discardSink } from "./discard-keys.ts";
 import { duckdbSink } from "./duckdb-keys.ts";
@@ -52,12 +50,13 @@ export function valueRules(spec: PipelineSpec): ValueRules {
   return { unrepresentable: spec.source.unrepresentable, nonFinite: sinkTraits(spec).nonFinite };
 }
 
-export function openSource(spec: PipelineSpec, ambient: Ambient): Source {
+/** As for a sink, its code is loaded here: a process has one source, and is to start at once. */
+export async function openSource(spec: PipelineSpec, ambient: Ambient): Promise<Source> {
   const rules = valueRules(spec);
   const data = connectorData(spec);
   return data.type === "postgres"
-    ? createPostgresSource(data.options, rules, ambient)
-    : createMysqlSource(data.options, rules, ambient);
+    ? (await import("../sources/postgres/source.ts")).createPostgresSource(data.options, rules, ambient)
+    : (await import("../sources/mysql/source.ts")).createMysqlSource(data.options, rules, ambient);
 }
 
 /** The connector's options: plain data, for worker threads too. */

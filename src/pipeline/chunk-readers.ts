@@ -3,8 +3,6 @@ import type { ChunkReader } from "../core/chunk.ts";
 import type { ValueRules } from "../core/source.ts";
 import type { PostgresOptions } from "../sources/postgres/config.ts";
 import type { MysqlOptions } from "../sources/mysql/config.ts";
-import { createMysqlChunkReader } from "../sources/mysql/source.ts";
-import { createPostgresChunkReader } from "../sources/postgres/source.ts";
 
 /** A source's connector and its options: plain data, the password in it. */
 export type ConnectorData =
@@ -15,11 +13,14 @@ export type ConnectorData =
 export type ChunkWorkerData = ConnectorData & { readonly rules: ValueRules };
 
 /**
- * The source connectors once more, for workers: apart from the catalog, since each thread loads what it imports again,
- * and has no use for sinks and pipeline files.
+ * How a worker opens its readers: the source connectors once more, apart from the catalog, since each thread loads what it
+ * imports again. Only the one that is asked for is loaded, and of it only what reads chunks.
  */
-export function openChunkReader(data: ChunkWorkerData, pool: BufferPool): ChunkReader {
-  return data.type === "postgres"
-    ? createPostgresChunkReader(data.options, data.rules, pool)
-    : createMysqlChunkReader(data.options, data.rules, pool);
+export async function chunkReaders(data: ChunkWorkerData): Promise<(pool: BufferPool) => ChunkReader> {
+  if (data.type === "postgres") {
+    const { createPostgresChunkReader } = await import("../sources/postgres/chunks.ts");
+    return (pool) => createPostgresChunkReader(data.options, data.rules, pool);
+  }
+  const { createMysqlChunkReader } = await import("../sources/mysql/chunks.ts");
+  return (pool) => createMysqlChunkReader(data.options, data.rules, pool);
 }

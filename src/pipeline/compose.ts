@@ -40,7 +40,7 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
     spillFolder: join(spec.checkpointFolder, "spill"),
     terms: ({ schema, object }) => ({ schema, object, target: traits.targetName(schema), ...rules }),
     connect: async () => ({
-      source: openSource(spec, ambient),
+      source: await openSource(spec, ambient),
       sink: await openSink(spec, ambient),
       store: createFileStore(dirname(spec.checkpointFolder), spec.name, ambient),
       executor: createLocalExecutor({
@@ -69,7 +69,7 @@ export async function inspectPipeline(
   signal: AbortSignal,
 ): Promise<PipelinePlan> {
   const traits = sinkTraits(spec);
-  await using source = openSource(spec, ambient);
+  await using source = await openSource(spec, ambient);
   const inspection = await source.inspect(signal);
   const targets = new Map(inspection.offers.map(({ schema }) => [schema.id, traits.targetName(schema)]));
   return { inspection, targets, guarantee: traits.guarantee, chunkRows: spec.source.chunkRows };
@@ -77,7 +77,7 @@ export async function inspectPipeline(
 
 /** What the source keeps for the pipeline. */
 export async function sourceStatus(spec: PipelineSpec, ambient: Ambient, signal: AbortSignal): Promise<SourceStatus> {
-  await using source = openSource(spec, ambient);
+  await using source = await openSource(spec, ambient);
   return await source.status(signal);
 }
 
@@ -98,7 +98,7 @@ export async function recordedPosition(
 ): Promise<string | null> {
   const part = record?.parts.get("position") as PositionPart | undefined;
   if (part === undefined) return null;
-  await using source = openSource(spec, ambient);
+  await using source = await openSource(spec, ambient);
   try {
     return source.parsePosition(part.position).toString();
   } catch (error) {
@@ -117,7 +117,7 @@ export async function dropPipeline(
   // First, since a pipeline that still runs is found out by it. A sink that kept the record would not let it begin anew.
   const sink = await openSink(spec, ambient);
   await sink.forget(spec.name, signal);
-  await using source = openSource(spec, ambient);
+  await using source = await openSource(spec, ambient);
   await source.drop(said, signal);
   await removeStore(dirname(spec.checkpointFolder), spec.name, ambient.pid);
   said(`removed the checkpoint in ${spec.checkpointFolder}`);

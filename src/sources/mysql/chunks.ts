@@ -28,7 +28,7 @@ export function snapshotBatch(schema: TableSchema, columns: readonly Column[], l
 }
 
 /** Reads chunks over one connection, which is kept from one to the next. */
-export class MysqlChunkReader implements ChunkReader {
+class MysqlChunkReader implements ChunkReader {
   readonly #rules: MysqlTypeRules;
   readonly #sessions: LazySession;
   readonly #pool: BufferPool;
@@ -59,6 +59,11 @@ export class MysqlChunkReader implements ChunkReader {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sessions[Symbol.asyncDispose]();
   }
+}
+
+/** For one worker, in whatever thread: the options are plain data. */
+export function createMysqlChunkReader(options: MysqlOptions, rules: ValueRules, pool: BufferPool): ChunkReader {
+  return new MysqlChunkReader(options, rules, pool);
 }
 
 /** A sink that may have had enough: the answer is then cut off, and its connection with it. */

@@ -1,14 +1,12 @@
 import type { Ambient } from "../../core/ambient.ts";
-import type { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
-import type { ChunkPlanner, ChunkReader } from "../../core/chunk.ts";
+import type { ChunkPlanner } from "../../core/chunk.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Cut, Position } from "../../core/position.ts";
 import type { Inspection, LogReader, LogRequest, Source, SourceStatus, ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { MysqlChunkPlanner } from "./chunk-planner.ts";
-import { MysqlChunkReader } from "./chunks.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { defineTables } from "./definitions.ts";
@@ -165,9 +163,4 @@ class MysqlSource implements Source {
 /** A server of MySQL or MariaDB as `core/source.ts` wants it. Connects when it is first asked something. */
 export function createMysqlSource(options: MysqlOptions, rules: ValueRules, ambient: Ambient): Source {
   return new MysqlSource(options, rules, ambient);
-}
-
-/** For one worker, in whatever thread: the options are plain data. */
-export function createMysqlChunkReader(options: MysqlOptions, rules: ValueRules, pool: BufferPool): ChunkReader {
-  return new MysqlChunkReader(options, rules, pool);
 }

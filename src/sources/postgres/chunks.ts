@@ -44,7 +44,7 @@ export function snapshotBatch(schema: TableSchema, decoder: CopyDecoder): Change
 }
 
 /** Reads chunks over one connection, which is kept from one to the next. */
-export class PgChunkReader implements ChunkReader {
+class PgChunkReader implements ChunkReader {
   readonly #rules: ValueRules;
   readonly #sessions: LazySession;
   readonly #pool: BufferPool;
@@ -74,6 +74,11 @@ export class PgChunkReader implements ChunkReader {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sessions[Symbol.asyncDispose]();
   }
+}
+
+/** For one worker, in whatever thread: the options are plain data. */
+export function createPostgresChunkReader(options: PostgresOptions, rules: ValueRules, pool: BufferPool): ChunkReader {
+  return new PgChunkReader(options, rules, pool);
 }
 
 /** A sink that may have had enough: the COPY is then cut off, and its connection with it. */

@@ -1,14 +1,12 @@
 import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
-import type { BufferPool } from "../../core/buffer-pool.ts";
-import type { ChunkPlanner, ChunkReader } from "../../core/chunk.ts";
+import type { ChunkPlanner } from "../../core/chunk.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Cut, Position } from "../../core/position.ts";
 import type { Inspection, LogReader, LogRequest, Source, SourceStatus, ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { PgChunkPlanner } from "./chunk-planner.ts";
-import { PgChunkReader } from "./chunks.ts";
 import type { PostgresOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { inspect } from "./inspection.ts";
@@ -155,9 +153,4 @@ class PostgresSource implements Source {
 /** A PostgreSQL database, 14 or newer, primary, as `core/source.ts` wants it. Connects when it is first asked something. */
 export function createPostgresSource(options: PostgresOptions, rules: ValueRules, ambient: Ambient): Source {
   return new PostgresSource(options, rules, ambient);
-}
-
-/** For one worker, in whatever thread: the options are plain data. */
-export function createPostgresChunkReader(options: PostgresOptions, rules: ValueRules, pool: BufferPool): ChunkReader {
-  return new PgChunkReader(options, rules, pool);
 }
