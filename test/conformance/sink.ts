@@ -121,7 +121,7 @@ function histories(harness: () => SinkHarness): void {
         const expected = await replay(() => target.make(noFailpoints), orders, epochs);
         expect(await target.rows(orders)).toEqual(expected);
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 
@@ -132,7 +132,7 @@ function histories(harness: () => SinkHarness): void {
         const expected = await replay(() => target.make(noFailpoints), lines, epochs);
         expect(await target.rows(lines)).toEqual(expected);
       }),
-      { numRuns: 15 },
+      { numRuns: 8 },
     );
   });
 }

@@ -7,7 +7,7 @@ const MINUTES = Number(process.env["MILLRACE_CHAOS_MINUTES"] ?? 0);
 const SEED = Number(process.env["MILLRACE_CHAOS_SEED"] ?? 1);
 /** The oldest PostgreSQL has a snapshot under load in npm test, and is asked for by name here. */
 const ASKED = process.env["MILLRACE_CHAOS_SERVERS"]?.split(" ") ?? ["postgres", "mysql", "mariadb"];
-const KILLS = MINUTES > 0 ? 20 : 2;
+const SIZE = MINUTES > 0 ? { kills: 20 } : { kills: 2, statementsPerSecond: 1_000 };
 
 test.each(ASKED)(
   "kills, cut and slow connections, TRUNCATE and added columns under load lose nothing (%s)",
@@ -17,7 +17,7 @@ test.each(ASKED)(
     let seed = SEED;
     do {
       console.log(`chaos on ${server}, seed ${seed}`);
-      const { differences, told } = await chaosRound(server as ServerName, { seed, kills: KILLS });
+      const { differences, told } = await chaosRound(server as ServerName, { seed, ...SIZE });
       expect(differences, `seed ${seed}`).toEqual([]);
       console.log(`chaos on ${server}, seed ${seed}: equal after ${told}`);
       seed += 1;

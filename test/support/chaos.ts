@@ -10,6 +10,8 @@ export interface ChaosChoices {
   readonly seed: number;
   /** How often the process is killed; what else happens in between follows from the seed. */
   readonly kills: number;
+  /** Of the application; default: as many as it can. */
+  readonly statementsPerSecond?: number;
 }
 
 interface ChaosResult {
@@ -26,13 +28,13 @@ const ADDED = ["int NOT NULL DEFAULT 7", "varchar(20) DEFAULT 'added'", "decimal
 const ADDED_MAX = 6;
 
 /** One pipeline from its first row to its last, under writers that never pause and whatever `Chaos` does to it. */
-export async function chaosRound(server: ServerName, { seed, kills }: ChaosChoices): Promise<ChaosResult> {
+export async function chaosRound(server: ServerName, { kills, ...choices }: ChaosChoices): Promise<ChaosResult> {
   await using db = await createDatabaseOn(server);
   await using proxy = await startProxy(db);
-  await using workload = await createWorkload(db, { seed, rows: 2_000, writers: 3, longStatements: 100 });
+  await using workload = await createWorkload(db, { ...choices, rows: 2_000, writers: 3, longStatements: 100 });
   const source = { hostname: proxy.host, port: String(proxy.port) };
   await using pipeline = await testPipeline(db, { parallelism: 3, source });
-  const chaos = new Chaos({ db, proxy, workload, pipeline, random: new Random(seed) });
+  const chaos = new Chaos({ db, proxy, workload, pipeline, random: new Random(choices.seed) });
   workload.start();
   for (let kill = 0; kill < kills; kill++) await chaos.runUntilKilled();
   // Under load still: the end that it runs to is the source's as it is by then.
