@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { freePort } from "../../../test/support/free-port.ts";
 import { createMysqlDatabase } from "../../../test/support/mysql.ts";
 import { deadline, openSessions, sourceOptions } from "../../../test/support/mysql-source.ts";
+import { startProxy } from "../../../test/support/proxy.ts";
 import { Session } from "./connection.ts";
 
 const LIMITS = { statementTimeoutMs: 10_000, lockTimeoutMs: 1_500 };
@@ -102,6 +103,20 @@ describe.each(["mysql", "mariadb"] as const)("a session at %s", (flavour) => {
     await closed;
     expect(session.broken).toBe(true);
     await expect(session.query("SELECT 1", [], deadline())).rejects.toMatchObject({ code: "SOURCE_CONNECTION_LOST" });
+  });
+
+  it("is lost when nothing is heard of a statement for longer than it may take", async () => {
+    await using db = await createMysqlDatabase(flavour);
+    await using proxy = await startProxy(db);
+    const options = { ...sourceOptions(db), hostname: proxy.host, port: proxy.port };
+    const limits = { statementTimeoutMs: 400, lockTimeoutMs: 100 };
+    await using session = await Session.open(options, limits, deadline());
+    expect(await session.query("SELECT 1 AS one", [], deadline())).toEqual([{ one: 1 }]);
+    proxy.stall();
+    const asked = session.query("SELECT 1", [], deadline());
+    await expect(asked).rejects.toMatchObject({ code: "SOURCE_CONNECTION_LOST", retry: "timed" });
+    await expect(asked).rejects.toThrow("silent for 500 ms");
+    expect(session.broken).toBe(true);
   });
 
   it.each([

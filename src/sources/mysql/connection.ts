@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { createConnection, type Connection, type ConnectionOptions } from "mysql2";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
+import { answered } from "../../flow/answered.ts";
 import { bulkSocket } from "../../flow/bulk-socket.ts";
 import { Lazy } from "../../flow/lazy.ts";
 import { isSocketPath, type MysqlOptions } from "./config.ts";
@@ -29,7 +30,10 @@ const PINNED: Readonly<Record<string, string>> = {
   wait_timeout: "28800",
 };
 
-/** How long the statements of a connection may take, and may wait for a lock; 0: for ever. */
+/**
+ * How long the statements of a connection may take, and may wait for a lock; 0: for ever. The server ends them by then. One
+ * that is not heard of for longer is lost.
+ */
 export interface SessionLimits {
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
@@ -88,6 +92,13 @@ function transport(options: MysqlOptions): ConnectionOptions {
   return { ...path, stream };
 }
 
+/** Beyond what the server itself needs to end a statement. */
+const SILENCE = 1.25;
+
+function silenceMs({ statementTimeoutMs, lockTimeoutMs }: SessionLimits): number {
+  return statementTimeoutMs === 0 ? 0 : Math.max(statementTimeoutMs, lockTimeoutMs) * SILENCE;
+}
+
 export type Row = Readonly<Record<string, unknown>>;
 
 /** What mysql2 keeps out of its types (3.24.6). */
@@ -100,12 +111,14 @@ interface ConnectionInternals {
 export class Session implements AsyncDisposable {
   readonly connection: Connection;
   readonly #options: MysqlOptions;
+  readonly #silenceMs: number;
   #broken: MillraceError | null = null;
   /** Settles when what was begun last is over. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: MysqlOptions, connection: Connection) {
+  private constructor(options: MysqlOptions, limits: SessionLimits, connection: Connection) {
     this.#options = options;
+    this.#silenceMs = silenceMs(limits);
     this.connection = connection;
     connection.on("error", (error) => {
       this.#broken ??= statementError(options, error);
@@ -118,7 +131,7 @@ export class Session implements AsyncDisposable {
   static async open(options: MysqlOptions, limits: SessionLimits, signal: AbortSignal): Promise<Session> {
     signal.throwIfAborted();
     const connection = createConnection(clientConfig(options));
-    const session = new Session(options, connection);
+    const session = new Session(options, limits, connection);
     try {
       const connecting = called<unknown>((done) => connection.connect(done));
       await abortable(signal, connecting, () => session.destroy());
@@ -182,7 +195,7 @@ export class Session implements AsyncDisposable {
       await before;
       signal.throwIfAborted();
       if (this.broken) throw this.#broken ?? cutOff("broke");
-      return await abortable(signal, work(), () => this.destroy());
+      return await abortable(signal, this.#answered(work), () => this.destroy());
     })();
     this.#turn = turn.catch(() => undefined);
     try {
@@ -191,6 +204,11 @@ export class Session implements AsyncDisposable {
       if (signal.aborted) throw error;
       throw statementError(this.#options, error);
     }
+  }
+
+  #answered<T>(work: () => Promise<T>): Promise<T> {
+    const silent = (): MillraceError => (this.#broken = cutOff(`has been silent for ${this.#silenceMs} ms`));
+    return answered(socketOf(this.connection), this.#silenceMs, work, silent);
   }
 
   /** Cuts the connection without a word: the server rolls back, and ends a SELECT at its next write. */

@@ -90,7 +90,7 @@ export class Replication {
  * `ER_SLAVE_SAME_ID`.
  */
 const FATAL_READING_BINLOG: ReadonlySet<unknown> = new Set([1236, 4052]);
-const LOST = /purged|could not find (first log file|gtid state|binlog)|not found in .*binlog/i;
+const LOST = /purged|could not find (first log file|next log|gtid state|binlog)|not found in .*binlog/i;
 const SAME_REPLICA = /same server_?(uuid|id)/i;
 const DIVERGED =
   /(more|not in the master's) gtids?|not in the master's binlog|has diverged|position > file size|impossible position/i;

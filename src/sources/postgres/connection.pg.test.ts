@@ -54,3 +54,17 @@ test("a connection ends without an answer of the server, which a silent network 
   await within("the connection to end", sessions[Symbol.asyncDispose](), 5_000);
   expect(session.broken).toBe(true);
 });
+
+test("is lost when nothing is heard of a statement for longer than it may take", async () => {
+  await using db = await createDatabase();
+  await using proxy = await startProxy(db);
+  const options = { ...sourceOptions(db, "public.\\.*"), hostname: proxy.host, port: proxy.port };
+  await using sessions = new LazySession(options, { statementTimeoutMs: 400, lockTimeoutMs: 100 });
+  const session = await sessions.get(signal);
+  expect(await session.query("SELECT 1 AS one", [], signal)).toEqual([{ one: 1 }]);
+  proxy.stall();
+  const asked = session.query("SELECT 1", [], signal);
+  await expect(asked).rejects.toMatchObject({ code: "SOURCE_CONNECTION_LOST", retry: "timed" });
+  await expect(asked).rejects.toThrow("silent for 500 ms");
+  expect(session.broken).toBe(true);
+});

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import pg from "pg";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
+import { answered } from "../../flow/answered.ts";
 import { bulkSocket } from "../../flow/bulk-socket.ts";
 import { Lazy } from "../../flow/lazy.ts";
 import type { PostgresOptions } from "./config.ts";
@@ -31,7 +32,10 @@ const PINNED: Readonly<Record<string, string>> = {
 
 const KEEP_ALIVE_MS = 10_000;
 
-/** How long the statements of a connection may take, and may wait for a lock; 0: for ever. */
+/**
+ * How long the statements of a connection may take, and may wait for a lock; 0: for ever. The server ends them by then. One
+ * that is not heard of for longer is lost.
+ */
 export interface SessionLimits {
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
@@ -61,24 +65,33 @@ export function clientConfig(options: PostgresOptions, limits: SessionLimits): p
   };
 }
 
+/** Beyond what the server itself needs to end a statement. */
+const SILENCE = 1.25;
+
+function silenceMs({ statementTimeoutMs, lockTimeoutMs }: SessionLimits): number {
+  return statementTimeoutMs === 0 ? 0 : Math.max(statementTimeoutMs, lockTimeoutMs) * SILENCE;
+}
+
 export type Row = Readonly<Record<string, unknown>>;
 
 /** One connection. Once it broke, or was cut by an abort, it is of no further use. */
 export class Session implements AsyncDisposable {
   readonly client: pg.Client;
   readonly #options: PostgresOptions;
+  readonly #silenceMs: number;
   #broken: MillraceError | null = null;
   /** Settles when what was begun last is over. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(options: PostgresOptions, client: pg.Client) {
+  private constructor(options: PostgresOptions, limits: SessionLimits, client: pg.Client) {
     this.#options = options;
+    this.#silenceMs = silenceMs(limits);
     this.client = client;
     client.on("error", (error) => {
       this.#broken ??= statementError(options, error);
     });
     client.on("end", () => {
-      this.#broken ??= new MillraceError("SOURCE_CONNECTION_LOST", "the connection to the source was closed");
+      this.#broken ??= cutOff("was closed");
     });
   }
 
@@ -87,7 +100,7 @@ export class Session implements AsyncDisposable {
     // TLS decrypts into buffers of its own.
     const socket = options.ssl === "disable" ? { stream: bulkSocket } : {};
     const client = new pg.Client({ ...clientConfig(options, limits), ...socket });
-    const session = new Session(options, client);
+    const session = new Session(options, limits, client);
     try {
       await abortable(signal, client.connect(), () => session.destroy());
     } catch (error) {
@@ -134,7 +147,7 @@ export class Session implements AsyncDisposable {
     const turn = (async (): Promise<T> => {
       await before;
       signal.throwIfAborted();
-      return await abortable(signal, work(), () => this.destroy());
+      return await abortable(signal, this.#answered(work), () => this.destroy());
     })();
     this.#turn = turn.catch(() => undefined);
     try {
@@ -145,9 +158,14 @@ export class Session implements AsyncDisposable {
     }
   }
 
+  #answered<T>(work: () => Promise<T>): Promise<T> {
+    const silent = (): MillraceError => (this.#broken = cutOff(`has been silent for ${this.#silenceMs} ms`));
+    return answered(socketOf(this.client), this.#silenceMs, work, silent);
+  }
+
   /** Cuts the connection without a word: the server rolls back, and ends a COPY at its next write. */
   destroy(): void {
-    this.#broken ??= new MillraceError("SOURCE_CONNECTION_LOST", "the connection to the source was cut");
+    this.#broken ??= cutOff("was cut");
     socketOf(this.client).destroy();
   }
 
@@ -158,6 +176,10 @@ export class Session implements AsyncDisposable {
     socketOf(this.client).destroySoon();
     await ended;
   }
+}
+
+function cutOff(how: string): MillraceError {
+  return new MillraceError("SOURCE_CONNECTION_LOST", `the connection to the source ${how}`);
 }
 
 /** `pg` keeps its socket out of its types, although its own copy streams live from it. */
