@@ -1,5 +1,5 @@
 import type { Connection } from "mysql2/promise";
-import { GtidSet } from "../src/sources/mysql/gtid-set.ts";
+import { GtidSet } from "../src/sources/mysql/position/gtid-set.ts";
 import { BenchPipeline } from "./bench-pipeline.ts";
 import { CHECKPOINT_INTERVAL, measureFreshness, type Written } from "./freshness.ts";
 import type { Bench } from "./measurement.ts";

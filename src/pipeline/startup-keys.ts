@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Startup } from "../core/startup.ts";
-import { areGtids } from "../sources/mysql/startup-gtids.ts";
+import { areGtids } from "../sources/mysql/position/startup-gtids.ts";
 import { choice, integer, text, word } from "./value.ts";
 
 const MODE = "scan.startup.mode";

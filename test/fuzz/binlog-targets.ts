@@ -1,5 +1,5 @@
 import type { MillraceError } from "../../src/core/errors.ts";
-import { EventType } from "../../src/sources/mysql/binlog-event.ts";
+import { EventType } from "../../src/sources/mysql/binlog/event.ts";
 import type { Flavour } from "../../src/sources/mysql/position.ts";
 import { binlogDecoder, decodeBinlog, fixtureTable, mended, recordedBinlog } from "../support/binlog-fixture.ts";
 import type { Random } from "../support/random.ts";

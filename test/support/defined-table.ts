@@ -1,10 +1,10 @@
 import type { LogItem } from "../../src/core/line.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
-import type { BinlogDecoderOptions } from "../../src/sources/mysql/binlog-decoder.ts";
+import type { BinlogDecoderOptions } from "../../src/sources/mysql/binlog/decoder.ts";
 import type { LazySession } from "../../src/sources/mysql/connection.ts";
-import { defineTables } from "../../src/sources/mysql/definitions.ts";
+import { defineTables } from "../../src/sources/mysql/history/definitions.ts";
 import type { Flavour } from "../../src/sources/mysql/position.ts";
-import { visibleCut } from "../../src/sources/mysql/visible.ts";
+import { visibleCut } from "../../src/sources/mysql/log/visible.ts";
 import { tableLookup } from "../../src/sources/mysql/table-lookup.ts";
 import {
   binlogDecoder,

@@ -6,7 +6,7 @@ import { createConnection } from "mysql2/promise";
 import { type Column, isAbsent, isNull } from "../../src/core/column.ts";
 import type { LogItem } from "../../src/core/line.ts";
 import { tableId, type TableSchema } from "../../src/core/table-schema.ts";
-import type { BinlogDecoderOptions } from "../../src/sources/mysql/binlog-decoder.ts";
+import type { BinlogDecoderOptions } from "../../src/sources/mysql/binlog/decoder.ts";
 import { columnType, type MysqlTypeRules, parseMysqlType } from "../../src/sources/mysql/mysql-type.ts";
 import type { Flavour } from "../../src/sources/mysql/position.ts";
 import { cellText } from "../../src/sources/postgres/cell-text.ts";

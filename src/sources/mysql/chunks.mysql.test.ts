@@ -16,8 +16,8 @@ import {
   series,
 } from "../../../test/support/mysql-source.ts";
 import { selectByKey } from "./key-select.ts";
-import { GtidSet } from "./gtid-set.ts";
-import { GtidPosition } from "./mariadb-gtid.ts";
+import { GtidSet } from "./position/gtid-set.ts";
+import { GtidPosition } from "./position/mariadb-gtid.ts";
 import { LogCut, MariadbPosition, MysqlPosition } from "./position.ts";
 
 describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {

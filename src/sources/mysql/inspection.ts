@@ -6,7 +6,7 @@ import { tableByName, tableNames, type CatalogTable, type TableName } from "./ca
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import { typeRules } from "./mysql-type.ts";
-import { originalsBeside } from "./online-names.ts";
+import { originalsBeside } from "./history/online-names.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { catalogSchema } from "./schema.ts";
 import {

@@ -1,9 +1,9 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Cut, Position, Transaction } from "../../core/position.ts";
-import { FilePosition } from "./file-position.ts";
-import { GtidSet } from "./gtid-set.ts";
-import { formatMariadbGtid, GtidPosition, type MariadbGtid, parseMariadbGtid } from "./mariadb-gtid.ts";
+import { FilePosition } from "./position/file-position.ts";
+import { GtidSet } from "./position/gtid-set.ts";
+import { formatMariadbGtid, GtidPosition, type MariadbGtid, parseMariadbGtid } from "./position/mariadb-gtid.ts";
 
 /** Which of the two servers a source is: their GTIDs, events and cuts differ, and little else. */
 export type Flavour = "mysql" | "mariadb";

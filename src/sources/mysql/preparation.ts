@@ -3,16 +3,16 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import { tableByName } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
-import { compareFiles, FilePosition } from "./file-position.ts";
-import { GtidSet } from "./gtid-set.ts";
-import { LogFiles } from "./log-files.ts";
-import { logHead } from "./log-head.ts";
-import { LogWalk } from "./log-walk.ts";
+import { compareFiles, FilePosition } from "./position/file-position.ts";
+import { GtidSet } from "./position/gtid-set.ts";
+import { LogFiles } from "./log/files.ts";
+import { logHead } from "./log/head.ts";
+import { LogWalk } from "./log/walk.ts";
 import { type LogPosition, MariadbPosition, type MysqlPosition } from "./position.ts";
 import { changedError } from "./schema.ts";
 import { gtidsChanged, type ServerFacts, usesGtids } from "./server-facts.ts";
-import { behind, LOG_RESET } from "./source-behind.ts";
-import type { StartOptions } from "./start-position.ts";
+import { behind, LOG_RESET } from "./position/source-behind.ts";
+import type { StartOptions } from "./log/start-position.ts";
 import { StartPlace } from "./startup.ts";
 
 /** The start position: `resume` after a check that the server still has the log from there, else where `scan.startup.mode` says. */

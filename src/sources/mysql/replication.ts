@@ -1,8 +1,8 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { MysqlOptions } from "./config.ts";
 import { Session } from "./connection.ts";
-import type { Dump } from "./dump-command.ts";
-import { LargeEvent, type LargeEventQueue } from "./large-event.ts";
+import type { Dump } from "./log/dump-command.ts";
+import { LargeEvent, type LargeEventQueue } from "./binlog/large-event.ts";
 import { PacketStream, type PacketSink } from "./packet-stream.ts";
 import { statementError } from "./server-error.ts";
 

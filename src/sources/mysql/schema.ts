@@ -1,8 +1,8 @@
 import { MillraceError } from "../../core/errors.ts";
 import { keyColumns, tableId, type ColumnSchema, type TableId, type TableSchema } from "../../core/table-schema.ts";
-import { impliedValue } from "./added-value.ts";
+import { impliedValue } from "./history/added-value.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
-import { columnDifference } from "./followed-column.ts";
+import { columnDifference } from "./history/followed-column.ts";
 import { columnType, parseMysqlType, type MysqlTypeRules } from "./mysql-type.ts";
 
 /** The schema of a table as the catalog has it. Null: a column has a type that is not known; `unknownColumn` says which. */

@@ -3,7 +3,7 @@ import type { KeyBound } from "../../core/chunk.ts";
 import type { Column } from "../../core/column.ts";
 import type { LogicalType } from "../../core/logical-type.ts";
 import { keyColumns, type ColumnSchema, type TableSchema } from "../../core/table-schema.ts";
-import { isLossyCharset } from "./charset.ts";
+import { isLossyCharset } from "./charset/charset.ts";
 import { cellText } from "./cell-text.ts";
 import { mysqlType } from "./key-condition.ts";
 import type { MysqlType } from "./mysql-type.ts";

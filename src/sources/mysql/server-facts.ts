@@ -1,7 +1,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Row, Session } from "./connection.ts";
-import { binlogStatus, replicaStatus } from "./cut.ts";
+import { binlogStatus, replicaStatus } from "./log/cut.ts";
 import type { Flavour } from "./position.ts";
 
 /** What the server is, how it is set up, and what we may do there. */

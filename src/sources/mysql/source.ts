@@ -9,8 +9,8 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import { MysqlChunkPlanner } from "./chunk-planner.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
-import { defineTables } from "./definitions.ts";
-import { FilePosition } from "./file-position.ts";
+import { defineTables } from "./history/definitions.ts";
+import { FilePosition } from "./position/file-position.ts";
 import { cutMethod, inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
 import { typeRules, type MysqlTypeRules } from "./mysql-type.ts";
@@ -26,8 +26,8 @@ import {
   type ServerFacts,
 } from "./server-facts.ts";
 import { BinlogReader } from "./stream.ts";
-import { VisibleLog } from "./visible-log.ts";
-import { hiddenBefore, hiddenOf, untilVisible, visibleCut } from "./visible.ts";
+import { VisibleLog } from "./log/visible-log.ts";
+import { hiddenBefore, hiddenOf, untilVisible, visibleCut } from "./log/visible.ts";
 
 /** Statements that only look something up; reads and waits for locks have their own ends. */
 const STATEMENT_TIMEOUT_MS = 60_000;

@@ -2,14 +2,14 @@ import { assertNever, MillraceError } from "../../core/errors.ts";
 import type { Startup } from "../../core/startup.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
-import { FilePosition } from "./file-position.ts";
-import { LogFiles } from "./log-files.ts";
-import { LogWalk, type WalkedTransaction } from "./log-walk.ts";
+import { FilePosition } from "./position/file-position.ts";
+import { LogFiles } from "./log/files.ts";
+import { LogWalk, type WalkedTransaction } from "./log/walk.ts";
 import type { LogPosition } from "./position.ts";
 import { type ServerFacts, usesGtids } from "./server-facts.ts";
-import { startPosition, type StartOptions } from "./start-position.ts";
-import { parseGtids } from "./startup-gtids.ts";
-import { visibleCut } from "./visible.ts";
+import { startPosition, type StartOptions } from "./log/start-position.ts";
+import { parseGtids } from "./position/startup-gtids.ts";
+import { visibleCut } from "./log/visible.ts";
 
 /** The place in the log where a pipeline begins of which nothing was committed yet, and what it takes to find it. */
 export class StartPlace {

@@ -1,4 +1,4 @@
-import type { BinlogDecoderOptions, TableAnswer } from "./binlog-decoder.ts";
+import type { BinlogDecoderOptions, TableAnswer } from "./binlog/decoder.ts";
 import { tableByName } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";

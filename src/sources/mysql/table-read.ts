@@ -3,7 +3,7 @@ import type { ChunkRange, KeyBound } from "../../core/chunk.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
 import { catalogScript, catalogTable } from "./catalog.ts";
 import type { Row, Session } from "./connection.ts";
-import { snapshotCut, snapshotScript } from "./cut.ts";
+import { snapshotCut, snapshotScript } from "./log/cut.ts";
 import { keysCondition, rangeCondition } from "./key-condition.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import type { LogCut } from "./position.ts";

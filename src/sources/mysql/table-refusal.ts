@@ -1,11 +1,11 @@
 import { MillraceError } from "../../core/errors.ts";
 import { tableId } from "../../core/table-schema.ts";
 import type { CatalogTable } from "./catalog.ts";
-import { readableCharset } from "./charset.ts";
+import { readableCharset } from "./charset/charset.ts";
 import { parseMysqlType } from "./mysql-type.ts";
 import { unknownColumn } from "./schema.ts";
 import { logHas, type ServerFacts } from "./server-facts.ts";
-import { partialRowsRefusal } from "./whole-rows.ts";
+import { partialRowsRefusal } from "./binlog/whole-rows.ts";
 
 /** Engines whose snapshots are consistent, which a cut rests on. */
 const TRANSACTIONAL = ["innodb", "rocksdb", "tokudb", "ndbcluster"];
