@@ -200,6 +200,9 @@ describe.each(["oldest", "newest"] as const)("the log of the %s PostgreSQL", (ve
       })();
       await expect(lost).rejects.toMatchObject({ code: "SOURCE_CONNECTION_LOST", retry: "timed" });
     }
+    // The server tells the client of its end before it gives the slot up.
+    const active = "SELECT FROM pg_replication_slots WHERE database = current_database() AND active";
+    await waitFor("the slot to be free", async () => (await db.query(active)).length === 0);
     await db.query("SELECT pg_drop_replication_slot($1)", [`slot_${db.database}`]);
     await using reader = second.log({ from, tables, ...request });
     await expect(reader.items(deadline())[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: "LOG_LOST" });

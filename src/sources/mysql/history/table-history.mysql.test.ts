@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { DefinedTable } from "../../../../test/support/defined-table.ts";
 import { cellTexts, itemTexts } from "../../../../test/support/mysql-binlog.ts";
 import type { ChangeBatch } from "../../../core/change-batch.ts";
@@ -53,9 +53,15 @@ function cellPairs({ schema, columns }: ChangeBatch): (readonly [a: string | nul
 
 describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metadata) => {
   const isFull = metadata === "FULL";
+  let table: DefinedTable;
+
+  beforeAll(async () => {
+    table = await DefinedTable.start(flavour, metadata);
+  });
+  afterAll(() => table[Symbol.asyncDispose]());
+  beforeEach(() => table.run(`SET GLOBAL binlog_row_metadata = '${metadata}'`));
 
   it("goes on with every statement that can be followed", async () => {
-    await using table = await DefinedTable.start(flavour, metadata);
     const added = ["ALTER TABLE t ADD n int NOT NULL DEFAULT 7 AFTER id, ADD m varchar(5) DEFAULT 'd' FIRST"];
     expect(
       await table.said(CREATE, INSERT, ...added, "INSERT INTO t (id, m) VALUES (2, NULL)", "UPDATE t SET b = 11"),
@@ -86,7 +92,6 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("stops the table where rows or values may have changed that the log does not tell", async () => {
-    await using table = await DefinedTable.start(flavour, metadata);
     for (const [statement, code] of STOPPING) {
       const said = await table.said(CREATE, INSERT, statement, "DELETE FROM t");
       expect({ statement, said }).toEqual({ statement, said: [ROW, `stop ${code}`] });
@@ -94,7 +99,6 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("is as of a position: what was before it is passed over, and what comes behind it is not", async () => {
-    await using table = await DefinedTable.start(flavour, metadata);
     await table.create("CREATE TABLE t (id int PRIMARY KEY, b int)");
     await table.run("INSERT INTO t VALUES (1, 1)", "ALTER TABLE t ADD c int FIRST", "INSERT INTO t VALUES (2, 2, 2)");
     await table.define();
@@ -113,7 +117,6 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("is read at one place of the log, however often the table is altered beside it", async () => {
-    await using table = await DefinedTable.start(flavour, metadata);
     await table.create("CREATE TABLE t (id int AUTO_INCREMENT PRIMARY KEY, a int, b int)");
     const writer = await table.db.client();
     const done = new AbortController();
@@ -147,7 +150,6 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("does not fit rows behind a statement that was kept from the log", async () => {
-    await using table = await DefinedTable.start(flavour, metadata);
     const unlogged = ["SET sql_log_bin = 0", "ALTER TABLE t ADD n int", "SET sql_log_bin = 1"];
     const next = isFull ? ["schema 2", "insert 2,null,null,null,null,5"] : ["stop SHAPE_UNKNOWN"];
     expect(await table.said(CREATE, INSERT, ...unlogged, "INSERT INTO t (id, n) VALUES (2, 5)")).toEqual([
@@ -157,7 +159,6 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("serves each table map by what it says, whatever the setting was before", async () => {
-    await using table = await DefinedTable.start(flavour, metadata);
     const other = isFull ? "MINIMAL" : "FULL";
     const change = [`SET GLOBAL binlog_row_metadata = '${other}'`, "FLUSH TABLES"];
     const statements = [INSERT, ...change, "UPDATE t SET b = 2", "ALTER TABLE t ADD n int FIRST", "UPDATE t SET n = 3"];
@@ -167,7 +168,6 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("names the place of a statement that is not understood", async () => {
-    await using table = await DefinedTable.start(flavour, metadata);
     await table.create(CREATE);
     await table.define();
     const statement =
@@ -180,7 +180,7 @@ describe.each(MODES)("a table's definition in the log (%s, %s)", (flavour, metad
   });
 
   it("reads the rows of all types as a log does that says everything", async () => {
-    await using table = await DefinedTable.start(flavour, "FULL");
+    await table.run("SET GLOBAL binlog_row_metadata = 'FULL'");
     const types = TYPES.filter(([, , only]) => only === undefined || only === flavour);
     const columns = types.map(([type], i) => `c${i} ${type}`);
     const create = `CREATE TABLE t (id int PRIMARY KEY, ${columns.join(", ")}) CHARSET utf8mb4`;
