@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { createMysqlDatabase, type TestMysqlDatabase } from "../support/mysql.ts";
 import type { MysqlFlavour } from "../support/mysql-programs.ts";
+import { Pace } from "../support/pace.ts";
 import { Random } from "../support/random.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
 import { DEADLINE_MS, waitFor } from "../support/wait-for.ts";
@@ -46,8 +47,9 @@ async function createTables(db: TestMysqlDatabase): Promise<void> {
   await db.query("INSERT INTO prefixed VALUES ?", [numbers.map((i) => [`${i} and longer`, i])]);
 }
 
-/** Writers that never pause until they are stopped; each statement is a transaction. */
+/** Writers until they are stopped; each statement is a transaction. */
 class Writers implements AsyncDisposable {
+  readonly #pace = new Pace(1_000);
   readonly #running: Promise<unknown>;
   #isStopping = false;
   #written = 0;
@@ -62,6 +64,7 @@ class Writers implements AsyncDisposable {
     await client.query("SET innodb_lock_wait_timeout = 2");
     while (!this.#isStopping)
       try {
+        await this.#pace.turn();
         await client.query(random.pick(STEPS)(random));
         this.#written++;
       } catch (error) {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { LoneMysqlDatabase } from "../support/mysql-binlog.ts";
 import type { TestMysqlDatabase } from "../support/mysql.ts";
 import { likeGhost, likePercona } from "../support/online-alteration.ts";
+import { Pace } from "../support/pace.ts";
 import { Random } from "../support/random.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -18,6 +19,7 @@ async function filled(flavour: "mysql" | "mariadb", metadata: string): Promise<L
 }
 
 class Writers {
+  readonly #pace = new Pace(500);
   readonly #running: Promise<unknown>;
   #isStopping = false;
   #written = 0;
@@ -35,6 +37,7 @@ class Writers {
         ["UPDATE t SET a = ?, b = b + 1 WHERE id >= ? ORDER BY id LIMIT 2", [random.text(9), id()]],
         ["DELETE FROM t WHERE id >= ? ORDER BY id LIMIT 1", [id()]],
       ] as const);
+      await this.#pace.turn();
       // A deadlock with the tool's own statements is one of the writer's.
       await client.query(sql, [...values]).catch((error: { errno?: number }) => {
         if (error.errno !== 1213 && error.errno !== 1205) throw error;

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from "node:timers/promises";
+import { Pace } from "./pace.ts";
 import { Random } from "./random.ts";
 import type { AnyDatabase } from "./test-server.ts";
 import { DEADLINE_MS, waitFor } from "./wait-for.ts";
@@ -46,6 +46,7 @@ export class Workload implements AsyncDisposable {
   truncates: boolean;
   readonly #db: AnyDatabase;
   readonly #options: Required<WorkloadOptions>;
+  readonly #pace: Pace;
   #stats: { -readonly [Name in keyof WorkloadStats]: number } = {
     committed: 0,
     longCommitted: 0,
@@ -56,12 +57,12 @@ export class Workload implements AsyncDisposable {
   };
   #running: Promise<unknown> | null = null;
   #isStopping = false;
-  #nextMs = 0;
   #failure: { readonly error: unknown } | null = null;
 
   constructor(db: AnyDatabase, options: Required<WorkloadOptions>) {
     this.#db = db;
     this.#options = options;
+    this.#pace = new Pace(options.statementsPerSecond);
     this.truncates = options.truncate;
   }
 
@@ -162,17 +163,9 @@ export class Workload implements AsyncDisposable {
     sql: Readonly<Record<Dialect, string>>,
     values: readonly unknown[],
   ): Promise<void> {
-    await this.#turn();
+    await this.#pace.turn();
     await session.run(sql[session.dialect], values);
     this.#stats.statements += 1;
-  }
-
-  /** Resolves when another statement may go out, at once where there is no limit. */
-  async #turn(): Promise<void> {
-    const nowMs = performance.now();
-    const atMs = Math.max(nowMs, this.#nextMs);
-    this.#nextMs = atMs + 1000 / this.#options.statementsPerSecond;
-    if (atMs > nowMs) await pause(atMs - nowMs);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
