@@ -27,14 +27,17 @@ interface Reading {
 /** One worker and the chunks that it reads. It is of no more use once it is `dead`. */
 export class ChunkClient {
   readonly #worker: WorkerHandle;
+  /** Of its chunks, how many it reads at a time. */
+  readonly readsMax: number;
   readonly #readings = new Map<number, Reading>();
   #requests = 0;
   #exited: () => void = () => undefined;
   readonly exited: Promise<void>;
   dead: boolean = false;
 
-  constructor(worker: WorkerHandle) {
+  constructor(worker: WorkerHandle, readsMax: number) {
     this.#worker = worker;
+    this.readsMax = readsMax;
     this.exited = new Promise((resolve) => {
       this.#exited = resolve;
     });
@@ -61,8 +64,8 @@ export class ChunkClient {
     });
   }
 
-  /** Chunks that it reads at this moment. */
-  get reading(): number {
+  /** Chunks that it has at this moment. */
+  get chunks(): number {
     return this.#readings.size;
   }
 

@@ -6,12 +6,17 @@ import { Notice } from "../flow/notice.ts";
 import { BATCH_CREDITS, sentError, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 
 /**
- * Reads the chunks that `port` asks for, as many at a time as it asks for: each with a reader of its own, which later ones
- * use again. Resolves when it is told to close, with the readers disposed. The buffers of batches that were written go back
- * to `pool`, where the readers take them from.
+ * Reads the chunks that `port` asks for, `readsMax` at a time; what it asks for beyond is opened, and read when one before it
+ * has been. Each has a reader of its own, which later ones use again. Resolves when it is told to close, with the readers
+ * disposed. The buffers of batches that were written go back to `pool`, where the readers take them from.
  */
-export async function serveChunks(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool): Promise<void> {
-  const served = new ChunkServer(port, openReader, pool);
+export async function serveChunks(
+  port: MessagePort,
+  openReader: () => ChunkReader,
+  pool: BufferPool,
+  readsMax: number,
+): Promise<void> {
+  const served = new ChunkServer(port, openReader, pool, readsMax);
   await new Promise<void>((resolve) => {
     port.on("message", (message: ToWorker) => served.take(message, resolve));
     port.on("close", resolve);
@@ -31,11 +36,16 @@ class ChunkServer {
   readonly #port: MessagePort;
   readonly #openReader: () => ChunkReader;
   readonly #pool: BufferPool;
+  readonly #readsMax: number;
+  /** Chunks that may be read at this moment. */
+  #reading = 0;
+  readonly #readEnded = new Notice();
   readonly #served = new Map<number, ServedChunk>();
   readonly #free: ChunkReader[] = [];
 
-  constructor(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool) {
+  constructor(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool, readsMax: number) {
     this.#port = port;
+    this.#readsMax = readsMax;
     this.#openReader = openReader;
     this.#pool = pool;
   }
@@ -87,6 +97,7 @@ class ChunkServer {
   /** Never rejects: how it ends is the answer. */
   async #read(served: ServedChunk, { chunk, request }: ToWorker & { kind: "read" }): Promise<void> {
     const { signal } = served.abort;
+    let isReading = false;
     let answer: FromWorker;
     try {
       const reader = this.#free.pop() ?? this.#openReader();
@@ -94,7 +105,12 @@ class ChunkServer {
         const outcome = await reader.read(
           request,
           {
-            opened: (cut) => this.#send({ kind: "opened", chunk, cut }),
+            opened: async (cut) => {
+              this.#send({ kind: "opened", chunk, cut });
+              while (this.#reading >= this.#readsMax) await this.#readEnded.wait(signal);
+              isReading = true;
+              this.#reading++;
+            },
             batch: async (batch) => {
               while (served.credits === 0) await served.credited.wait(signal);
               served.credits--;
@@ -106,6 +122,8 @@ class ChunkServer {
         answer = { kind: "outcome", chunk, outcome };
       } finally {
         this.#free.push(reader);
+        if (isReading) this.#reading--;
+        this.#readEnded.notify();
       }
     } catch (error) {
       answer = { kind: "failed", chunk, error: sentError(error) };
