@@ -53,7 +53,8 @@ async function untilWaiting(db: TestMysqlDatabase, session: Connection): Promise
       "SELECT state AS state FROM information_schema.processlist WHERE id = ?",
       [session.threadId],
     );
-    return /waiting for/i.test(row?.state ?? "");
+    // MySQL's "waiting for handler commit" is a state on the way there: writers would be first, and their changes not copied.
+    return /waiting for table metadata lock/i.test(row?.state ?? "");
   });
 }
 
