@@ -47,3 +47,19 @@ test("what a column has outgrown, or leaves mostly unused, goes back to the pool
   expect(offsets).toEqual(Int32Array.of(0, 10_000));
   expect(pool.bytes).toBe(4096 + 1201 * 4 + 4);
 });
+
+test("a column whose used buffer was larger than it had asked for grows all the same", () => {
+  const rows = 1001;
+  const pool = new BufferPool(1 << 20);
+  // Twice what 1,001 integers take, rounded up before it is doubled.
+  pool.give(new ArrayBuffer(2 * (rows * 4 + 4)));
+  const builder = new ColumnBuilder({ kind: "int", bits: 32 }, { rows, dataBytes: 0 }, pool);
+  expect(pool.bytes).toBe(0);
+  for (let row = 0; row <= rows; row++) {
+    builder.reserve();
+    builder.int32[builder.row] = row;
+    builder.next();
+  }
+  const { values, length } = builder.finish();
+  expect(new Int32Array(values.buffer, 0, length)).toEqual(Int32Array.from({ length: rows + 1 }, (_, row) => row));
+});

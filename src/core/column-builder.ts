@@ -78,7 +78,8 @@ export class ColumnBuilder {
 
   #moveValues(bytes: number): void {
     const grown = this.#newBytes(bytes);
-    grown.set(this.bytes);
+    // A pool's buffer may have been larger than it was asked for, and than this one is; beyond the capacity it has nothing.
+    grown.set(this.bytes.subarray(0, grown.byteLength));
     this.#drop(this.bytes);
     this.bytes = grown;
     this.#remakeViews();
