@@ -46,15 +46,14 @@ export interface ChunkOutcome {
 /**
  * Reads chunks, one at a time, each in a short consistent transaction of its own.
  *
- * `opened` is called once, before the first row, with the serialized cut, and resolves when the chunk may be read: a server is
- * idle where a transaction is only begun when the chunk before it is over. `batch` takes the rows as they come: the next
+ * `opened` is called once, before the first row, with the serialized cut. `batch` takes the rows as they come: the next
  * is read when it resolves, which is the back-pressure. Rejects with a `MillraceError` where the chunk could not be read
  * (`retry: "timed"` where another attempt makes sense), and after an abort.
  */
 export interface ChunkReader extends AsyncDisposable {
   read(
     request: ChunkRequest,
-    on: { opened(cut: Json): Promise<void>; batch(batch: ChangeBatch): Promise<void> },
+    on: { opened(cut: Json): void; batch(batch: ChangeBatch): Promise<void> },
     signal: AbortSignal,
   ): Promise<ChunkOutcome>;
 }

@@ -31,6 +31,8 @@ export interface EngineSettings {
   /** And behind this many changes: a fraction of `checkpointRowsMax`. */
   readonly flushRows: number;
   readonly batchBytesMax: number;
+  /** Chunks read at a time. */
+  readonly parallelism: number;
   readonly chunkRows: number;
   readonly chunkBytesMax: number;
   /** Chunks that were read and wait for their bound: beyond this no further chunk starts. */

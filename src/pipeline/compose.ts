@@ -45,7 +45,7 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
       store: createFileStore(dirname(spec.checkpointFolder), spec.name, ambient),
       executor: createLocalExecutor({
         workerUrl: new URL("./chunk-worker.js", import.meta.url),
-        data: chunkWorkerData(spec),
+        workerData: chunkWorkerData(spec),
         threads: chunkThreads(spec),
         readsMax: spec.parallelism,
         ambient,

@@ -17,6 +17,7 @@ export function engineSettings(spec: PipelineSpec): EngineSettings {
     flushIntervalMs: Math.min(100, Math.max(5, spec.checkpointIntervalMs / 10)),
     flushRows: Math.max(1, Math.floor(spec.checkpointRowsMax / 20)),
     batchBytesMax: 2 * MIB,
+    parallelism: spec.parallelism,
     chunkRows: spec.source.chunkRows,
     chunkBytesMax,
     waitingBytesMax: 2 * chunkBytesMax,

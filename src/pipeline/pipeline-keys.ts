@@ -16,7 +16,7 @@ const keys = z.strictObject({
   parallelism: integer(
     1,
     64,
-    "How many chunks of the snapshot are read at a time, each on a connection of its own. On others, at most as many again, the next ones are opened meanwhile.",
+    "How many chunks of the snapshot are read at a time, each on a connection of its own.",
   ).prefault("2"),
   "checkpoint.interval": durationMs(
     50,

@@ -27,17 +27,14 @@ interface Reading {
 /** One worker and the chunks that it reads. It is of no more use once it is `dead`. */
 export class ChunkClient {
   readonly #worker: WorkerHandle;
-  /** Of its chunks, how many it reads at a time. */
-  readonly readsMax: number;
   readonly #readings = new Map<number, Reading>();
   #requests = 0;
   #exited: () => void = () => undefined;
   readonly exited: Promise<void>;
   dead: boolean = false;
 
-  constructor(worker: WorkerHandle, readsMax: number) {
+  constructor(worker: WorkerHandle) {
     this.#worker = worker;
-    this.readsMax = readsMax;
     this.exited = new Promise((resolve) => {
       this.#exited = resolve;
     });
@@ -64,8 +61,8 @@ export class ChunkClient {
     });
   }
 
-  /** Chunks that it has at this moment. */
-  get chunks(): number {
+  /** Chunks that it reads at this moment. */
+  get reading(): number {
     return this.#readings.size;
   }
 

@@ -6,17 +6,12 @@ import { Notice } from "../flow/notice.ts";
 import { BATCH_CREDITS, sentError, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 
 /**
- * Reads the chunks that `port` asks for, `readsMax` at a time; what it asks for beyond is opened, and read when one before it
- * has been. Each has a reader of its own, which later ones use again. Resolves when it is told to close, with the readers
- * disposed. The buffers of batches that were written go back to `pool`, where the readers take them from.
+ * Reads the chunks that `port` asks for, as many at a time as it asks for: each with a reader of its own, which later ones
+ * use again. Resolves when it is told to close, with the readers disposed. The buffers of batches that were written go back
+ * to `pool`, where the readers take them from.
  */
-export async function serveChunks(
-  port: MessagePort,
-  openReader: () => ChunkReader,
-  pool: BufferPool,
-  readsMax: number,
-): Promise<void> {
-  const served = new ChunkServer(port, openReader, pool, readsMax);
+export async function serveChunks(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool): Promise<void> {
+  const served = new ChunkServer(port, openReader, pool);
   await new Promise<void>((resolve) => {
     port.on("message", (message: ToWorker) => served.take(message, resolve));
     port.on("close", resolve);
@@ -36,16 +31,11 @@ class ChunkServer {
   readonly #port: MessagePort;
   readonly #openReader: () => ChunkReader;
   readonly #pool: BufferPool;
-  readonly #readsMax: number;
-  /** Chunks that may be read at this moment. */
-  #reading = 0;
-  readonly #readEnded = new Notice();
   readonly #served = new Map<number, ServedChunk>();
   readonly #free: ChunkReader[] = [];
 
-  constructor(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool, readsMax: number) {
+  constructor(port: MessagePort, openReader: () => ChunkReader, pool: BufferPool) {
     this.#port = port;
-    this.#readsMax = readsMax;
     this.#openReader = openReader;
     this.#pool = pool;
   }
@@ -97,7 +87,6 @@ class ChunkServer {
   /** Never rejects: how it ends is the answer. */
   async #read(served: ServedChunk, { chunk, request }: ToWorker & { kind: "read" }): Promise<void> {
     const { signal } = served.abort;
-    let isReading = false;
     let answer: FromWorker;
     try {
       const reader = this.#free.pop() ?? this.#openReader();
@@ -105,12 +94,7 @@ class ChunkServer {
         const outcome = await reader.read(
           request,
           {
-            opened: async (cut) => {
-              this.#send({ kind: "opened", chunk, cut });
-              while (this.#reading >= this.#readsMax) await this.#readEnded.wait(signal);
-              isReading = true;
-              this.#reading++;
-            },
+            opened: (cut) => this.#send({ kind: "opened", chunk, cut }),
             batch: async (batch) => {
               while (served.credits === 0) await served.credited.wait(signal);
               served.credits--;
@@ -122,8 +106,6 @@ class ChunkServer {
         answer = { kind: "outcome", chunk, outcome };
       } finally {
         this.#free.push(reader);
-        if (isReading) this.#reading--;
-        this.#readEnded.notify();
       }
     } catch (error) {
       answer = { kind: "failed", chunk, error: sentError(error) };

@@ -10,7 +10,6 @@ import type { FromWorker, ToWorker } from "./chunk-message.ts";
 import { BATCH_CREDITS } from "./chunk-message.ts";
 import { serveChunks } from "./chunk-server.ts";
 import { testAmbient } from "../../test/support/test-ambient.ts";
-import { waitFor } from "../../test/support/wait-for.ts";
 import type { ChunkListener } from "./chunk-listener.ts";
 import { createLocalExecutor, ThreadExecutor } from "./executor.ts";
 import type { WorkerHandle } from "./chunk-client.ts";
@@ -58,7 +57,6 @@ function served(
   read: ChunkReader["read"],
   pool: BufferPool = new BufferPool(0),
   readers: { opened: number; disposed: number } = { opened: 0, disposed: 0 },
-  readsMax: number = 1,
 ): WorkerHandle {
   const { port1, port2 } = new MessageChannel();
   const exits: (() => void)[] = [];
@@ -66,7 +64,7 @@ function served(
     readers.opened++;
     return { read, [Symbol.asyncDispose]: async () => void readers.disposed++ };
   };
-  void serveChunks(port2, openReader, pool, readsMax).then(() => exits.forEach((exit) => exit()));
+  void serveChunks(port2, openReader, pool).then(() => exits.forEach((exit) => exit()));
   return {
     postMessage: (message: ToWorker, transfer) => port1.postMessage(message, transfer),
     on(event: "message" | "error" | "exit", listener: (value: never) => void) {
@@ -94,7 +92,7 @@ describe("ThreadExecutor over serveChunks", () => {
   test("hands over cut, rows and outcome, and moves the buffers", async () => {
     let sent: ChangeBatch | null = null;
     const read: ChunkReader["read"] = async (asked, on) => {
-      await on.opened({ snapshot: "1:2:" });
+      on.opened({ snapshot: "1:2:" });
       await on.batch((sent = rows(1, 2)));
       await on.batch(rows(3));
       return outcome(asked, 3);
@@ -114,7 +112,7 @@ describe("ThreadExecutor over serveChunks", () => {
     const atStart: number[] = [];
     const read: ChunkReader["read"] = async (asked, on) => {
       atStart.push(pool.bytes);
-      await on.opened(null);
+      on.opened(null);
       await on.batch(rows(...values));
       return outcome(asked, values.length);
     };
@@ -133,7 +131,7 @@ describe("ThreadExecutor over serveChunks", () => {
   test("no more batches are under way than there are credits", async () => {
     let read = 0;
     const reader: ChunkReader["read"] = async (asked, on) => {
-      await on.opened(null);
+      on.opened(null);
       for (; read < 10; read++) await on.batch(rows(read));
       return outcome(asked, 10);
     };
@@ -177,7 +175,7 @@ describe("ThreadExecutor over serveChunks", () => {
     const read: ChunkReader["read"] = (_asked, on, signal) =>
       new Promise((_resolve, reject) => {
         signal.addEventListener("abort", () => reject(new MillraceError("INTERNAL", "reading was aborted")));
-        void on.opened(null);
+        on.opened(null);
       });
     await using executor = oneWorker(read);
     const abort = new AbortController();
@@ -187,7 +185,7 @@ describe("ThreadExecutor over serveChunks", () => {
 
   test("a listener that fails ends the chunk with its own error", async () => {
     const read: ChunkReader["read"] = async (asked, on, signal) => {
-      await on.opened(null);
+      on.opened(null);
       for (let i = 0; i < 100 && !signal.aborted; i++) await on.batch(rows(i));
       return outcome(asked, 100);
     };
@@ -201,44 +199,41 @@ describe("ThreadExecutor over serveChunks", () => {
   });
 
   test.each([
-    { readsMax: 2, threads: 2, started: 2, opened: 4 },
-    { readsMax: 3, threads: 1, started: 1, opened: 4 },
-    { readsMax: 1, threads: 2, started: 1, opened: 2 },
-    { readsMax: 5, threads: 2, started: 2, opened: 7 },
-  ])(
-    "reads $readsMax chunks at once with $threads threads, and opens one more in each",
-    async ({ readsMax, threads, started, opened }) => {
-      let reading = 0;
-      let most = 0;
-      const readers = { opened: 0, disposed: 0 };
-      const read: ChunkReader["read"] = async (asked, on) => {
-        await on.opened(null);
-        most = Math.max(most, ++reading);
-        for (let i = 0; i < 3; i++) await on.batch(rows(asked.grant.chunk));
-        reading--;
-        return outcome(asked, 3);
-      };
-      let starts = 0;
-      const start = (share: number): WorkerHandle => {
-        starts++;
-        return served(read, new BufferPool(0), readers, share);
-      };
-      const executor = new ThreadExecutor({ threads, readsMax, ambient }, start);
-      const listeners = Array.from({ length: 12 }, collecting);
-      await Promise.all(listeners.map((listener, chunk) => executor.read(request(chunk), listener, never)));
-      await executor[Symbol.asyncDispose]();
-      expect(listeners.map(({ batches }) => batches.flatMap(valuesOf))).toEqual(
-        Array.from({ length: 12 }, (_, chunk) => [chunk, chunk, chunk]),
-      );
-      expect({ most, starts, ...readers }).toEqual({ most: readsMax, starts: started, opened, disposed: opened });
-    },
-  );
+    { readsMax: 2, threads: 2, started: 2, opened: 2 },
+    { readsMax: 3, threads: 1, started: 1, opened: 3 },
+    { readsMax: 1, threads: 2, started: 1, opened: 1 },
+    { readsMax: 5, threads: 2, started: 2, opened: 5 },
+  ])("reads $readsMax chunks at once with $threads threads", async ({ readsMax, threads, started, opened }) => {
+    let reading = 0;
+    let most = 0;
+    const readers = { opened: 0, disposed: 0 };
+    const read: ChunkReader["read"] = async (asked, on) => {
+      most = Math.max(most, ++reading);
+      on.opened(null);
+      for (let i = 0; i < 3; i++) await on.batch(rows(asked.grant.chunk));
+      reading--;
+      return outcome(asked, 3);
+    };
+    let starts = 0;
+    const start = (): WorkerHandle => {
+      starts++;
+      return served(read, new BufferPool(0), readers);
+    };
+    const executor = new ThreadExecutor({ threads, readsMax, ambient }, start);
+    const listeners = Array.from({ length: 12 }, collecting);
+    await Promise.all(listeners.map((listener, chunk) => executor.read(request(chunk), listener, never)));
+    await executor[Symbol.asyncDispose]();
+    expect(listeners.map(({ batches }) => batches.flatMap(valuesOf))).toEqual(
+      Array.from({ length: 12 }, (_, chunk) => [chunk, chunk, chunk]),
+    );
+    expect({ most, starts, ...readers }).toEqual({ most: readsMax, starts: started, opened, disposed: opened });
+  });
 
   test("a chunk that is given up leaves the one beside it in the same worker alone", async () => {
     let aborted = (): void => undefined;
     const gone = new Promise<void>((resolve) => (aborted = resolve));
     const read: ChunkReader["read"] = async (asked, on, signal) => {
-      await on.opened(null);
+      on.opened(null);
       if (asked.grant.chunk === 1)
         return await new Promise((_resolve, reject) => {
           signal.addEventListener("abort", () => reject(new MillraceError("INTERNAL", "reading was aborted")));
@@ -247,9 +242,7 @@ describe("ThreadExecutor over serveChunks", () => {
       await on.batch(rows(7));
       return outcome(asked, 1);
     };
-    await using executor = new ThreadExecutor({ threads: 1, readsMax: 2, ambient }, (share) =>
-      served(read, undefined, undefined, share),
-    );
+    await using executor = new ThreadExecutor({ threads: 1, readsMax: 2, ambient }, () => served(read));
     const abort = new AbortController();
     const [first, second] = [collecting(), collecting()];
     const given = executor.read(request(1), { ...first, opened: () => abort.abort() }, abort.signal);
@@ -258,37 +251,6 @@ describe("ThreadExecutor over serveChunks", () => {
     aborted();
     expect((await kept).rows).toBe(1);
     expect(second.batches.flatMap(valuesOf)).toEqual([7]);
-  });
-
-  test("a chunk that waits for its turn is read when the one before it is over, and given up without having been", async () => {
-    const ends = new Map<number, () => void>();
-    const entered: number[] = [];
-    const read: ChunkReader["read"] = async (asked, on) => {
-      const { chunk } = asked.grant;
-      await on.opened(chunk);
-      entered.push(chunk);
-      await new Promise<void>((resolve) => ends.set(chunk, resolve));
-      return outcome(asked, 1);
-    };
-    await using executor = oneWorker(read);
-    const abort = new AbortController();
-    const [first, second, third] = [collecting(), collecting(), collecting()];
-    const isOpen = (listener: typeof first): Promise<true> => waitFor("a cut", () => listener.cuts.length === 1);
-    const one = executor.read(request(1), first, never);
-    await isOpen(first);
-    const two = executor.read(request(2), second, abort.signal);
-    await isOpen(second);
-    const three = executor.read(request(3), third, never);
-    abort.abort(new Error("enough"));
-    await expect(two).rejects.toThrow("given up");
-    await isOpen(third);
-    expect(entered).toEqual([1]);
-    ends.get(1)!();
-    await one;
-    await waitFor("its turn", () => ends.has(3));
-    ends.get(3)!();
-    expect((await three).grant.chunk).toBe(3);
-    expect(entered).toEqual([1, 3]);
   });
 });
 
@@ -303,7 +265,7 @@ describe("createLocalExecutor", () => {
         parentPort.postMessage({ kind: "outcome", chunk: message.chunk, outcome: { grant, schema, rows: 0, bytes: 0, rest: null } });
       });`;
     const workerUrl = new URL(`data:text/javascript,${encodeURIComponent(dies)}`);
-    await using executor = createLocalExecutor({ workerUrl, data: null, threads: 1, readsMax: 1, ambient });
+    await using executor = createLocalExecutor({ workerUrl, workerData: null, threads: 1, readsMax: 1, ambient });
     await expect(executor.read(request(1), collecting(), never)).rejects.toMatchObject({
       code: "CHUNK_WORKER_LOST",
       retry: "timed",

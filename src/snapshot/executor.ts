@@ -8,30 +8,21 @@ import type { ChunkListener } from "./chunk-listener.ts";
 import { ChunkClient, type WorkerHandle } from "./chunk-client.ts";
 
 /**
- * Has chunks read by workers; beyond `capacity` at once, `read` waits for another to end. The local one has threads, and one
+ * Has chunks read by workers; beyond a number at once, `read` waits for another to end. The local one has threads, and one
  * over a queue will have other processes. Rejects as a `ChunkReader` does, and with `CHUNK_WORKER_LOST`, to be tried again,
  * where the worker died.
  */
 export interface ChunkExecutor extends AsyncDisposable {
-  /** Chunks that it takes at a time: those that are read, and those that are opened meanwhile. */
-  readonly capacity: number;
   /** Says that chunks will come: workers get ready while the rest of the run does. */
   start(): void;
   read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome>;
 }
 
-/** What a worker starts with. */
-export interface WorkerStart<Data> {
-  readonly data: Data;
-  /** Chunks that it reads at a time. */
-  readonly readsMax: number;
-}
-
 export interface LocalExecutorOptions {
   /** The module that a thread runs: it calls `serveChunks` on its parent port. */
   readonly workerUrl: URL;
-  /** What the module finds as `data` of its `workerData`, which is a `WorkerStart`; structured-cloneable. */
-  readonly data: unknown;
+  /** What the module finds as `workerData`; structured-cloneable. */
+  readonly workerData: unknown;
   readonly threads: number;
   /** Chunks that are read at a time, by all threads together. */
   readonly readsMax: number;
@@ -40,11 +31,8 @@ export interface LocalExecutorOptions {
 
 /** Reads chunks in threads of this process. They start with the first chunks, one each, unless `start` was called. */
 export function createLocalExecutor(options: LocalExecutorOptions): ChunkExecutor {
-  const { workerUrl, data } = options;
-  return new ThreadExecutor(options, (readsMax) => {
-    const workerData: WorkerStart<unknown> = { data, readsMax };
-    return new Worker(workerUrl, { workerData });
-  });
+  const { workerUrl, workerData } = options;
+  return new ThreadExecutor(options, () => new Worker(workerUrl, { workerData }));
 }
 
 /** Deaths of workers, over the executor's life, after which it starts no other. */
@@ -57,30 +45,21 @@ export class ThreadExecutor implements ChunkExecutor {
   readonly #threads: number;
   readonly #readsMax: number;
   readonly #ambient: Ambient;
-  readonly #start: (readsMax: number) => WorkerHandle;
+  readonly #start: () => WorkerHandle;
   readonly #workers = new Set<ChunkClient>();
   readonly #ended = new Notice();
   #reads = 0;
   #deaths = 0;
 
-  /** `start` gets the number of chunks that the worker is to read at a time. */
-  constructor(
-    options: Pick<LocalExecutorOptions, "threads" | "readsMax" | "ambient">,
-    start: (readsMax: number) => WorkerHandle,
-  ) {
-    this.#threads = Math.min(options.threads, options.readsMax);
+  constructor(options: Pick<LocalExecutorOptions, "threads" | "readsMax" | "ambient">, start: () => WorkerHandle) {
+    this.#threads = options.threads;
     this.#readsMax = options.readsMax;
     this.#ambient = options.ambient;
     this.#start = start;
   }
 
-  /** Each thread opens one chunk while it reads others. */
-  get capacity(): number {
-    return this.#readsMax + this.#threads;
-  }
-
   async read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome> {
-    while (this.#reads >= this.capacity) await this.#ended.wait(signal);
+    while (this.#reads >= this.#readsMax) await this.#ended.wait(signal);
     signal.throwIfAborted();
     this.#reads++;
     try {
@@ -123,16 +102,14 @@ export class ThreadExecutor implements ChunkExecutor {
     for (const worker of this.#workers) if (worker.dead) this.#bury(worker);
     const [first, ...others] = this.#workers;
     if (first === undefined) return this.#started();
-    const least = others.reduce((a, b) => (b.chunks - b.readsMax < a.chunks - a.readsMax ? b : a), first);
-    return least.chunks > 0 && this.#workers.size < this.#threads ? this.#started() : least;
+    const least = others.reduce((a, b) => (b.reading < a.reading ? b : a), first);
+    return least.reading > 0 && this.#workers.size < this.#threads ? this.#started() : least;
   }
 
   #started(): ChunkClient {
     if (this.#deaths > DEATHS_MAX)
       throw new MillraceError("CHUNK_WORKERS_FAILING", `${this.#deaths} chunk workers have died`);
-    const taken = [...this.#workers].reduce((reads, { readsMax }) => reads + readsMax, 0);
-    const share = Math.ceil((this.#readsMax - taken) / (this.#threads - this.#workers.size));
-    const worker = new ChunkClient(this.#start(share), share);
+    const worker = new ChunkClient(this.#start());
     this.#workers.add(worker);
     return worker;
   }

@@ -16,6 +16,7 @@ import { TableSnapshot } from "./table-snapshot.ts";
 
 /** The bounds of a snapshot; what each is for stands with the engine's settings, of which they are a part. */
 export interface SnapshotSettings {
+  readonly parallelism: number;
   readonly chunkRows: number;
   readonly chunkBytesMax: number;
   readonly waitingBytesMax: number;
@@ -150,7 +151,7 @@ export class Snapshot implements AsyncDisposable {
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
     either.addEventListener("abort", () => this.#book.abort(either.reason), { once: true });
-    const lanes = Array.from({ length: executor.capacity }, () => this.#lane(chunkOptions, either));
+    const lanes = Array.from({ length: settings.parallelism }, () => this.#lane(chunkOptions, either));
     const poll = settlePoll(
       {
         source,

@@ -14,6 +14,7 @@ import { keyedBatch, keyedSchema, PLAIN_SCHEMA, plainBatch } from "./sim-rows.ts
 import { testAmbient } from "../support/test-ambient.ts";
 
 const ROOMY: SnapshotSettings = {
+  parallelism: 3,
   chunkRows: 10,
   chunkBytesMax: 1e6,
   waitingBytesMax: 1e7,
@@ -118,7 +119,6 @@ export class SnapshotHarness {
 
   #executor(): ChunkExecutor {
     return {
-      capacity: 3,
       start: () => undefined,
       read: async (request, listener, signal) => {
         this.requests.push(request);

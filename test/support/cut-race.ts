@@ -119,7 +119,7 @@ async function readChunk(table: FollowedTable): Promise<{ readonly cut: Cut; rea
   await table.reader.read(
     { grant: GRANT, schema: table.schema, range: ALL, ...NO_CAPS },
     {
-      opened: async (serialized) => {
+      opened: (serialized) => {
         cut = table.parseCut(serialized);
       },
       batch: async ({ columns, length }) => {

@@ -125,7 +125,7 @@ export async function readChunk(
   const outcome = await reader.read(
     { grant: GRANT, schema, range, ...caps },
     {
-      opened: async (serialized) => {
+      opened: (serialized) => {
         cut = serialized;
       },
       batch: async (batch) => {

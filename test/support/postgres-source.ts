@@ -102,7 +102,7 @@ export async function readChunk(
   const outcome = await reader.read(
     { grant: { chunk: 1, attempt: 1, token: 1 }, schema, range, ...caps },
     {
-      opened: async (serialized) => {
+      opened: (serialized) => {
         cut = serialized;
       },
       batch: async (batch) => {

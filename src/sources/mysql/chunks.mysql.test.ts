@@ -192,7 +192,7 @@ describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
     const outcome = await reader.read(
       { grant: GRANT, schema: await schemaOf(sessions, db, "t"), range: ALL, ...NO_CAPS },
       {
-        opened: async () => undefined,
+        opened: () => undefined,
         batch: async (batch) => {
           expect(++open).toBe(1);
           await db.query("SELECT 1");
@@ -217,7 +217,7 @@ describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
     const abort = new AbortController();
     const reading = reader.read(
       { grant: GRANT, schema, range: ALL, ...NO_CAPS },
-      { opened: async () => undefined, batch: async () => abort.abort(new Error("enough")) },
+      { opened: () => undefined, batch: async () => abort.abort(new Error("enough")) },
       abort.signal,
     );
     await expect(reading).rejects.toThrow("enough");
@@ -243,7 +243,7 @@ describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
     };
     const reading = reader.read(
       { grant: GRANT, schema, range: ALL, ...NO_CAPS },
-      { opened: async () => undefined, batch: kill },
+      { opened: () => undefined, batch: kill },
       deadline(),
     );
     await expect(reading).rejects.toMatchObject({ code: "SOURCE_CONNECTION_LOST", retry: "timed" });

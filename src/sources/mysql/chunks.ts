@@ -19,7 +19,7 @@ const BATCH_BYTES = 4 << 20;
 const BATCH_ROWS = 32_768;
 
 export interface ReadEvents {
-  opened(cut: Json): Promise<void>;
+  opened(cut: Json): void;
   batch(batch: ChangeBatch): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ class MysqlChunkReader implements ChunkReader {
   async read(request: ChunkRequest, on: ReadEvents, signal: AbortSignal): Promise<ChunkOutcome> {
     const session = await this.#sessions.get(signal);
     const { cut, schema, index } = await openTable(session, request.schema, this.#rules, signal);
-    await whenMayRead(session, on.opened(cut.serialize()));
+    on.opened(cut.serialize());
     const selection = selectionOf(schema);
     const { id, version } = schema;
     const room = this.#last?.table.id === id && this.#last.table.version === version ? this.#last.room : null;
@@ -71,16 +71,6 @@ export interface BoundedSink extends PacketSink {
   readonly full: boolean;
   /** Behind the last packet: what is left goes out. */
   end(): Promise<void>;
-}
-
-/** An abort ends the wait, and the transaction is open: another one would not begin where it thinks. */
-async function whenMayRead(session: Session, turn: Promise<void>): Promise<void> {
-  try {
-    await turn;
-  } catch (error) {
-    session.destroy();
-    throw error;
-  }
 }
 
 /** Reads rows in the open transaction that the statement ends. */

@@ -208,7 +208,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     const outcome = await reader.read(
       { grant: { chunk: 1, attempt: 1, token: 1 }, schema: schema!, range: ALL, ...NO_CAPS },
       {
-        opened: async () => undefined,
+        opened: () => undefined,
         batch: async (batch) => {
           expect(++open).toBe(1);
           await db.query("SELECT 1");
@@ -232,7 +232,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     const abort = new AbortController();
     const reading = reader.read(
       { grant: { chunk: 1, attempt: 1, token: 1 }, schema: schema!, range: ALL, ...NO_CAPS },
-      { opened: async () => undefined, batch: async () => abort.abort(new Error("enough")) },
+      { opened: () => undefined, batch: async () => abort.abort(new Error("enough")) },
       abort.signal,
     );
     await expect(reading).rejects.toThrow("enough");

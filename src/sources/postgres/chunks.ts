@@ -22,7 +22,7 @@ const SETTINGS = ["enable_seqscan = off", "max_parallel_workers_per_gather = 0"]
 const INTEGER_KEY_SETTINGS = ["enable_bitmapscan = off", "enable_sort = off"];
 
 export interface ReadEvents {
-  opened(cut: Json): Promise<void>;
+  opened(cut: Json): void;
   batch(batch: ChangeBatch): Promise<void>;
 }
 
@@ -60,7 +60,7 @@ class PgChunkReader implements ChunkReader {
   async read(request: ChunkRequest, on: ReadEvents, signal: AbortSignal): Promise<ChunkOutcome> {
     const session = await this.#sessions.get(signal);
     const table = await openTable(session, request.schema, this.#rules, readSettings(request.schema), signal);
-    await whenMayRead(session, on.opened(table.cut.serialize()));
+    on.opened(table.cut.serialize());
     const { id, version } = table.schema;
     const room = this.#last?.table.id === id && this.#last.table.version === version ? this.#last.room : null;
     const decoder = new CopyDecoder(table.schema, this.#rules, room, this.#pool);
@@ -86,16 +86,6 @@ export interface BoundedSink extends CopySink {
   readonly full: boolean;
   /** Behind the last byte: what is left goes out. */
   end(): Promise<void>;
-}
-
-/** An abort ends the wait, and the transaction is open: another one could not begin. */
-async function whenMayRead(session: Session, turn: Promise<void>): Promise<void> {
-  try {
-    await turn;
-  } catch (error) {
-    session.destroy();
-    throw error;
-  }
 }
 
 export async function runCopy(session: Session, sql: string, sink: BoundedSink, signal: AbortSignal): Promise<void> {
