@@ -3,7 +3,7 @@ import { SINK_SECTIONS, SOURCE_SECTIONS } from "./catalog.ts";
 import { FILE_BYTES_MAX, readDocument, type FileNode } from "./document.ts";
 import { pipelineSection } from "./pipeline-keys.ts";
 import { sortProblems, type Place, type Problem } from "./place.ts";
-import { issueProblems, meantKey, plainValue, type SectionNode } from "./problems.ts";
+import { issueProblems, meantKey, plainValue, shown, type SectionNode } from "./problems.ts";
 import type { BuildContext, Section } from "./section.ts";
 import type { PipelineSpec } from "./spec.ts";
 import type { Environment } from "./substitution.ts";
@@ -64,7 +64,8 @@ class Findings {
     if (type.value.kind !== "scalar") return this.#say(type.keyPlace, `\`type\` takes ${oneOf(types)}`);
     const chosen = Object.hasOwn(sections, type.value.text) ? sections[type.value.text] : undefined;
     if (chosen !== undefined) return this.#read(at, chosen);
-    const message = `\`type\` takes ${oneOf(types)}, not \`${type.value.text}\`${meantKey(type.value.text, types)}`;
+    const meant = type.value.variables.length > 0 ? "" : meantKey(type.value.text, types);
+    const message = `\`type\` takes ${oneOf(types)}, not ${shown(type.value, "type")}${meant}`;
     return this.#say(type.value.place, message);
   }
 

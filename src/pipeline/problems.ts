@@ -75,7 +75,7 @@ function valueProblem(at: SectionNode, issue: SectionIssue): Problem | [] {
 const SHOWN_LENGTH_MAX = 60;
 
 /** The value found, unless it may be a secret. */
-function shown(node: Extract<FileNode, { readonly kind: "scalar" }>, key: string): string {
+export function shown(node: Extract<FileNode, { readonly kind: "scalar" }>, key: string): string {
   if (node.variables.length > 0) return `the value of ${node.variables.map((name) => `\`\${${name}}\``).join(" and ")}`;
   if (key === "password") return "this";
   if (node.text === "") return "an empty text";
