@@ -182,3 +182,8 @@ test("a slot's default name is a PostgreSQL name, and two pipelines' never the s
   for (const name of odd) expect(name).toMatch(/^millrace_[a-z0-9_]{1,54}$/);
   expect(new Set([...odd, postgresName("shop")]).size).toBe(5);
 });
+
+test("a wrong type that comes from a variable is not shown: it may be a secret", () => {
+  const text = WHOLE.replace("type: postgres", "type: my${P}");
+  expect(() => parse(text, { P: "swordfish" })).toThrow("`type` takes `postgres` or `mysql`, not the value of `${P}`");
+});
