@@ -103,7 +103,7 @@ describe("the rooms of src/", () => {
 
   it("get sources and sinks from the catalog alone", () => {
     const isImplementation = (path: string): boolean =>
-      connectorOf(path) !== undefined && /\/(source|sink)\.ts$/.test(path);
+      connectorOf(path) !== undefined && /\/(source|sink|chunks)\.ts$/.test(path);
     const wrong = product
       .filter(({ path }) => !CATALOG.includes(path) && connectorOf(path) === undefined)
       .flatMap(({ path, imports }) => imports.filter(isImplementation).map((to) => `${path} → ${to}`));

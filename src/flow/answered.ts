@@ -1,5 +1,14 @@
 import type { Socket } from "node:net";
 
+/** Beyond what a server itself needs to end a statement. */
+const SILENCE = 1.25;
+
+/** How long a server may be silent over a statement that it ends by then itself; 0: for ever. For `answered`. */
+export function silenceMaxMs(limits: { readonly statementTimeoutMs: number; readonly lockTimeoutMs: number }): number {
+  const { statementTimeoutMs, lockTimeoutMs } = limits;
+  return statementTimeoutMs === 0 ? 0 : Math.max(statementTimeoutMs, lockTimeoutMs) * SILENCE;
+}
+
 /**
  * `work` over a socket, or an error that says so where nothing was heard on it for `silenceMs` meanwhile: the socket is
  * destroyed then, and nobody else waits on it either. 0: silence is no reason.

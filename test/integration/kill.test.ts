@@ -58,13 +58,7 @@ async function expectEqualAfterKillsAt(
   meanwhile: (db: AnyDatabase, failpoint: string) => Promise<void> = async () => undefined,
 ): Promise<void> {
   await using db = await createDatabaseOn(server);
-  await using workload = await createWorkload(db, {
-    seed: 5,
-    rows: 600,
-    writers: 2,
-    longStatements: 50,
-    statementsPerSecond: 500,
-  });
+  await using workload = await createWorkload(db, { seed: 5, rows: 600, writers: 2, longStatements: 50 });
   await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
   workload.start();
   for (const [failpoint, time] of Object.entries(times)) {

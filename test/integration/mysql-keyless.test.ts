@@ -10,6 +10,13 @@ const KILLED = { code: null, signal: "SIGKILL" } as const;
 /** Others were in the way: deadlock, lock timeout, a key that was just taken, a row that was changed since. */
 const CONFLICTS = new Set([1213, 1205, 1062, 1020]);
 const ROWS = 2_000;
+const FAILPOINTS = [
+  "snapshot.chunk-opened:2",
+  "snapshot.chunk-read:1",
+  "snapshot.chunk-entered:1",
+  "engine.record-stored:2",
+  "engine.sink-committed:3",
+];
 
 /** No key at all, of few different rows; a unique index for a key; a key that is none, on first characters. */
 const TABLES = {
@@ -116,12 +123,10 @@ describe.each(["mysql", "mariadb"] as const)("tables without a primary key of %s
   });
 
   test("lose and double nothing where processes are killed at each of these failpoints", async () => {
-    const failpoints = ["snapshot.chunk-opened:2", "snapshot.chunk-read:1", "snapshot.chunk-entered:1"];
-    failpoints.push("engine.record-stored:2", "engine.sink-committed:3");
     await using db = await filled(flavour);
     await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
     await using writers = new Writers(db, 2);
-    for (const failpoint of failpoints) {
+    for (const failpoint of FAILPOINTS) {
       const run = pipeline.run([], { MILLRACE_FAILPOINT: failpoint });
       expect(await run.exit(), `${failpoint}\n${run.output}`).toEqual(KILLED);
       await writers.untilWritten(50);

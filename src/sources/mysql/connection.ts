@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { createConnection, type Connection, type ConnectionOptions } from "mysql2";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
-import { answered } from "../../flow/answered.ts";
+import { answered, silenceMaxMs } from "../../flow/answered.ts";
 import { bulkSocket } from "../../flow/bulk-socket.ts";
 import { Lazy } from "../../flow/lazy.ts";
 import { isSocketPath, type MysqlOptions } from "./config.ts";
@@ -92,13 +92,6 @@ function transport(options: MysqlOptions): ConnectionOptions {
   return { ...path, stream };
 }
 
-/** Beyond what the server itself needs to end a statement. */
-const SILENCE = 1.25;
-
-function silenceMs({ statementTimeoutMs, lockTimeoutMs }: SessionLimits): number {
-  return statementTimeoutMs === 0 ? 0 : Math.max(statementTimeoutMs, lockTimeoutMs) * SILENCE;
-}
-
 export type Row = Readonly<Record<string, unknown>>;
 
 /** What mysql2 keeps out of its types (3.24.6). */
@@ -118,7 +111,7 @@ export class Session implements AsyncDisposable {
 
   private constructor(options: MysqlOptions, limits: SessionLimits, connection: Connection) {
     this.#options = options;
-    this.#silenceMs = silenceMs(limits);
+    this.#silenceMs = silenceMaxMs(limits);
     this.connection = connection;
     connection.on("error", (error) => {
       this.#broken ??= statementError(options, error);

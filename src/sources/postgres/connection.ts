@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import pg from "pg";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
-import { answered } from "../../flow/answered.ts";
+import { answered, silenceMaxMs } from "../../flow/answered.ts";
 import { bulkSocket } from "../../flow/bulk-socket.ts";
 import { Lazy } from "../../flow/lazy.ts";
 import type { PostgresOptions } from "./config.ts";
@@ -65,13 +65,6 @@ export function clientConfig(options: PostgresOptions, limits: SessionLimits): p
   };
 }
 
-/** Beyond what the server itself needs to end a statement. */
-const SILENCE = 1.25;
-
-function silenceMs({ statementTimeoutMs, lockTimeoutMs }: SessionLimits): number {
-  return statementTimeoutMs === 0 ? 0 : Math.max(statementTimeoutMs, lockTimeoutMs) * SILENCE;
-}
-
 export type Row = Readonly<Record<string, unknown>>;
 
 /** One connection. Once it broke, or was cut by an abort, it is of no further use. */
@@ -85,7 +78,7 @@ export class Session implements AsyncDisposable {
 
   private constructor(options: PostgresOptions, limits: SessionLimits, client: pg.Client) {
     this.#options = options;
-    this.#silenceMs = silenceMs(limits);
+    this.#silenceMs = silenceMaxMs(limits);
     this.client = client;
     client.on("error", (error) => {
       this.#broken ??= statementError(options, error);
