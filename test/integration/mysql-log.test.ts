@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openTable } from "../../src/sources/mysql/table-read.ts";
 import { createMysqlDatabaseAt, startPrivateMysql, type TestMysqlDatabase } from "../support/mysql.ts";
+import { deadline, openSessions, RULES, schemaOf } from "../support/mysql-source.ts";
 import type { PrivateMysql } from "../support/private-mysql.ts";
 import { expectRefusal } from "../support/refusal.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
@@ -114,6 +116,26 @@ describe.each(["mysql", "mariadb"] as const)("the log of %s", (flavour) => {
     expect(await second.exit(), second.output).toEqual({ code: 0, signal: null });
     await twin.catchUp();
     expect(await twin.differences(["t"])).toEqual([]);
+  });
+
+  // MariaDB names the snapshot's file, and is asked about it behind the first row, which waits for the lock.
+  test("is purged while a chunk is opened, which is then opened anew where it must be", async () => {
+    await using db = await createMysqlDatabaseAt(server);
+    await filled(db);
+    await using sessions = openSessions(db, { lockTimeoutMs: 30_000 });
+    const schema = await schemaOf(sessions, db, "t");
+    const session = await sessions.get(deadline());
+    const locker = await db.client();
+    await locker.query("LOCK TABLES t WRITE");
+    const opening = openTable(session, schema, RULES, deadline());
+    const waiting =
+      "SELECT 1 FROM information_schema.processlist WHERE id = ? AND state LIKE 'Waiting for table metadata%'";
+    await waitFor("the chunk to wait", async () => (await db.query(waiting, [session.connection.threadId])).length > 0);
+    await purgeAll(db);
+    await locker.query("UNLOCK TABLES");
+    const { cut } = await opening;
+    expect(cut.isExact).toBe(true);
+    await session.query("ROLLBACK", [], deadline());
   });
 
   async function logged(db: TestMysqlDatabase): Promise<string> {

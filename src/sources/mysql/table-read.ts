@@ -3,7 +3,7 @@ import type { ChunkRange, KeyBound } from "../../core/chunk.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
 import { catalogScript, catalogTable } from "./catalog.ts";
 import type { Row, Session } from "./connection.ts";
-import { snapshotCut, snapshotScript } from "./log/cut.ts";
+import { openSnapshot, type OpenedSnapshot, snapshotScript } from "./log/cut.ts";
 import { keysCondition, rangeCondition } from "./key-condition.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import type { LogCut } from "./position.ts";
@@ -51,13 +51,12 @@ export async function openTable(
   const openingsMax = known.key.length === 0 ? QUIET_OPENINGS_MAX : 1;
   try {
     // In one round trip: an idle server is time lost, and this comes before every chunk.
-    let results = await runOpening(session, [...script, ...catalogScript(known)], known, signal);
-    let cut = snapshotCut(session, results);
-    let catalog: readonly (readonly Row[])[] = results.slice(script.length);
+    const opened = await openUnaltered(session, [...script, ...catalogScript(known)], known, signal);
+    let { cut } = opened;
+    let catalog: readonly (readonly Row[])[] = opened.results.slice(script.length);
     for (let opening = 1; opening < openingsMax && !cut.isExact; opening++) {
       // Another beginning ends the transaction before it.
-      results = await runOpening(session, script, known, signal);
-      cut = snapshotCut(session, results);
+      ({ cut } = await openUnaltered(session, script, known, signal));
       catalog = [];
     }
     if (catalog.length === 0) catalog = await session.script(catalogScript(known).join("; "), signal);
@@ -71,15 +70,15 @@ export async function openTable(
   }
 }
 
-async function runOpening(
+async function openUnaltered(
   session: Session,
   script: readonly string[],
   known: TableSchema,
   signal: AbortSignal,
-): Promise<readonly (readonly Row[])[]> {
+): Promise<OpenedSnapshot> {
   for (let opening = 1; ; opening++) {
     try {
-      return await session.script(script.join("; "), signal);
+      return await openSnapshot(session, script, signal);
     } catch (error) {
       if (serverErrno(error) !== Errno.tableDefinitionChanged || opening === OPENINGS_MAX)
         throw readError(known, error);

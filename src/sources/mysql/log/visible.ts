@@ -1,6 +1,6 @@
 import type { Ambient } from "../../../core/ambient.ts";
 import type { Session } from "../connection.ts";
-import { snapshotCut, snapshotScript } from "./cut.ts";
+import { openSnapshot, snapshotScript } from "./cut.ts";
 import type { FilePosition } from "../position/file-position.ts";
 import { type LogCut, MariadbTransaction, MysqlTransaction } from "../position.ts";
 import type { ServerFacts } from "../server-facts.ts";
@@ -10,8 +10,8 @@ const POLL_MAX_MS = 1_000;
 
 /** What a snapshot taken now contains. */
 export async function visibleCut(session: Session, signal: AbortSignal): Promise<LogCut> {
-  const script = [...snapshotScript(session, "DO 0"), "ROLLBACK"];
-  return snapshotCut(session, await session.script(script.join("; "), signal));
+  const { cut } = await openSnapshot(session, [...snapshotScript(session, "DO 0"), "ROLLBACK"], signal);
+  return cut;
 }
 
 /** Resolves when `visible` says that nothing is `hidden` any more. `waiting` hears what for, when that changes. */
