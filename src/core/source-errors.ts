@@ -5,6 +5,7 @@ export type SourceErrorCode =
   | "SOURCE_AUTH"
   | "SOURCE_NO_DATABASE"
   | "SOURCE_BUSY"
+  | "SOURCE_DISK_FULL"
   | "SOURCE_CONNECTION_LOST"
   | "SOURCE_LOCK_TIMEOUT"
   | "SOURCE_STATEMENT_FAILED"
@@ -63,6 +64,13 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     retry: "timed",
     meaning: "The source database has no connection, replication slot or WAL sender free for us at the moment.",
     action: "Raise the limit that the message names, or end what uses it up.",
+  },
+  SOURCE_DISK_FULL: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "The source's server has no space left for what it writes beside a statement of ours: a temporary file, or PostgreSQL's files of a transaction that it decodes. Nothing is lost.",
+    action: "Make room on the server; it is tried again.",
   },
   SOURCE_CONNECTION_LOST: {
     exit: 1,

@@ -48,7 +48,9 @@ const BY_NUMBER: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>(
   (
     [
       ["SOURCE_AUTH", [1045, 1129, 1130, 1251, 1275, 1698, 1820, 1862, 3118, 3159, 4151]],
-      ["SOURCE_BUSY", [1040, 1203, 1226]],
+      ["SOURCE_BUSY", [1040, 1203, 1226, 1461]],
+      // A temporary table that is full is one whose file cannot grow.
+      ["SOURCE_DISK_FULL", [1021, 1114]],
       // 1317 is what a killed session says of the statement it was in.
       ["SOURCE_CONNECTION_LOST", [1053, 1080, 1152, 1158, 1159, 1160, 1161, 1184, 1317, 1927, 3169, 4031]],
       ["SOURCE_LOCK_TIMEOUT", [Errno.lockWaitTimeout, 1213, Errno.tableDefinitionChanged]],
@@ -57,6 +59,9 @@ const BY_NUMBER: ReadonlyMap<number, ErrorCode> = new Map<number, ErrorCode>(
     ] as const
   ).flatMap(([code, numbers]) => numbers.map((number) => [number, code] as const)),
 );
+
+/** The system's own error, which servers put into the message where a file cannot be written; its number is ENOSPC. */
+const NO_SPACE = /\b(?:errno|errcode|error):? 28\b/i;
 
 /** The message of a data exception or a violated constraint quotes values of rows (law 8). */
 const QUOTES_VALUES = /^2[23]/;
@@ -103,7 +108,7 @@ export function statementError(options: MysqlOptions, error: unknown): MillraceE
 
 /** mysql2 puts the statement into its error, keys and all, so that goes no further than its number. */
 function serverError(errno: number, sqlState: string, message: string): MillraceError {
-  const code = BY_NUMBER.get(errno) ?? "SOURCE_STATEMENT_FAILED";
+  const code = BY_NUMBER.get(errno) ?? (NO_SPACE.test(message) ? "SOURCE_DISK_FULL" : "SOURCE_STATEMENT_FAILED");
   const cause = new ServerErrno(errno);
   if (QUOTES_VALUES.test(sqlState) || QUOTING_NUMBERS.has(errno))
     return new MillraceError(code, `the source refused a statement (error ${errno}, SQLSTATE ${sqlState})`, { cause });

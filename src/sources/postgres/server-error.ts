@@ -22,6 +22,7 @@ const BY_STATE: ReadonlyMap<string, ErrorCode> = new Map<string, ErrorCode>([
   ["3D", "SOURCE_NO_DATABASE"],
   ["08", "SOURCE_CONNECTION_LOST"],
   ["42501", "SOURCE_PRIVILEGE"],
+  ["53100", "SOURCE_DISK_FULL"],
   ["53300", "SOURCE_BUSY"],
   ["53400", "SOURCE_BUSY"],
   ["40P01", "SOURCE_LOCK_TIMEOUT"],
