@@ -146,6 +146,21 @@ describe.each(["mysql", "mariadb"] as const)("a session at %s", (flavour) => {
 });
 
 describe("a session", () => {
+  it("does not lose a transaction at MariaDB that is idle for longer than others may be", async () => {
+    await using db = await createMysqlDatabase("mariadb");
+    const names = ["idle_transaction_timeout", "idle_readonly_transaction_timeout"];
+    // In seconds: nobody else's transaction is idle for as long.
+    for (const name of names) await db.query(`SET GLOBAL ${name} = 3600`);
+    try {
+      await using session = await Session.open(sourceOptions(db), LIMITS, deadline());
+      const list = names.map((name) => `@@${name} AS ${name}`).join(", ");
+      const [found] = await session.query<Readonly<Record<string, string>>>(`SELECT ${list}`, [], deadline());
+      expect(names.map((name) => String(found![name]))).toEqual(["0", "0"]);
+    } finally {
+      for (const name of names) await db.query(`SET GLOBAL ${name} = 0`);
+    }
+  });
+
   it("is not had where nobody listens", async () => {
     await using db = await createMysqlDatabase("mysql");
     const opening = Session.open(sourceOptions(db, { port: await freePort() }), LIMITS, deadline());

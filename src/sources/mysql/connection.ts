@@ -47,7 +47,9 @@ function sessionSettings({ statementTimeoutMs, lockTimeoutMs }: SessionLimits): 
   const mysql = `max_execution_time = ${statementTimeoutMs}, information_schema_stats_expiry = 0, range_optimizer_max_mem_size = 0`;
   // Else the catalog keeps silent about a primary key that the server made by itself.
   const since80030 = "show_gipk_in_create_table_and_information_schema = ON";
-  const mariadb = `max_statement_time = ${statementTimeoutMs / 1000}`;
+  // Between two statements a transaction is idle for as long as we are busy.
+  const idle = ["idle_transaction_timeout", "idle_readonly_transaction_timeout"].map((name) => `${name} = 0`);
+  const mariadb = [`max_statement_time = ${statementTimeoutMs / 1000}`, ...idle].join(", ");
   const names = "SET NAMES utf8mb4 COLLATE utf8mb4_bin";
   return `SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ; ${names}, ${shared.join(", ")} /*!80000 , ${mysql} */ /*!80030 , ${since80030} */ /*M! , ${mariadb} */`;
 }

@@ -21,6 +21,17 @@ test("whoever asks at the same time gets the same connection, and none is left o
   expect(one?.broken).toBe(true);
 });
 
+test("no limit of the database's ends what may take long", async () => {
+  await using db = await createDatabase("newest");
+  const limits = ["transaction_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"];
+  for (const limit of limits) await db.query(`ALTER DATABASE "${db.database}" SET ${limit} = '10min'`);
+  await using sessions = lazySession(db);
+  const session = await sessions.get(signal);
+  const settings = limits.map((limit) => `current_setting('${limit}') AS ${limit}`).join(", ");
+  const [found] = await session.query<Record<string, string>>(`SELECT ${settings}`, [], signal);
+  expect(Object.values(found!)).toEqual(["0", "0", "0"]);
+});
+
 test("a script that fails is rolled back before the next statement runs", async () => {
   await using db = await createDatabase();
   await using sessions = lazySession(db);

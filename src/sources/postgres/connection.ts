@@ -28,7 +28,12 @@ const PINNED: Readonly<Record<string, string>> = {
   // Nothing of ours needs a standby's word, and one that is away would keep us waiting for ever.
   synchronous_commit: "local",
   idle_in_transaction_session_timeout: "0",
+  idle_session_timeout: "0",
 };
+
+/** PostgreSQL 17 brought it, and older servers let nobody connect with a setting that they do not know. */
+export const PIN_TRANSACTION_TIMEOUT =
+  "SELECT set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'";
 
 const KEEP_ALIVE_MS = 10_000;
 
@@ -96,6 +101,7 @@ export class Session implements AsyncDisposable {
     const session = new Session(options, limits, client);
     try {
       await abortable(signal, client.connect(), () => session.destroy());
+      await session.query(PIN_TRANSACTION_TIMEOUT, [], signal);
     } catch (error) {
       session.destroy();
       throw signal.aborted ? error : statementError(options, error);

@@ -5,7 +5,7 @@ import { LogicalReplicationService } from "pg-logical-replication";
 import { AbstractPlugin } from "pg-logical-replication/dist/output-plugins/abstract.plugin.js";
 import { quoteIdentifier } from "../../core/table-schema.ts";
 import type { PostgresOptions } from "./config.ts";
-import { clientConfig, socketOf } from "./connection.ts";
+import { clientConfig, PIN_TRANSACTION_TIMEOUT, socketOf } from "./connection.ts";
 import { formatLsn, parseLsn, pgLsn, type PgLsn } from "./position.ts";
 import { quoteLiteral } from "./sql-text.ts";
 
@@ -37,10 +37,12 @@ class PgOutputPlugin extends AbstractPlugin<PostgresOptions> {
     return this.#client === null ? null : socketOf(this.#client);
   }
 
-  override start(client: pg.Client, slotName: string, lastLsn: string): Promise<unknown> {
+  override async start(client: pg.Client, slotName: string, lastLsn: string): Promise<unknown> {
     this.#client = client;
+    // A transaction of the log is decoded within one of the walsender's.
+    await client.query(PIN_TRANSACTION_TIMEOUT);
     const publications = quoteLiteral(quoteIdentifier(this.options.publicationName));
-    return client.query(
+    return await client.query(
       `START_REPLICATION SLOT ${quoteIdentifier(slotName)} LOGICAL ${lastLsn} (proto_version '1', publication_names ${publications})`,
     );
   }
