@@ -1,6 +1,6 @@
 import { MillraceError } from "../../core/errors.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
-import { tableByName } from "./catalog.ts";
+import { tableId, type TableSchema } from "../../core/table-schema.ts";
+import { tableNames } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import { compareFiles, FilePosition } from "./position/file-position.ts";
@@ -22,9 +22,8 @@ export async function prepare(
   facts: ServerFacts,
   request: { readonly resume: LogPosition | null; readonly tables: readonly TableSchema[] },
 ): Promise<LogPosition> {
-  for (const { id, namespace, name } of request.tables)
-    if ((await tableByName(session, namespace, name, signal)) === null)
-      throw changedError(id, "it was dropped or renamed");
+  const there = new Set((await tableNames(session, signal)).map(({ namespace, name }) => tableId(namespace, name)));
+  for (const { id } of request.tables) if (!there.has(id)) throw changedError(id, "it was dropped or renamed");
   const { resume } = request;
   if (resume === null)
     return await new StartPlace(options, facts, { session, clock, signal, waitMs: options.lockTimeoutMs }).position(
