@@ -67,13 +67,13 @@ export class LogPump {
     this.#pushed();
   }
 
-  /** Room for a long message that comes in parts: `MessageQueue.begin`. */
+  /** Room for a long message that comes in parts, or for its first piece: `MessageQueue.begin`. */
   begin(tag: number, length: number): Uint8Array {
     return this.#queue.begin(tag, length);
   }
 
-  pushBegun(): void {
-    this.#queue.pushBegun();
+  pushBegun(rest: Uint8Array[]): void {
+    this.#queue.pushBegun(rest);
     this.#pushed();
   }
 

@@ -7,6 +7,8 @@ interface Entry {
   readonly tag: number;
   readonly size: number;
   readonly inParts: boolean;
+  /** Of pieces behind it. */
+  readonly rest: readonly number[];
 }
 type Step = Entry | { readonly kind: "take"; readonly count: number };
 
@@ -16,6 +18,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     tag: fc.nat(255),
     size: fc.oneof(fc.nat(50), fc.nat(300_000)),
     inParts: fc.boolean(),
+    rest: fc.array(fc.nat(5000), { maxLength: 3 }),
   }),
   fc.record({ kind: fc.constant("take" as const), count: fc.nat(8) }),
 );
@@ -35,6 +38,10 @@ describe("the queue of a log's messages", () => {
           expect(queue.end - queue.start).toBe(entry.size);
           if (entry.size > 0) expect(queue.data[queue.start]).toBe(taken % 251);
           if (entry.size > 0) expect(queue.data[queue.end - 1]).toBe(taken % 251);
+          const rest = entry.inParts ? entry.rest : [];
+          expect(queue.rest.map((piece) => piece.length)).toEqual(rest);
+          const behind = rest.reduce((sum, bytes) => sum + bytes, 0);
+          expect(queue.heldBytes).toBe(queue.bytes + entry.size + behind);
           if (taken++ % 3 === 0) queue.forget();
         };
         for (const what of steps) {
@@ -44,7 +51,7 @@ describe("the queue of a log's messages", () => {
           }
           if (what.inParts) {
             queue.begin(what.tag, what.size).fill(serial % 251);
-            queue.pushBegun();
+            queue.pushBegun(what.rest.map((bytes) => new Uint8Array(bytes)));
           } else queue.push(what.tag, new Uint8Array(what.size).fill(serial % 251));
           serial++;
           expected.push(what);

@@ -2,16 +2,23 @@ const SLAB_BYTES = 256 * 1024;
 /** Before each message: its length, and its tag. */
 const HEADER_BYTES = 5;
 const NOTHING = new Uint8Array(0);
+const NO_REST: Uint8Array[] = [];
 
 interface Slab {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   used: number;
+  /** Of its only message. */
+  rest: Uint8Array[];
 }
 
 function newSlab(size: number): Slab {
   const bytes = new Uint8Array(size);
-  return { bytes, view: new DataView(bytes.buffer), used: 0 };
+  return { bytes, view: new DataView(bytes.buffer), used: 0, rest: NO_REST };
+}
+
+function bytesOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0);
 }
 
 /**
@@ -31,6 +38,8 @@ export class MessageQueue {
   data: Uint8Array = NOTHING;
   start: number = 0;
   end: number = 0;
+  /** What is behind it, of one that is too long for one piece of memory. Whoever is done with a piece takes it out. */
+  rest: Uint8Array[] = NO_REST;
 
   /** `tag` says what it is, by a number below 256 that the owner knows. */
   push(tag: number, message: Uint8Array): void {
@@ -43,8 +52,8 @@ export class MessageQueue {
   }
 
   /**
-   * Room for a long message that comes in parts, so that it is in memory once: written there, it is queued by `pushBegun`.
-   * Nothing else may be pushed in between.
+   * Room for a long message that comes in parts, or for its first piece, so that it is in memory once: written there, it is
+   * queued by `pushBegun`. Nothing else may be pushed in between.
    */
   begin(tag: number, length: number): Uint8Array {
     const slab = newSlab(HEADER_BYTES + length);
@@ -54,12 +63,13 @@ export class MessageQueue {
     return slab.bytes.subarray(HEADER_BYTES);
   }
 
-  pushBegun(): void {
+  pushBegun(rest: Uint8Array[] = NO_REST): void {
     const slab = this.#begun!;
     this.#begun = null;
     slab.used = slab.bytes.length;
+    slab.rest = rest;
     this.#slabs.push(slab);
-    this.bytes += slab.used;
+    this.bytes += slab.used + bytesOf(rest);
   }
 
   #room(bytes: number): Slab {
@@ -74,7 +84,7 @@ export class MessageQueue {
 
   /** With those of the message that `next` found, until it is done with. */
   get heldBytes(): number {
-    return this.bytes + this.end - this.start;
+    return this.bytes + this.end - this.start + bytesOf(this.rest);
   }
 
   get isEmpty(): boolean {
@@ -91,7 +101,8 @@ export class MessageQueue {
     this.tag = slab.bytes[this.start - 1]!;
     this.end = this.start + length;
     this.data = slab.bytes;
-    this.bytes -= this.end - this.#read;
+    this.rest = slab.rest;
+    this.bytes -= this.end - this.#read + bytesOf(this.rest);
     this.#read = this.end;
     return true;
   }
@@ -99,6 +110,7 @@ export class MessageQueue {
   /** The message that `next` found is done with: a long one leaves memory before another comes. */
   forget(): void {
     this.data = NOTHING;
+    this.rest = NO_REST;
     this.start = this.end = 0;
     const slab = this.#slabs[0];
     if (slab === undefined || slab.bytes.length <= SLAB_BYTES || this.#read < slab.used) return;

@@ -11,19 +11,6 @@ export function mutated(bytes: Uint8Array, random: Random): Buffer {
   return copy;
 }
 
-export const ZSTD_MAGIC: Buffer = Buffer.from([0x28, 0xb5, 0x2f, 0xfd]);
-
-/**
- * A compressed event, changed before what is compressed, or cut in it. What is in it stays: fzstd 0.1.1 does not end for one
- * in about 200,000 changed frames, which only a server could have written that is none.
- */
-export function mutatedCompressed(bytes: Uint8Array, random: Random): Buffer {
-  const event = Buffer.from(bytes);
-  const frame = event.indexOf(ZSTD_MAGIC);
-  const end = random.chance(0.2) ? frame + random.below(event.length - frame) : event.length;
-  return Buffer.concat([mutated(event.subarray(0, frame), random), event.subarray(frame, end)]);
-}
-
 function edited(bytes: Buffer, random: Random): Buffer {
   const at = random.below(bytes.length + 1);
   const length = 1 + random.below(random.chance(0.8) ? 4 : 64);

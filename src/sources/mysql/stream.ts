@@ -63,7 +63,7 @@ export class BinlogReader implements LogReader {
     this.#replication = new Replication(parts.options, {
       event: (bytes) => this.#pump.push(EVENT, bytes),
       begin: (length) => this.#pump.begin(EVENT, length),
-      begun: () => this.#pump.pushBegun(),
+      begun: (rest) => this.#pump.pushBegun(rest),
       ended: (error) => this.#pump.end(error),
     });
   }
@@ -86,7 +86,7 @@ export class BinlogReader implements LogReader {
     return {
       pause: () => this.#replication.pause(),
       resume: () => this.#replication.resume(),
-      decode: (queue) => this.#decoder!.decode(queue.data, queue.start, queue.end),
+      decode: ({ data, start, end, rest }) => this.#decoder!.decode(data, start, end, rest),
       get hasMore() {
         return hasMore();
       },

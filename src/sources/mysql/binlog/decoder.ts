@@ -3,7 +3,7 @@ import type { LogItem } from "../../../core/line.ts";
 import type { TableId, TableSchema } from "../../../core/table-schema.ts";
 import { LogOutput, type RowsMark } from "../../../decoding/log-output.ts";
 import { TableLog } from "../../../decoding/table-log.ts";
-import { checkedEnd, checkLength, EventType, HEADER_BYTES, isIgnorable, PASSED_OVER } from "./event.ts";
+import { checkedEnd, checkLength, EventType, HEADER_BYTES, isIgnorable, NO_REST, PASSED_OVER } from "./event.ts";
 import { BinlogFormat } from "./format.ts";
 import { GTID_READERS, type GroupStart } from "./gtid.ts";
 import { type DdlRules, ddlRules } from "../ddl/rules.ts";
@@ -105,14 +105,15 @@ export class BinlogDecoder {
   }
 
   /**
-   * One event, from its header to the end of its checksum. Null: done. A promise: a lookup is under way, and the next
-   * event may be given when it resolves. The bytes have to stay until then, and while `hasMore`. Where that is true before
-   * the call, all of it is decoded first. Throws LOG_NOT_UNDERSTOOD.
+   * One event, from its header to the end of its checksum; a compressed transaction may go on in `rest`, which is emptied as
+   * it is decoded. Null: done. A promise: a lookup is under way, and the next event may be given when it resolves. The bytes
+   * have to stay until then, and while `hasMore`. Where that is true before the call, all of it is decoded first. Throws
+   * LOG_NOT_UNDERSTOOD.
    */
-  decode(bytes: Uint8Array, start: number, end: number): Promise<void> | null {
-    if (this.hasMore) return this.#decodeBehind(bytes, start, end);
+  decode(bytes: Uint8Array, start: number, end: number, rest: Uint8Array[] = NO_REST): Promise<void> | null {
+    if (this.hasMore) return this.#decodeBehind(bytes, start, end, rest);
     this.#place?.see(bytes, start, end);
-    const looking = this.#event(bytes, start, end, this.#format?.checksums === true);
+    const looking = this.#event(bytes, start, end, this.#format?.checksums === true, rest);
     if (this.#place !== null && this.#open === null) this.#moveTo(this.#place);
     return looking;
   }
@@ -126,16 +127,16 @@ export class BinlogDecoder {
     this.#output.moveTo(position);
   }
 
-  async #decodeBehind(bytes: Uint8Array, start: number, end: number): Promise<void> {
+  async #decodeBehind(bytes: Uint8Array, start: number, end: number, rest: Uint8Array[]): Promise<void> {
     while (this.hasMore) await this.decodeMore();
-    await this.decode(bytes, start, end);
+    await this.decode(bytes, start, end, rest);
   }
 
   /** Goes on with a transaction that is compressed, or was kept, as `decode` does. */
   decodeMore(): Promise<void> | null {
     for (let events = this.#more[0]; events !== undefined; events = this.#more[0]) {
       while (events.next()) {
-        const looking = this.#event(events.bytes, events.start, events.end, false);
+        const looking = this.#event(events.bytes, events.start, events.end, false, NO_REST);
         if (looking !== null) return this.#moreAfter(looking);
         if (this.#output.hasItems && this.#output.heldBytes > this.#options.batchBytesMax) return null;
       }
@@ -151,11 +152,10 @@ export class BinlogDecoder {
     await this.decodeMore();
   }
 
-  #event(b: Uint8Array, start: number, end: number, checksum: boolean): Promise<void> | null {
-    this.#type = b[start + 4] ?? 0;
-    checkLength(b, start, end, this.#broken);
-    const type = this.#type;
-    const bodyEnd = checksum && type !== EventType.formatDescription ? checkedEnd(b, start, end, this.#broken) : end;
+  #event(b: Uint8Array, start: number, end: number, sums: boolean, rest: Uint8Array[]): Promise<void> | null {
+    const type = (this.#type = b[start + 4] ?? 0);
+    checkLength(b, start, end, rest, this.#broken);
+    const bodyEnd = sums && type !== EventType.formatDescription ? checkedEnd(b, start, end, rest, this.#broken) : end;
     const rows = ROWS_EVENTS.get(type);
     if (rows !== undefined) {
       const open = this.#rowsAllowed();
@@ -173,7 +173,7 @@ export class BinlogDecoder {
       case EventType.queryCompressed:
         return this.#statement(b, start, bodyEnd, type === EventType.queryCompressed);
       case EventType.transactionPayload:
-        return this.#compressed(b, start, bodyEnd);
+        return this.#compressed(b, start, bodyEnd, rest);
       case EventType.formatDescription:
         this.#formatDescription(b, start, end);
         return null;
@@ -219,10 +219,10 @@ export class BinlogDecoder {
     this.#output.commit(this.position, null);
   }
 
-  #compressed(b: Uint8Array, start: number, end: number): Promise<void> | null {
+  #compressed(b: Uint8Array, start: number, end: number, rest: Uint8Array[]): Promise<void> | null {
     if (this.hasMore) throw this.#broken("compressed events within such");
     if (this.#open === null) throw this.#broken("compressed events outside a transaction");
-    this.#more.push(new TransactionPayload(b, start, end, this.#broken));
+    this.#more.push(new TransactionPayload(b, start, end, this.#broken, rest));
     return this.decodeMore();
   }
 

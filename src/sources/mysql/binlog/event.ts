@@ -81,6 +81,7 @@ export const PASSED_OVER: ReadonlySet<number> = new Set([
 
 export const HEADER_BYTES = 19;
 const CHECKSUM_BYTES = 4;
+const WRONG_CHECKSUM = "an event with a wrong checksum";
 /** A reader that does not know the event may pass over it. */
 const IGNORABLE_FLAG = 0x80;
 
@@ -93,18 +94,34 @@ export function isIgnorable(b: Uint8Array, start: number): boolean {
   return (b[start + 17]! & IGNORABLE_FLAG) !== 0;
 }
 
+/** Of an event that is in one piece: what is behind that. */
+export const NO_REST: Uint8Array[] = [];
+
 /**
- * Checks that an event is as long as it says. Its layout: seconds 4, type 1, server 4, length 4, position 4, flags 2.
+ * Checks that an event is as long as it says. Its layout: seconds 4, type 1, server 4, length 4, position 4, flags 2. One that
+ * is long may go on in `rest`.
  */
-export function checkLength(b: Uint8Array, start: number, end: number, broken: Broken): void {
-  if (end - start < HEADER_BYTES || readUint32(b, start + 9) !== end - start)
+export function checkLength(b: Uint8Array, start: number, end: number, rest: Uint8Array[], broken: Broken): void {
+  const length = rest.reduce((sum, piece) => sum + piece.length, end - start);
+  if (end - start < HEADER_BYTES || readUint32(b, start + 9) !== length)
     throw broken("an event of another length than it says");
 }
 
-/** Verifies the checksum behind an event, and says where that begins. */
-export function checkedEnd(b: Uint8Array, start: number, end: number, broken: Broken): number {
+/** Verifies the checksum behind an event, and says where that begins; the last piece of `rest` is left without it. */
+export function checkedEnd(b: Uint8Array, start: number, end: number, rest: Uint8Array[], broken: Broken): number {
+  if (rest.length > 0) return checkPieces(b, start, end, rest, broken);
   const bodyEnd = end - CHECKSUM_BYTES;
   if (bodyEnd < start + HEADER_BYTES) throw broken("an event too short for its checksum");
-  if (crc32(b.subarray(start, bodyEnd)) !== readUint32(b, bodyEnd)) throw broken("an event with a wrong checksum");
+  if (crc32(b.subarray(start, bodyEnd)) !== readUint32(b, bodyEnd)) throw broken(WRONG_CHECKSUM);
   return bodyEnd;
+}
+
+/** Pieces are longer than a checksum. */
+function checkPieces(b: Uint8Array, start: number, end: number, rest: Uint8Array[], broken: Broken): number {
+  const last = rest.pop()!;
+  const lastEnd = last.length - CHECKSUM_BYTES;
+  rest.push(last.subarray(0, lastEnd));
+  const sum = rest.reduce((before, piece) => crc32(piece, before), crc32(b.subarray(start, end)));
+  if (sum !== readUint32(last, lastEnd)) throw broken(WRONG_CHECKSUM);
+  return end;
 }

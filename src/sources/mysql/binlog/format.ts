@@ -1,4 +1,4 @@
-import { checkedEnd, HEADER_BYTES } from "./event.ts";
+import { checkedEnd, HEADER_BYTES, NO_REST } from "./event.ts";
 import { BinlogFields, type Broken } from "./fields.ts";
 import { serverNumber } from "../ddl/sql-tokens.ts";
 
@@ -62,5 +62,5 @@ export class BinlogFormat {
 /** Its checksum was made before the server set the flag that says that the file is in use. */
 function checkOwn(event: Uint8Array, broken: Broken): void {
   event[FLAGS_AT]! &= ~IN_USE_FLAG;
-  checkedEnd(event, 0, event.length, broken);
+  checkedEnd(event, 0, event.length, NO_REST, broken);
 }

@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { LargeEvent } from "./large-event.ts";
+import { EventType } from "./event.ts";
+import { LargeEvent, PIECE_BYTES } from "./large-event.ts";
 
+const TYPE_AT = 4;
 const LENGTH_AT = 9;
 
 /** The event's packet: the byte that comes first, and an event that says it is so long. */
 function packet(length: number, said: number = length): Buffer {
-  const bytes = Buffer.from(Array.from({ length: 1 + length }, (_, i) => i % 251));
+  const bytes = Buffer.alloc(1 + length, Buffer.from(Array.from({ length: 251 }, (_, i) => i)));
   bytes.writeUInt32LE(said, 1 + LENGTH_AT);
   return bytes;
 }
@@ -16,7 +18,7 @@ function queued(bytes: Buffer, ends: readonly number[]): Uint8Array[] {
   let room = new Uint8Array(0);
   const event = new LargeEvent({
     begin: (length) => (room = new Uint8Array(length)),
-    begun: () => void events.push(room),
+    begun: (rest) => void events.push(room, ...rest),
   });
   let start = 0;
   for (const end of [...ends, bytes.length]) {
@@ -32,6 +34,18 @@ describe("a large event", () => {
     const bytes = packet(40);
     for (let cut = 0; cut <= bytes.length; cut++)
       expect(queued(bytes, [cut, Math.min(cut + 1, bytes.length)])).toEqual([new Uint8Array(bytes.subarray(1))]);
+  });
+
+  it.each([
+    ["ends with a piece", 3 * PIECE_BYTES, [PIECE_BYTES, PIECE_BYTES, PIECE_BYTES]],
+    ["ends just behind one", 3 * PIECE_BYTES + 1, [PIECE_BYTES, PIECE_BYTES, PIECE_BYTES + 1]],
+    ["is of less than two", 2 * PIECE_BYTES - 1, [2 * PIECE_BYTES - 1]],
+  ])("is left in pieces where it is a compressed transaction that %s", (_, length, sizes) => {
+    const bytes = packet(length);
+    bytes[1 + TYPE_AT] = EventType.transactionPayload;
+    const pieces = queued(bytes, [1, 20, PIECE_BYTES, PIECE_BYTES + 700_000]);
+    expect(pieces.map((piece) => piece.length)).toEqual(sizes);
+    expect(Buffer.concat(pieces).equals(bytes.subarray(1))).toBe(true);
   });
 
   it.each([

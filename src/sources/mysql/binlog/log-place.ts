@@ -29,7 +29,7 @@ export class LogPlace implements FilePlace {
     if (low === 0 || type === EventType.heartbeat || type === EventType.heartbeatV2) return;
     const high = Math.floor(this.offset / TWO_32) * TWO_32;
     const offset = high + low < this.offset ? high + TWO_32 + low : high + low;
-    this.start = offset - (end - start);
+    this.start = offset - readUint32(b, start + 9);
     this.offset = offset;
   }
 

@@ -3,27 +3,26 @@ import { MillraceError } from "../../../core/errors.ts";
 import { HEADER_BYTES } from "./event.ts";
 import { BinlogFields, type Broken, readUint32 } from "./fields.ts";
 import type { LoggedEvents } from "./logged-events.ts";
+import { checkFrames } from "./zstd-frame.ts";
 
 const Field = { end: 0, size: 1, compression: 2, uncompressedSize: 3 } as const;
 const ZSTD = 0;
 const NONE = 255;
 /** Decompressed at a time: what the events of it hold is bounded by it. */
 const PIECE_BYTES = 4096;
-const ZSTD_MAGIC = 0xfd2f_b528;
-/** The largest window that zstd itself takes without being asked: 2²⁷. */
-const WINDOW_EXPONENT_MAX = 27;
 
 /**
  * The events of a TRANSACTION_PAYLOAD event (MySQL 8.0.20 on; `mysql/binlog/event/compression`), one after the other:
- * fields of type, length and value, then what they describe. Decompressed as the events are asked for: the input has to
- * stay. They carry no checksums.
+ * fields of type, length and value, then what they describe, which may go on in `rest`. Decompressed as the events are asked
+ * for: the input has to stay, and leaves `rest` piece by piece. They carry no checksums.
  */
 export class TransactionPayload implements LoggedEvents {
   readonly format: null = null;
   readonly #broken: Broken;
   readonly #decompress: Decompress | null;
-  readonly #input: Uint8Array;
+  #input: Uint8Array;
   #at = 0;
+  readonly #rest: Uint8Array[];
   /** What may still come out. */
   #left: number;
   /** Decompressed and not yet passed on: `bytes[end … #filled)`. */
@@ -33,8 +32,9 @@ export class TransactionPayload implements LoggedEvents {
   start: number = 0;
   end: number = 0;
 
-  constructor(b: Uint8Array, start: number, end: number, broken: Broken) {
+  constructor(b: Uint8Array, start: number, end: number, broken: Broken, rest: Uint8Array[]) {
     this.#broken = broken;
+    this.#rest = rest;
     const fields = new BinlogFields(b, start + HEADER_BYTES, end, broken);
     const found = { size: -1, compression: NONE, uncompressedSize: -1 };
     for (let type = fields.packed(); type !== Field.end; type = fields.packed()) {
@@ -45,12 +45,13 @@ export class TransactionPayload implements LoggedEvents {
       else if (type === Field.compression) found.compression = value.packed();
       else if (type === Field.uncompressedSize) found.uncompressedSize = value.packed();
     }
-    if (found.size !== fields.left) throw broken("compressed events of another size");
+    const size = rest.reduce((sum, piece) => sum + piece.length, fields.left);
+    if (found.size !== size) throw broken("compressed events of another size");
     this.#input = b.subarray(fields.at, end);
     this.#left = found.compression === NONE ? found.size : found.uncompressedSize;
     if (found.compression !== NONE && found.compression !== ZSTD)
       throw broken(`compressed events of kind ${found.compression}`);
-    if (found.compression === ZSTD) checkWindow(this.#input, broken);
+    if (found.compression === ZSTD) checkFrames([this.#input, ...rest], broken);
     this.#decompress = found.compression === NONE ? null : new Decompress((piece) => this.#append(piece));
   }
 
@@ -65,11 +66,19 @@ export class TransactionPayload implements LoggedEvents {
         this.end = this.start + length;
         return true;
       }
-      if (this.#at >= this.#input.length) break;
+      if (this.#at >= this.#input.length && !this.#nextInput()) break;
       this.#pull();
     }
     if (this.#filled > this.start || this.#left !== 0) throw this.#broken("compressed events that end too early");
     return false;
+  }
+
+  #nextInput(): boolean {
+    const next = this.#rest.shift();
+    if (next === undefined) return false;
+    this.#input = next;
+    this.#at = 0;
+    return true;
   }
 
   #pull(): void {
@@ -77,7 +86,7 @@ export class TransactionPayload implements LoggedEvents {
     this.#at += piece.length;
     if (this.#decompress === null) return this.#append(piece);
     try {
-      this.#decompress.push(piece, this.#at === this.#input.length);
+      this.#decompress.push(piece, this.#at === this.#input.length && this.#rest.length === 0);
     } catch (error) {
       if (error instanceof MillraceError) throw error;
       throw this.#broken("compressed events that cannot be decompressed");
@@ -99,16 +108,4 @@ export class TransactionPayload implements LoggedEvents {
     this.bytes.set(piece, this.#filled);
     this.#filled += piece.length;
   }
-}
-
-/** Refuses a frame that would have us set aside more than zstd itself does (RFC 8878, 3.1.1.1). */
-function checkWindow(b: Uint8Array, broken: Broken): void {
-  if (b.length < 18 || readUint32(b, 0) !== ZSTD_MAGIC) throw broken("compressed events that are not of zstd");
-  const isSingleSegment = (b[4]! & 0x20) !== 0;
-  // A single segment's window is its content, in so many bytes as the two highest bits say, behind a dictionary's id.
-  const sizeBytes = [1, 2, 4, 8][b[4]! >> 6]!;
-  const at = 5 + [0, 1, 2, 4][b[4]! & 3]!;
-  const size = sizeBytes < 4 ? 0 : readUint32(b, at) + (sizeBytes === 8 ? readUint32(b, at + 4) * 2 ** 32 : 0);
-  const tooLarge = isSingleSegment ? size > 2 ** WINDOW_EXPONENT_MAX : (b[5]! >> 3) + 10 > WINDOW_EXPONENT_MAX;
-  if (tooLarge) throw broken("compressed events of too large a window");
 }

@@ -1,6 +1,6 @@
 import { MillraceError } from "../../../core/errors.ts";
 import { abortable } from "../../../flow/abortable.ts";
-import { checkedEnd, checkLength, EventType } from "../binlog/event.ts";
+import { checkedEnd, checkLength, EventType, NO_REST } from "../binlog/event.ts";
 import { readUint32 } from "../binlog/fields.ts";
 import { BinlogFormat } from "../binlog/format.ts";
 import { GTID_READERS, type LogTransaction } from "../binlog/gtid.ts";
@@ -55,20 +55,24 @@ export class LogWalk {
     let format: BinlogFormat | null = null;
     await this.#events(
       file,
-      (b) => {
-        checkLength(b, 0, b.length, broken);
+      (b, rest) => {
+        checkLength(b, 0, b.length, rest, broken);
         place.see(b, 0, b.length);
         if (b[4] === EventType.formatDescription) format = BinlogFormat.read(b, 0, b.length, broken);
         const read = GTID_READERS.get(b[4]!);
         if (read === undefined) return true;
-        const end = format?.checksums === true ? checkedEnd(b, 0, b.length, broken) : b.length;
+        const end = format?.checksums === true ? checkedEnd(b, 0, b.length, rest, broken) : b.length;
         return see({ transaction: read(b, 0, end, broken).transaction, file: place.file, offset: place.start });
       },
       signal,
     );
   }
 
-  async #events(file: string, see: (event: Uint8Array) => boolean, signal: AbortSignal): Promise<void> {
+  async #events(
+    file: string,
+    see: (event: Uint8Array, rest: Uint8Array[]) => boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
     let finish: (error: unknown) => void = () => undefined;
     const ended = new Promise<void>((resolve, reject) => {
       finish = (error): void => (error === null ? resolve() : reject(error));
@@ -76,8 +80,8 @@ export class LogWalk {
     // Where it cannot be begun nobody waits for its end.
     ended.catch(() => undefined);
     let enough = false;
-    const event = (bytes: Uint8Array): void => {
-      if (enough || see(bytes)) return;
+    const event = (bytes: Uint8Array, rest: Uint8Array[] = NO_REST): void => {
+      if (enough || see(bytes, rest)) return;
       enough = true;
       finish(null);
     };
@@ -85,7 +89,7 @@ export class LogWalk {
     const replication = new Replication(this.#options, {
       event,
       begin: (length) => (large = new Uint8Array(length)),
-      begun: () => event(large),
+      begun: (rest) => event(large, rest),
       ended: finish,
     });
     try {
