@@ -5,7 +5,7 @@ import { evenWidth, scaled } from "../../decoding/key-width.ts";
 import { tableByName } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import { mysqlType, rangeCondition } from "./key-condition.ts";
-import { PacketStream, queryPayload } from "./packet-stream.ts";
+import { streamRows } from "./packet-stream.ts";
 import { ResultDecoder } from "./result-decoder.ts";
 import { changedError } from "./schema.ts";
 import { keySelectionOf } from "./selection.ts";
@@ -114,7 +114,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
       afterPiece: () => null,
     };
     try {
-      await session.run(() => PacketStream.run(session.connection, queryPayload(sql), sink), signal);
+      await session.run(() => streamRows(session.connection, sql, sink), signal);
     } catch (error) {
       throw signal.aborted ? error : readError(schema, error);
     }

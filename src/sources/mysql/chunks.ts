@@ -9,7 +9,7 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession, type Session } from "./connection.ts";
 import { typeRules, type MysqlTypeRules } from "./mysql-type.ts";
-import { PacketStream, queryPayload, type PacketSink } from "./packet-stream.ts";
+import { type PacketSink, streamRows } from "./packet-stream.ts";
 import { ResultDecoder } from "./result-decoder.ts";
 import { selectionOf, type Selection } from "./selection.ts";
 import { openTable, rangeSelect, readError } from "./table-read.ts";
@@ -51,7 +51,7 @@ class MysqlChunkReader implements ChunkReader {
     const decoder = new ResultDecoder(selection.schema, this.#rules, room, this.#pool);
     const sink = new ChunkSink(request, decoder, schema, selection, on);
     const { range, rowsMax } = request;
-    await runSelect(session, schema, () => rangeSelect(selection, index, range, rowsMax), sink, signal);
+    await runSelects(session, schema, () => [rangeSelect(selection, index, range, rowsMax)], sink, signal);
     this.#last = sink.room === null ? null : { table: schema, room: sink.room };
     return sink.outcome();
   }
@@ -73,11 +73,11 @@ export interface BoundedSink extends PacketSink {
   end(): Promise<void>;
 }
 
-/** Reads rows in the open transaction that the statement ends. */
-export async function runSelect(
+/** Reads rows in the open transaction, and ends that. */
+export async function runSelects(
   session: Session,
   schema: TableSchema,
-  sql: () => string,
+  statements: () => readonly string[],
   sink: BoundedSink,
   signal: AbortSignal,
 ): Promise<void> {
@@ -93,8 +93,8 @@ export async function runSelect(
     },
   };
   try {
-    const payload = queryPayload(sql());
-    await session.run(() => PacketStream.run(session.connection, payload, cutWhenFull), signal);
+    for (const sql of statements()) await session.run(() => streamRows(session.connection, sql, cutWhenFull), signal);
+    await session.query("COMMIT", [], signal);
   } catch (error) {
     if (!sink.full || signal.aborted) {
       // The transaction may still be open, and the next one would not begin where it thinks.

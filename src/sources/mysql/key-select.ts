@@ -1,10 +1,10 @@
 import type { ChangeBatch } from "../../core/change-batch.ts";
-import { runSelect, snapshotBatch, type BoundedSink } from "./chunks.ts";
+import { runSelects, snapshotBatch, type BoundedSink } from "./chunks.ts";
 import type { Session } from "./connection.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import { ResultDecoder } from "./result-decoder.ts";
 import { keyBoundsOf, selectionOf } from "./selection.ts";
-import { keysSelect, openTable } from "./table-read.ts";
+import { keysSelects, openTable } from "./table-read.ts";
 
 /** The rows that have these keys, in the shape of the keys' own schema (`Source.selectByKey`). */
 export async function selectByKey(
@@ -26,7 +26,7 @@ export async function selectByKey(
     afterPiece: () => null,
     end: () => Promise.resolve(),
   };
-  await runSelect(session, schema, () => keysSelect(selection, index, bounds), sink, signal);
+  await runSelects(session, schema, () => keysSelects(selection, index, bounds), sink, signal);
   const { rows } = decoder;
   return snapshotBatch(schema, decoder.take().slice(0, schema.columns.length), rows);
 }

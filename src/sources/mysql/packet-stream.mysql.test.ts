@@ -3,11 +3,16 @@ import { createMysqlDatabase, type TestMysqlDatabase } from "../../../test/suppo
 import { deadline, series, sourceOptions } from "../../../test/support/mysql-source.ts";
 import type { SslMode } from "./config.ts";
 import { Session } from "./connection.ts";
-import { PacketStream, queryPayload, type PacketSink } from "./packet-stream.ts";
+import { PacketStream, type PacketSink } from "./packet-stream.ts";
 import { serverErrno, statementError } from "./server-error.ts";
 
+const COM_QUERY = 0x03;
 const EOF = 0xfe;
 const ERR = 0xff;
+
+function queryPayload(sql: string): Buffer {
+  return Buffer.concat([Buffer.from([COM_QUERY]), Buffer.from(sql)]);
+}
 
 /** Keeps what it is given: packets as texts, and how long the long ones were. */
 class Collector implements PacketSink {

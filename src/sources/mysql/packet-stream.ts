@@ -7,8 +7,8 @@ const HEADER_BYTES = 4;
 /** A packet of this length is continued in the next one. */
 const LENGTH_MAX = 0xff_ff_ff;
 
-/** First byte of a statement's packet. */
-const COM_QUERY = 0x03;
+/** First byte of a command's packet. */
+const COM_STMT_EXECUTE = 0x17;
 
 /** What the packets of an answer go to. What it throws ends the answer, and the connection with it. */
 export interface PacketSink {
@@ -39,12 +39,36 @@ interface Mysql2Packet {
   asError(encoding: string): Error;
 }
 
-/** A statement as a command's payload. */
-export function queryPayload(sql: string): Buffer {
-  const payload = Buffer.allocUnsafe(1 + Buffer.byteLength(sql));
-  payload[0] = COM_QUERY;
-  payload.write(sql, 1);
+/** The execution of a prepared statement without parameters, as a command's payload: no cursor, once. */
+function executePayload(statement: number): Buffer {
+  const payload = Buffer.alloc(10);
+  payload[0] = COM_STMT_EXECUTE;
+  payload.writeUInt32LE(statement, 1);
+  payload.writeUInt32LE(1, 6);
   return payload;
+}
+
+/**
+ * Has the rows of a statement sent to a sink as the binary protocol has them. Rejects with what the server, the socket or the
+ * sink said.
+ */
+export async function streamRows(connection: Connection, sql: string, sink: PacketSink): Promise<void> {
+  const statement = await prepared(connection, sql);
+  try {
+    await PacketStream.run(connection, executePayload(statement), sink);
+  } finally {
+    // mysql2 keeps it for the same text else.
+    if (!(connection as unknown as ConnectionInternals).stream.destroyed) connection.unprepare(sql);
+  }
+}
+
+function prepared(connection: Connection, sql: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    connection.prepare(sql, (error, statement) => {
+      if (error === null) resolve((statement as unknown as { readonly id: number }).id);
+      else reject(error);
+    });
+  });
 }
 
 /**

@@ -13,19 +13,17 @@ import { quoteName } from "./sql-text.ts";
 const INDEX_TYPE: LogicalType = { kind: "decimal", precision: 20, scale: 0 };
 
 /**
- * The expression of table `t` whose text is the column's value, exactly. A FLOAT prints six digits, and times one its
- * nearest double, which has them all; so does a float of declared digits, which prints no more of them. Padding zeros of
- * ZEROFILL are gone as soon as one calculates with it. `BIT(1)` prints a byte. A key's text that another key's may become the
- * same as is null, which no key is.
+ * The expression of table `t` whose value is the column's, exactly. A decimal has padding zeros of ZEROFILL no more as soon as
+ * one calculates with it. `BIT(1)` is a byte, and a number then. A key's text that another key's may become the same as is null,
+ * which no key is.
  */
 function selectExpression(column: ColumnSchema, isKey: boolean): string {
   const name = `t.${quoteName(column.name)}`;
   const type = mysqlType(column);
-  const zerofill = /\bzerofill\b/.test(column.sourceType);
-  if (type.name === "float" || (type.name === "double" && (type.scale !== null || zerofill))) return `${name} * 1e0`;
   if (isKey && ["char", "varchar", "text"].includes(type.name) && isLossyCharset(type.charset ?? "binary"))
     return `IF(CAST(CONVERT(CONVERT(${name} USING utf8mb4) USING ${type.charset}) AS BINARY) = CAST(${name} AS BINARY), ${name}, NULL)`;
-  if (zerofill || (type.name === "bit" && column.type.kind === "bool")) return `${name} + 0`;
+  const isPadded = type.name === "decimal" && /\bzerofill\b/.test(column.sourceType);
+  if (isPadded || (type.name === "bit" && column.type.kind === "bool")) return `${name} + 0`;
   return name;
 }
 
@@ -45,7 +43,7 @@ export function selectionOf(schema: TableSchema): Selection {
     const { name } = mysqlType(column);
     if (name !== "enum" && name !== "set") return place;
     columns.push({ ...column, type: INDEX_TYPE });
-    return expressions.push(`t.${quoteName(column.name)} + 0`) - 1;
+    return expressions.push(`CAST(t.${quoteName(column.name)} AS UNSIGNED)`) - 1;
   });
   return {
     schema: { ...schema, columns },

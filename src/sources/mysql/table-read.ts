@@ -106,18 +106,22 @@ export function fromClause(schema: TableSchema, index: string | null): string {
   return `FROM ${tableName(schema)} AS t${index === null ? "" : ` FORCE INDEX (${quoteName(index)})`}`;
 }
 
-/** The rows of a range in key order, at most `rowsMax` of them; ends the transaction. */
+/** The rows of a range in key order, at most `rowsMax` of them. */
 export function rangeSelect(selection: Selection, index: string | null, range: ChunkRange, rowsMax: number): string {
   const { schema, list } = selection;
   const order = schema.key.length === 0 ? "" : ` ORDER BY ${columnList(keyColumns(schema))} LIMIT ${rowsMax}`;
-  return `SELECT ${list} ${fromClause(schema, index)}${rangeCondition(schema, range)}${order}; COMMIT`;
+  return `SELECT ${list} ${fromClause(schema, index)}${rangeCondition(schema, range)}${order}`;
 }
 
-/** The rows that have one of the keys, in as many results as it takes; ends the transaction. */
-export function keysSelect({ schema, list }: Selection, index: string | null, keys: readonly KeyBound[]): string {
+/** The rows that have one of the keys, by as many statements as it takes. */
+export function keysSelects(
+  { schema, list }: Selection,
+  index: string | null,
+  keys: readonly KeyBound[],
+): readonly string[] {
   const select = `SELECT ${list} ${fromClause(schema, index)}`;
   const statements: string[] = [];
   for (let i = 0; i < keys.length; i += KEYS_MAX)
     statements.push(select + keysCondition(schema, keys.slice(i, i + KEYS_MAX)));
-  return [...statements, "COMMIT"].join("; ");
+  return statements;
 }

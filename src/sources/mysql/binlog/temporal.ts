@@ -57,9 +57,11 @@ function append64(builder: ColumnBuilder, high: number, low: number): void {
 /** DATE: day in five bits, month in four, year above. `text`: as the server prints it, whatever it is. */
 export function appendBinlogDate(builder: ColumnBuilder, text: boolean, b: Uint8Array, at: number): Outcome {
   const packed = b[at]! | (b[at + 1]! << 8) | (b[at + 2]! << 16);
-  const year = packed >> 9;
-  const month = (packed >> 5) & 0x0f;
-  const day = packed & 0x1f;
+  return appendDate(builder, text, packed >> 9, (packed >> 5) & 0x0f, packed & 0x1f);
+}
+
+/** `text`: as the server prints it, whatever it is; else a day, where there is such a one. */
+export function appendDate(builder: ColumnBuilder, text: boolean, year: number, month: number, day: number): Outcome {
   if (text) return appendDateText(builder, year, month, day);
   const days = year === 0 ? NaN : epochDays(year, month, day);
   if (Number.isNaN(days)) return Outcome.unrepresentable;
@@ -87,7 +89,21 @@ export function appendBinlogDatetime(
   const minute = (clock >> 6) & 0x3f;
   const second = clock & 0x3f;
   if (hour > 23 || minute > 59 || second > 59) return Outcome.malformed;
-  const seconds = (hour * 60 + minute) * 60 + second;
+  return appendDatetime(builder, text, digits, date, (hour * 60 + minute) * 60 + second, micros);
+}
+
+/**
+ * `date`: year × 13 + month, and the day in the lowest five bits; `seconds`: of the day; `digits`: of the fraction that the server
+ * prints. `text` as for `appendDate`.
+ */
+export function appendDatetime(
+  builder: ColumnBuilder,
+  text: boolean,
+  digits: number,
+  date: number,
+  seconds: number,
+  micros: number,
+): Outcome {
   if (text) {
     const yearMonth = date >> 5;
     return appendDatetimeText(
@@ -206,7 +222,8 @@ export function appendOldTime(builder: ColumnBuilder, text: boolean, b: Uint8Arr
   return appendClock(builder, text, signed < 0, (Math.floor(size / 10_000) * 60 + minute) * 60 + second, 0, 0);
 }
 
-function appendClock(
+/** A TIME; `digits` and `text` as for `appendDatetime`, and else a time of day. */
+export function appendClock(
   builder: ColumnBuilder,
   text: boolean,
   negative: boolean,
