@@ -40,6 +40,11 @@ export interface Sink {
    * by this pipeline, is `SINK_TABLE_EXISTS`. From here until `endSnapshot` its rows are not the state of one moment.
    */
   beginTable(schema: TableSchema, incarnation: number, mode: BeginMode): Promise<void>;
+  /**
+   * The last incarnation that was begun of each of the pipeline's tables, whether or not an epoch was committed since: behind
+   * `open`. One that is ahead of the record was emptied by a run that ended before its first epoch.
+   */
+  begun(): ReadonlyMap<TableId, number>;
   /** Adds the columns that the schema has and the target has not. Repeating it is harmless. */
   applySchema(schema: TableSchema): Promise<void>;
   write(batch: ChangeBatch): Promise<void>;

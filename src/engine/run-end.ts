@@ -25,7 +25,7 @@ export class RunEnd {
 
   /** The open epoch is to be finished now, whatever its age. */
   get asked(): boolean {
-    if (this.#request.stop.aborted || this.#snapshotDone) return true;
+    if (this.#request.stop.aborted || this.#snapshotDone || this.#allStopped) return true;
     return this.#target !== null && this.#passed(this.#target);
   }
 
@@ -35,14 +35,17 @@ export class RunEnd {
     const { tables, hasContent } = this.#session.epochs;
     if (this.#snapshotDone) return hasContent ? null : this.#outcome("snapshot-done");
     if (this.#request.until === "caught-up" && allRead(tables)) return await this.#caughtUp(signal);
-    if ([...tables.values()].every(({ state }) => state.kind === "stopped"))
-      throw allTablesStopped(stoppedTables(tables));
+    if (this.#allStopped && !hasContent) throw allTablesStopped(stoppedTables(tables));
     return null;
   }
 
   /** The last chunk has entered, at a boundary behind all that the others may contain: the sink has one moment's state. */
   get #snapshotDone(): boolean {
     return this.#startup.kind === "snapshot" && allRead(this.#session.epochs.tables);
+  }
+
+  get #allStopped(): boolean {
+    return [...this.#session.epochs.tables.values()].every(({ state }) => state.kind === "stopped");
   }
 
   logEnded(): MillraceError {

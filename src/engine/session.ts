@@ -1,4 +1,5 @@
 import type { MillraceError } from "../core/errors.ts";
+import type { Json } from "../core/json.ts";
 import type { Position } from "../core/position.ts";
 import type { CommittedRecord } from "../core/record.ts";
 import type { LogReader, Source } from "../core/source.ts";
@@ -11,7 +12,7 @@ import type { Connectors, Pipeline, RunRequest } from "./parts.ts";
 import { decodeParts, type RecordContent } from "./record-parts.ts";
 import { recover, type Recovery } from "./recovery.ts";
 import type { RunOutcome } from "./run-outcome.ts";
-import { allRead, stoppedTables } from "./stopped-tables.ts";
+import { allRead, allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 import { definable, planTables, type TablePlan, withDefinitions } from "./table-plan.ts";
 
 /** Everything an attempt has open, from recovery to the first item of the line. */
@@ -57,14 +58,14 @@ async function begin(
 ): Promise<Session | RunOutcome> {
   const { source, sink } = connectors;
   const { ambient, events } = request;
-  const { settings } = pipeline;
   events({ kind: "starting", step: "opening the checkpoint store and the sink" });
   const { from } = await recoverRecord(pipeline, request, connectors, signal);
   const content = decodeParts(from.parts);
   events({ kind: "starting", step: "inspecting the source" });
   const inspection = await source.inspect(signal);
   const { startup, terms } = pipeline;
-  const planned = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, failed });
+  const begun = sink.begun();
+  const planned = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, begun, failed });
   if (
     startup.kind === "snapshot" &&
     content.position !== null &&
@@ -75,29 +76,57 @@ async function begin(
     await release(request, source, signal);
     return { kind: "snapshot-done", stoppedTables: stoppedTables(content.tables, planned.stop) };
   }
+  const { identity } = inspection;
+  if (planned.live.length === 0)
+    throw await noneLeft(pipeline, request, connectors, { from, content, planned, identity });
   if (planned.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
     connectors.executor.start();
   const position = await prepare(request, connectors, content, planned, signal);
   const plan = withDefinitions(planned, await source.define(definable(planned, startup), signal));
-  const epochs = new Epochs({
-    pipeline: pipeline.name,
-    from,
-    tables: content.tables,
-    limits: {
-      intervalMs: settings.checkpointIntervalMs,
-      // What comes until the next flush must still fit.
-      changesMax: Math.max(1, settings.checkpointRowsMax - settings.flushRows),
-      bytesMax: settings.checkpointBytesMax,
-    },
-    sink,
-    store: connectors.store,
-    ambient,
-    events,
-  });
+  const epochs = epochsOf(pipeline, request, connectors, from, content);
   for (const [table, { incarnation, state }] of content.tables) events({ kind: "table", table, incarnation, state });
   epochs.progress(position, content.position?.unsettled ?? [], null);
-  await beginTables({ plan, epochs, sink, ambient, events, content, identity: inspection.identity, position });
+  await beginTables({ plan, epochs, sink, ambient, events, content, identity, position });
   return openLine(pipeline, request, connectors, { from, content, plan, position, epochs });
+}
+
+function epochsOf(
+  { name, settings }: Pipeline,
+  { ambient, events }: RunRequest,
+  { sink, store }: Connectors,
+  from: CommittedRecord,
+  { tables }: RecordContent,
+): Epochs {
+  const limits = {
+    intervalMs: settings.checkpointIntervalMs,
+    // What comes until the next flush must still fit.
+    changesMax: Math.max(1, settings.checkpointRowsMax - settings.flushRows),
+    bytesMax: settings.checkpointBytesMax,
+  };
+  return new Epochs({ pipeline: name, from, tables, limits, sink, store, ambient, events });
+}
+
+/** The error of a pipeline whose every table has stopped. Those that stop only now are recorded first: what they missed is lost. */
+async function noneLeft(
+  pipeline: Pipeline,
+  request: RunRequest,
+  connectors: Connectors,
+  {
+    from,
+    content,
+    planned: plan,
+    identity,
+  }: { from: CommittedRecord; content: RecordContent; planned: TablePlan; identity: Json },
+): Promise<MillraceError> {
+  const { source, sink } = connectors;
+  const { ambient, events } = request;
+  if (content.position !== null) {
+    const epochs = epochsOf(pipeline, request, connectors, from, content);
+    const position = source.parsePosition(content.position.position);
+    epochs.progress(position, content.position.unsettled, null);
+    await beginTables({ plan, epochs, sink, ambient, events, content, identity, position });
+  }
+  return allTablesStopped(stoppedTables(content.tables, plan.stop));
 }
 
 /** What an attempt goes on from, when its tables have begun. */

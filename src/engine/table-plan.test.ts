@@ -38,7 +38,16 @@ function plan(
   const tables = new Map<TableId, TablePart>(known.map((table) => [table.schema.id, table]));
   const content = { source, position: null, tables };
   const startup = { kind: "initial" } as const;
-  return planTables({ content, inspection, startup, terms, resnapshot: [], failed: new Map(), ...more });
+  return planTables({
+    content,
+    inspection,
+    startup,
+    terms,
+    resnapshot: [],
+    begun: new Map(),
+    failed: new Map(),
+    ...more,
+  });
 }
 
 const stops = ({ stop }: TablePlan): unknown[] => [...stop].map(([table, error]) => [table, error.code]);
@@ -78,11 +87,26 @@ describe("the plan of a run's tables", () => {
     const stopped = part(offer("a"), { kind: "stopped", code: "SCHEMA_CHANGED", message: "", at: "0/0" });
     const others = plan([stopped, part(offer("b"))], [offer("a"), offer("b")]);
     expect(others.live.map((schema) => schema.id)).toEqual(["shop.b"]);
-    expect(() => plan([stopped], [offer("a")])).toThrow(expect.objectContaining({ code: "ALL_TABLES_STOPPED" }));
+    expect(plan([stopped], [offer("a")]).live).toEqual([]);
     const again = plan([stopped], [offer("a")], { resnapshot: [tableId("shop", "a")] });
     expect(again.begin).toMatchObject([{ mode: "truncate", part: { incarnation: 2, state: { kind: "planned" } } }]);
     const unknown = { resnapshot: [tableId("shop", "b")] };
     expect(() => plan([stopped], [offer("a")], unknown)).toThrow(expect.objectContaining({ code: "USAGE" }));
+  });
+
+  test("begins anew what a run has emptied that did not come to its first epoch, unless it has stopped", () => {
+    const [streaming, half, stopped] = [
+      part(offer("a")),
+      part(offer("b"), { kind: "snapshotting", progress: null }),
+      part(offer("c"), { kind: "stopped", code: "SCHEMA_CHANGED", message: "", at: "0/0" }),
+    ];
+    const begun = new Map(["a", "b", "c"].map((name) => [tableId("shop", name), 2]));
+    const offers = [offer("a"), offer("b"), offer("c")];
+    const again = { mode: "truncate", part: { incarnation: 2, state: { kind: "planned" } } };
+    const latest = { startup: { kind: "latest" }, begun } as const;
+    expect(plan([streaming, half, stopped], offers, latest).begin).toMatchObject([again, again]);
+    const known = [streaming, half, stopped].map((table) => ({ ...table, incarnation: 2 }));
+    expect(plan(known, offers, latest).begin).toEqual([]);
   });
 
   test("stops a table alone that is another one now, has another key, is not published, or failed before", () => {

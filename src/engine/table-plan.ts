@@ -7,7 +7,6 @@ import { readsTables, type Startup } from "../core/startup.ts";
 import type { TableId, TableSchema } from "../core/table-schema.ts";
 import { compareTables, fingerprintOf, type ChangedTable, tablesChanged, type TableTerms } from "./fingerprint.ts";
 import type { RecordContent } from "./record-parts.ts";
-import { allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 
 /** A table that begins an incarnation in this run. */
 export interface TableBegin {
@@ -31,17 +30,22 @@ export interface TablePlanFacts {
   readonly startup: Startup;
   readonly terms: (offer: TableOffer) => TableTerms;
   readonly resnapshot: readonly TableId[];
+  /** `Sink.begun`. */
+  readonly begun: ReadonlyMap<TableId, number>;
   readonly failed: ReadonlyMap<TableId, MillraceError>;
 }
 
-/** Compares the record with what the pipeline file matches now (design §4: added, removed, changed, kept). Pure. */
+/**
+ * Compares the record with what the pipeline file matches now (design §4: added, removed, changed, kept). Pure. Where no table
+ * is left live, there is nothing to run, but the rest of the plan still stands.
+ */
 export function planTables(facts: TablePlanFacts): TablePlan {
   const { content, inspection, failed } = facts;
   checkIdentity(content, inspection);
   const refused = new Map(inspection.refusals.map((refusal) => [refusal.table, refusal.error]));
   checkRefusals([...refused].filter(([table]) => !content.tables.has(table)));
   const offers = new Map(inspection.offers.map((offer) => [offer.schema.id, offer]));
-  const again = checkResnapshot(facts.resnapshot, offers);
+  const again = new Set([...checkResnapshot(facts.resnapshot, offers), ...emptied(content, facts.begun)]);
   const terms = new Map(inspection.offers.map((offer) => [offer.schema.id, facts.terms(offer)]));
   const comparison = compareTables(content.tables, terms);
   const changed = comparison.changed.filter(({ table }) => !again.has(table));
@@ -68,7 +72,6 @@ export function planTables(facts: TablePlanFacts): TablePlan {
     }
   }
   for (const [id, error] of refused) if (content.tables.get(id)?.state.kind !== "stopped") stop.set(id, error);
-  if (live.length === 0) throw allTablesStopped(stoppedTables(content.tables, stop));
   const remove = comparison.removed.filter((id) => !refused.has(id));
   return { begin, remove, stop, live };
 }
@@ -118,6 +121,13 @@ function checkResnapshot(tables: readonly TableId[], offers: ReadonlyMap<TableId
   throw new MillraceError("USAGE", `--resnapshot names ${unknown}, which is none of this pipeline's tables`, {
     hint: `The pipeline's tables are ${known}.`,
   });
+}
+
+/** What a run that was ended before its first epoch had begun anew: the record still tells of the rows that are gone. */
+function emptied({ tables }: RecordContent, begun: ReadonlyMap<TableId, number>): readonly TableId[] {
+  const isBehind = ([id, { incarnation, state }]: [TableId, TablePart]): boolean =>
+    state.kind !== "stopped" && (begun.get(id) ?? 0) > incarnation;
+  return [...tables].filter(isBehind).map(([id]) => id);
 }
 
 /** A table without a key is read in one go: what an earlier process had of it cannot be continued (design §5). */

@@ -46,6 +46,20 @@ function tablesAndSchemas(harness: () => SinkHarness): void {
     expect(await target.rows(changed)).toEqual([["k", "v"]]);
   });
 
+  test("a table that was begun anew is known to be, whether or not an epoch was committed", async () => {
+    await using target = harness();
+    const sink = await opened(target);
+    await sink.beginTable(orders, 1, "create");
+    await sink.commit(record(1));
+    expect(sink.begun()).toEqual(new Map([[orders.id, 1]]));
+    await sink.beginTable(orders, 2, "truncate");
+    expect(sink.begun()).toEqual(new Map([[orders.id, 2]]));
+    await sink.close();
+    const next = await opened(target);
+    expect(next.begun()).toEqual(new Map([[orders.id, 2]]));
+    await next.close();
+  });
+
   test("a pipeline that was forgotten leaves its rows, and begins anew on its own tables", async () => {
     await using target = harness();
     const sink = await opened(target);

@@ -49,6 +49,11 @@ export class DiscardSink implements Sink {
     this.#ambient.failpoint("sink.table-begun");
   }
 
+  /** Nothing is ever emptied. */
+  begun(): ReadonlyMap<TableId, number> {
+    return new Map();
+  }
+
   async applySchema(_schema: TableSchema): Promise<void> {
     this.#checkOpen();
     this.#ambient.failpoint("sink.schema-applied");

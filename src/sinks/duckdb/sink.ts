@@ -47,6 +47,7 @@ class DuckdbSink implements Sink {
   /** Memory of what is made of the batches, for DuckDB's layout. */
   readonly #pool = new BufferPool(POOL_BYTES_MAX);
   readonly #writers = new Map<TableId, TableWriter>();
+  readonly #begun = new Map<TableId, number>();
   /** From the start of `open` or `forget`: a `close` that comes meanwhile must find it. */
   #session: Promise<DuckdbSession> | null = null;
   #opened: Opened | null = null;
@@ -116,6 +117,7 @@ class DuckdbSink implements Sink {
       last: `temp.main.${stem}_last"`,
       laid: `temp.main.${stem}_laid"`,
     };
+    this.#begun.set(row.id, row.incarnation);
     this.#writers.set(row.id, new TableWriter(session, feed, this.#pool, this.#tuning, target, touchedRows > 0));
   }
 
@@ -143,6 +145,10 @@ class DuckdbSink implements Sink {
     });
     await this.#serve(row);
     this.#ambient.failpoint("sink.table-begun");
+  }
+
+  begun(): ReadonlyMap<TableId, number> {
+    return this.#begun;
   }
 
   /** Refuses a target that somebody else made, or another table of this pipeline. */
