@@ -135,3 +135,14 @@ async function rowsRead(db: TestDatabase, pipeline: TestPipeline): Promise<numbe
   );
   return found?.read ?? 0;
 }
+
+test("a table that was emptied to be read again, by a run that was killed then, is read by a plain run", async () => {
+  await using db = await createDatabase();
+  await using pipeline = await testPipeline(db);
+  await db.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 300)");
+  await pipeline.catchUp();
+  const run = pipeline.run(["--resnapshot", "public.t"], { MILLRACE_FAILPOINT: "sink.table-begun" });
+  expect(await run.exit(), run.output).toEqual(KILLED);
+  await pipeline.catchUp();
+  expect(await pipeline.differences(["t"])).toEqual([]);
+});
