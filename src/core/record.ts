@@ -42,6 +42,8 @@ export interface PositionPart {
 export interface SourcePart {
   readonly version: number;
   readonly identity: Json;
+  /** The pipeline was begun as a snapshot and no more. Not there: it goes on with the log. */
+  readonly snapshotOnly?: true;
 }
 
 /**

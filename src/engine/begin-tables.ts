@@ -1,8 +1,8 @@
 import type { Ambient } from "../core/ambient.ts";
-import { sameJson, type Json } from "../core/json.ts";
+import type { Json } from "../core/json.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
 import type { Position } from "../core/position.ts";
-import { RECORD_VERSION } from "../core/record.ts";
+import { RECORD_VERSION, type SourcePart } from "../core/record.ts";
 import type { Sink } from "../core/sink.ts";
 import type { Epochs } from "./epochs.ts";
 import { SOURCE_KEY, type RecordContent } from "./record-parts.ts";
@@ -16,14 +16,15 @@ interface BeginRequest {
   readonly events: (event: PipelineEvent) => void;
   readonly content: RecordContent;
   readonly identity: Json;
+  readonly snapshotOnly: boolean;
   readonly position: Position;
 }
 
 /** Carries the table plan out, in an epoch of its own: whose source it is, tables begun, removed and stopped. */
 export async function beginTables(request: BeginRequest): Promise<void> {
-  const { plan, epochs, sink, ambient, events, content, identity, position } = request;
-  const source = { version: RECORD_VERSION, identity };
-  const known = content.source !== null && sameJson(content.source.identity, identity);
+  const { plan, epochs, sink, ambient, events, content, identity, snapshotOnly, position } = request;
+  const known = content.source !== null;
+  const source: SourcePart = { version: RECORD_VERSION, identity, ...(snapshotOnly ? { snapshotOnly } : {}) };
   if (!known) epochs.setPart(SOURCE_KEY, source);
   for (const { part, mode } of plan.begin) {
     await sink.beginTable(part.schema, part.incarnation, mode);

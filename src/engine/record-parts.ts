@@ -82,7 +82,11 @@ const tablePart: z.ZodType<TablePart> = z.strictObject({
 });
 
 const positionPart: z.ZodType<PositionPart> = z.strictObject({ position: json, unsettled: z.array(z.string()) });
-const sourcePart: z.ZodType<SourcePart> = z.strictObject({ version: z.int().positive(), identity: json });
+const sourcePart: z.ZodType<SourcePart> = z.strictObject({
+  version: z.int().positive(),
+  identity: json,
+  snapshotOnly: z.literal(true).exactOptional(),
+});
 const versionOnly = z.looseObject({ version: z.int().positive() });
 
 /** The parts with their types. What Millrace does not write is `RECORD_DAMAGED`, never passed over (law 2). */

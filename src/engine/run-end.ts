@@ -1,6 +1,5 @@
 import { MillraceError } from "../core/errors.ts";
 import type { Position } from "../core/position.ts";
-import type { Startup } from "../core/startup.ts";
 import type { RunRequest } from "./parts.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 import type { Session } from "./session.ts";
@@ -10,15 +9,13 @@ const NUDGE_AFTER_MS = 1000;
 
 /** Decides, at each transaction boundary, whether the run is over. */
 export class RunEnd {
-  readonly #startup: Startup;
   readonly #request: RunRequest;
   readonly #session: Session;
   /** The source's position as it was when the last snapshot was done. */
   #target: Position | null = null;
   #waitingSinceMs = 0;
 
-  constructor(startup: Startup, request: RunRequest, session: Session) {
-    this.#startup = startup;
+  constructor(request: RunRequest, session: Session) {
     this.#request = request;
     this.#session = session;
   }
@@ -41,7 +38,7 @@ export class RunEnd {
 
   /** The last chunk has entered, at a boundary behind all that the others may contain: the sink has one moment's state. */
   get #snapshotDone(): boolean {
-    return this.#startup.kind === "snapshot" && allRead(this.#session.epochs.tables);
+    return this.#session.snapshotOnly && allRead(this.#session.epochs.tables);
   }
 
   get #allStopped(): boolean {

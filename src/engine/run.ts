@@ -27,7 +27,7 @@ export async function runLine(
   if (session.kind !== "open") return session;
   try {
     const { connectors, log, snapshot, epochs, delivery } = session;
-    const end = new RunEnd(pipeline.startup, request, session);
+    const end = new RunEnd(request, session);
     const changes = log.items(signal);
     const merged = merge(changes, snapshot, signal);
     const completed = complete(merged, {

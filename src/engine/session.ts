@@ -23,6 +23,8 @@ export interface Session extends AsyncDisposable {
   readonly snapshot: Snapshot;
   readonly epochs: Epochs;
   readonly delivery: Delivery;
+  /** As the pipeline was begun, whatever its file says now. */
+  readonly snapshotOnly: boolean;
   /** Nothing more is wanted of the log: the source need not keep it for us. */
   release(signal: AbortSignal): Promise<void>;
 }
@@ -66,28 +68,29 @@ async function begin(
   const { startup, terms } = pipeline;
   const begun = sink.begun();
   const planned = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, begun, failed });
-  if (
-    startup.kind === "snapshot" &&
-    content.position !== null &&
-    planned.begin.length === 0 &&
-    allRead(content.tables)
-  ) {
+  const snapshotOnly = content.source === null ? startup.kind === "snapshot" : content.source.snapshotOnly === true;
+  if (snapshotOnly && content.position !== null && planned.begin.length === 0 && allRead(content.tables)) {
     // A run that was killed behind its last epoch has not come to it.
     await release(request, source, signal);
     return { kind: "snapshot-done", stoppedTables: stoppedTables(content.tables, planned.stop) };
   }
   const { identity } = inspection;
   if (planned.live.length === 0)
-    throw await noneLeft(pipeline, request, connectors, { from, content, planned, identity });
+    throw await noneLeft(pipeline, request, connectors, { from, content, planned, identity, snapshotOnly });
   if (planned.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
     connectors.executor.start();
   const position = await prepare(request, connectors, content, planned, signal);
+  for (const { part } of planned.begin) {
+    const { id } = part.schema;
+    const notes = inspection.offers.find(({ schema }) => schema.id === id)?.notes ?? [];
+    for (const note of notes) ambient.logger.warn("a table begins", { table: id, note });
+  }
   const plan = withDefinitions(planned, await source.define(definable(planned, startup), signal));
   const epochs = epochsOf(pipeline, request, connectors, from, content);
   for (const [table, { incarnation, state }] of content.tables) events({ kind: "table", table, incarnation, state });
   epochs.progress(position, content.position?.unsettled ?? [], null);
-  await beginTables({ plan, epochs, sink, ambient, events, content, identity, position });
-  return openLine(pipeline, request, connectors, { from, content, plan, position, epochs });
+  await beginTables({ plan, epochs, sink, ambient, events, content, identity, snapshotOnly, position });
+  return openLine(pipeline, request, connectors, { from, content, plan, position, epochs, snapshotOnly });
 }
 
 function epochsOf(
@@ -116,7 +119,14 @@ async function noneLeft(
     content,
     planned: plan,
     identity,
-  }: { from: CommittedRecord; content: RecordContent; planned: TablePlan; identity: Json },
+    snapshotOnly,
+  }: {
+    readonly from: CommittedRecord;
+    readonly content: RecordContent;
+    readonly planned: TablePlan;
+    readonly identity: Json;
+    readonly snapshotOnly: boolean;
+  },
 ): Promise<MillraceError> {
   const { source, sink } = connectors;
   const { ambient, events } = request;
@@ -124,7 +134,7 @@ async function noneLeft(
     const epochs = epochsOf(pipeline, request, connectors, from, content);
     const position = source.parsePosition(content.position.position);
     epochs.progress(position, content.position.unsettled, null);
-    await beginTables({ plan, epochs, sink, ambient, events, content, identity, position });
+    await beginTables({ plan, epochs, sink, ambient, events, content, identity, snapshotOnly, position });
   }
   return allTablesStopped(stoppedTables(content.tables, plan.stop));
 }
@@ -136,13 +146,14 @@ interface Begun {
   readonly plan: TablePlan;
   readonly position: Position;
   readonly epochs: Epochs;
+  readonly snapshotOnly: boolean;
 }
 
 function openLine(pipeline: Pipeline, request: RunRequest, connectors: Connectors, begun: Begun): Session {
   const { source, sink } = connectors;
   const { ambient, events } = request;
   const { settings } = pipeline;
-  const { from, content, plan, position, epochs } = begun;
+  const { from, content, plan, position, epochs, snapshotOnly } = begun;
   const log = source.log({
     from: position,
     tables: plan.live,
@@ -170,6 +181,7 @@ function openLine(pipeline: Pipeline, request: RunRequest, connectors: Connector
     snapshot,
     epochs,
     delivery,
+    snapshotOnly,
     async release(ending: AbortSignal): Promise<void> {
       await log[Symbol.asyncDispose]();
       await release(request, source, ending);

@@ -27,8 +27,9 @@ export function completionOf(batch: ChangeBatch): Completion {
 }
 
 /**
- * The batch with the cells of `rows` taken from the fetched rows of the same keys, and every moved row as the insert it
- * is. A row that is gone by now is dropped: its delete or its next move follows in the log.
+ * The batch with the absent cells of `rows` taken from the fetched rows of the same keys, and every moved row as the insert it
+ * is. What the log has of a row stays, for the fetched one is of a later moment. A row that is gone by now is dropped: its delete
+ * or its next move follows in the log.
  */
 export function completed(batch: ChangeBatch, rows: Uint32Array, fetched: ChangeBatch | null): ChangeBatch {
   const from = new Uint32Array(batch.length);
@@ -44,7 +45,6 @@ export function completed(batch: ChangeBatch, rows: Uint32Array, fetched: Change
       }
   }
   const left = at.map((_, row) => row).filter((row) => kept[row] === 1);
-  const pick = { from: left.map((row) => from[row]!), rows: left.map((row) => at[row]!) };
   const others = fetched === null ? batch.columns : columnsByName(fetched, batch.schema);
   const columns = batch.columns.map((column, c) => {
     const other = others[c];
@@ -52,7 +52,11 @@ export function completed(batch: ChangeBatch, rows: Uint32Array, fetched: Change
       throw new MillraceError("SCHEMA_CHANGED", `a column of ${batch.schema.id} is gone`, {
         place: { table: batch.schema.id },
       });
-    return gather(column.type, [column, other], pick);
+    const isFetched = (row: number): boolean => from[row] === 1 && isAbsent(column, row);
+    return gather(column.type, [column, other], {
+      from: left.map((row) => (isFetched(row) ? 1 : 0)),
+      rows: left.map((row) => (isFetched(row) ? at[row]! : row)),
+    });
   });
   const ops = Uint8Array.from(left, (row) => (batch.ops![row] === Op.moved ? Op.insert : batch.ops![row]!));
   return {

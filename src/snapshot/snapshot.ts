@@ -41,7 +41,7 @@ export interface SnapshotOptions {
   readonly events: (event: PipelineEvent) => void;
 }
 
-/** Failures of a table's chunks, one after the other, after which it stops. */
+/** Failures of a table's chunks, one after the other, after which the run ends: what was read stays, and the next one goes on. */
 const FAILURES_MAX = 8;
 const PAUSE_MIN_MS = 500;
 const PAUSE_MAX_MS = 15_000;
@@ -233,13 +233,15 @@ export class Snapshot implements AsyncDisposable {
     this.#options.events({ kind: "waiting", on });
   }
 
-  /** Tries again after a pause that grows, or stops the table; the others go on. */
+  /** Tries again after a pause that grows, or stops the table; the others go on. Throws what is no fault of the table's. */
   async #failed(table: TableSnapshot, error: MillraceError, signal: AbortSignal): Promise<void> {
     const { logger, clock } = this.#options.ambient;
     // Chunks that were read beside it failed for the same reason, most likely: one outage, one failure.
     if (table.pausing || table.ended) return;
     table.failures++;
-    if (error.retry !== "timed" || table.failures > FAILURES_MAX) {
+    if (error.code === "CHUNK_WORKERS_FAILING" || (error.retry === "timed" && table.failures > FAILURES_MAX))
+      throw error;
+    if (error.retry !== "timed") {
       this.#merge.stop(table.id, error);
       return;
     }

@@ -155,3 +155,31 @@ test("a table taken out of the publication by somebody else does not lose change
   expect(await again.exit(), again.output).toEqual({ code: 0, signal: null });
   await pipeline.expectEqual(["t", "u"]);
 });
+
+test.each(["is stopped", "goes on"])(
+  "the only table, unpublished while the pipeline %s, stays stopped when it is back",
+  async (when) => {
+    await using db = await createDatabase();
+    await using role = await createRole(db, "SUPERUSER");
+    await using pipeline = await testPipeline(role);
+    await db.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    await pipeline.catchUp();
+    const unpublish = `ALTER PUBLICATION ${pipeline.slot} DROP TABLE t`;
+    if (when === "is stopped") await db.query(unpublish);
+    await using run = pipeline.run();
+    if (when === "goes on") {
+      await run.untilOutput(/running/);
+      await db.query(unpublish);
+    }
+    await expectRefusal(run, { code: "ALL_TABLES_STOPPED", says: /public\.t \(TABLE_UNPUBLISHED/, hint: /./ });
+    expect(await pipeline.tableState("t")).toMatchObject({ kind: "stopped", code: "TABLE_UNPUBLISHED" });
+
+    await db.query("INSERT INTO t VALUES (2)");
+    await db.query(`ALTER PUBLICATION ${pipeline.slot} ADD TABLE t`);
+    await using back = pipeline.run(["--until", "caught-up"]);
+    await expectRefusal(back, { code: "ALL_TABLES_STOPPED", says: /TABLE_UNPUBLISHED/, hint: /./ });
+    await using again = pipeline.run(["--until", "caught-up", "--resnapshot", "public.t"]);
+    expect(await again.exit(), again.output).toEqual({ code: 0, signal: null });
+    await pipeline.expectEqual(["t"]);
+  },
+);

@@ -197,4 +197,17 @@ describe("a pipeline on PostgreSQL that begins", () => {
     }
     expect(await ids(pipeline, "public.t")).toEqual([1, 2]);
   });
+
+  test("with a snapshot and the log goes on with it, whatever its file says later", async () => {
+    await using db = await createDatabase();
+    await db.query("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    await using pipeline = await testPipeline(db);
+    await pipeline.catchUp();
+    await pipeline.write(mode("snapshot"));
+    for (const id of [2, 3]) {
+      await db.query("INSERT INTO t VALUES ($1)", [id]);
+      await pipeline.catchUp();
+    }
+    expect(await ids(pipeline, "public.t")).toEqual([1, 2, 3]);
+  });
 });
