@@ -157,6 +157,7 @@ export const CORPUS_ALTERS: readonly CorpusStatement[] = [
     "ALTER TABLE t MODIFY b longtext, MODIFY c bigint AFTER id",
     "ALTER TABLE t MODIFY g varchar(10)",
     "ALTER TABLE t MODIFY e enum('x','y','z') NOT NULL DEFAULT 'x'",
+    "ALTER TABLE t MODIFY e enum('x','y','a\\\\b','two\\nlines') NOT NULL DEFAULT 'x'",
     "ALTER TABLE t MODIFY d datetime",
     "ALTER TABLE t MODIFY f int unsigned NOT NULL DEFAULT 0",
     "ALTER TABLE t MODIFY h int AFTER id, MODIFY a varchar(20) AFTER h",

@@ -158,6 +158,11 @@ const KEYS: readonly Key[] = [
     others: "('no member', 8)",
   },
   {
+    name: "an enum with backslashes",
+    columns: "id enum('c','a\\\\b','it''s\\n'), n int, PRIMARY KEY (id, n)",
+    values: "1 + g % 3, g",
+  },
+  {
     name: "an enum behind an int",
     columns: "n int, id enum('zz','aa','mm','bb','yy'), PRIMARY KEY (n, id)",
     values: "g DIV 5, 1 + g % 5",

@@ -116,9 +116,25 @@ export function parseMysqlType(columnType: string, collation: string | null): My
   };
 }
 
+/** What the servers write for a character of a member in `COLUMN_TYPE` (`append_unescaped` in `sql/unireg.cc`). */
+const MEMBER_ESCAPES: ReadonlyMap<string, string> = new Map([
+  ["\0", "\\0"],
+  ["\n", "\\n"],
+  ["\r", "\\r"],
+  ["\\", "\\\\"],
+  ["'", "''"],
+]);
+const MEMBER_CHARACTERS: ReadonlyMap<string, string> = new Map([...MEMBER_ESCAPES].map(([a, b]) => [b, a]));
+
 /** `'a','it''s'` → `a`, `it's`. */
 function parseMembers(list: string): readonly string[] {
-  return [...list.matchAll(/'((?:[^']|'')*)'/g)].map((match) => match[1]!.replaceAll("''", "'"));
+  const members = list.matchAll(/'((?:[^'\\]|''|\\.)*)'/gs);
+  return [...members].map((match) => match[1]!.replaceAll(/''|\\./gs, (text) => MEMBER_CHARACTERS.get(text) ?? text));
+}
+
+/** A member of ENUM or SET as it stands in `COLUMN_TYPE`. */
+export function memberInType(member: string): string {
+  return `'${member.replaceAll(/[\0\n\r\\']/g, (character) => MEMBER_ESCAPES.get(character)!)}'`;
 }
 
 /** Collations are named after their character set. */

@@ -78,6 +78,7 @@ const CASES: readonly Case[] = [
   { type: "varbinary(9)", values: ["x'0001'", "x'00ff00ff00ff'", "''"], shown: HEX },
   { type: "blob", values: ["x'fbfcfdfeff'", "REPEAT(x'fb', 700)"], shown: HEX },
   { type: "enum('zz','it''s','')", values: ["1", "2", "3"] },
+  { type: "enum('a\\\\b','two\\nlines','\\r\\0')", values: ["1", "2", "3"] },
   { type: "set('a','b','it''s')", values: ["0", "1", "7"] },
   { type: "enum('ä','ö') CHARACTER SET latin1", values: ["1", "2"] },
   { type: "json", values: quoted('{"b": [1, 2.50, "\\\\u00e4"], "a": null}', "[]", '"x"', "1e3") },

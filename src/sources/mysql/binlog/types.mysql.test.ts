@@ -112,6 +112,7 @@ const CASES: readonly TypeCase[] = [
   { type: "blob", values: [...BYTES, "REPEAT(x'00ff', 1000)"] },
   { type: "longblob", values: BYTES },
   { type: "enum('a','it''s','é')", values: quoted("a", "it's", "é") },
+  { type: "enum('a\\\\b','two\\nlines')", values: ["1", "2"] },
   { type: `enum(${Array.from({ length: 300 }, (_, i) => `'m${i}'`).join()})`, values: quoted("m0", "m299") },
   { type: "set('a','b,c'',d','é')".replace("b,c'',d", "b"), values: quoted("", "a", "a,é", "a,b,é") },
   { type: `set(${Array.from({ length: 64 }, (_, i) => `'s${i}'`).join()})`, values: quoted("s0,s31,s32,s63", "s63") },

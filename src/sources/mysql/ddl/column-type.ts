@@ -1,4 +1,5 @@
 import { bytesPerCharacter } from "../charset/width.ts";
+import { memberInType } from "../mysql-type.ts";
 import type { DdlRules } from "./rules.ts";
 import type { TokenCursor } from "./token-cursor.ts";
 
@@ -261,8 +262,7 @@ export function columnTypeText(type: WrittenType, rules: DdlRules): string {
   const signs = `${type.unsigned ? " unsigned" : ""}${type.zerofill ? " zerofill" : ""}`;
   const compressed = type.compressed ? " /*M!100301 COMPRESSED*/" : "";
   if (type.members.length > 0) {
-    const members = type.members.map((member) => `'${member.replaceAll("'", "''")}'`);
-    return `${type.word}(${members.join(",")})`;
+    return `${type.word}(${type.members.map(memberInType).join(",")})`;
   }
   const numbers = printedNumbers(type, rules);
   const word = type.word === "geometrycollection" && rules.flavour === "mysql" ? "geomcollection" : type.word;
