@@ -13,6 +13,8 @@ export interface TableKey {
   readonly key: CatalogKey | null;
   /** There is a primary key, on the first characters of a column: it tells rows apart, but none is found by it. */
   readonly keyHasPrefix: boolean;
+  /** MariaDB keeps a unique index on long columns by a hash of them, in a column of its own that only the log shows. */
+  readonly hashedIndex: string | null;
 }
 
 /** A line of `indexQuery`'s answer: a part of an index. */
@@ -27,6 +29,7 @@ export interface IndexRow {
 }
 
 const PRIMARY = "PRIMARY";
+const HASH = "HASH";
 
 export function indexQuery(table: { readonly namespace: string; readonly name: string }): string {
   return `SHOW INDEX FROM ${tableName(table)}`;
@@ -43,8 +46,10 @@ export function tableKey(parts: readonly IndexRow[], virtual: ReadonlySet<string
     .map((index) => ({ index, parts: parts.filter((part) => part.Key_name === index) }))
     .find((candidate) => candidate.index === PRIMARY || candidate.parts.every((part) => identifies(part, virtual)));
   const keyHasPrefix = key?.parts.some(({ Sub_part }) => Sub_part !== null) === true;
-  if (key === undefined || keyHasPrefix) return { key: null, keyHasPrefix };
-  return { key: { index: key.index, columns: key.parts.map((part) => part.Column_name!) }, keyHasPrefix };
+  const hashedIndex = parts.find(({ Index_type }) => Index_type === HASH)?.Key_name ?? null;
+  if (key === undefined || keyHasPrefix) return { key: null, keyHasPrefix, hashedIndex };
+  const columns = key.parts.map((part) => part.Column_name!);
+  return { key: { index: key.index, columns }, keyHasPrefix, hashedIndex };
 }
 
 /** MariaDB's unique index on long columns is a hash of them, and no key. */

@@ -23,7 +23,8 @@ export interface CatalogColumn {
 export interface CatalogTable extends TableKey {
   readonly namespace: string;
   readonly name: string;
-  readonly kind: "table" | "view" | "other";
+  /** `TABLE_TYPE`: `BASE TABLE`, `VIEW`, MariaDB's `SYSTEM VERSIONED`. */
+  readonly kind: string;
   readonly engine: string | null;
   /** What columns of text get where nothing else is said; null: a view. */
   readonly collation: string | null;
@@ -36,17 +37,37 @@ export interface CatalogTable extends TableKey {
 /** Schemas of the server's own. */
 const SYSTEM_SCHEMAS = ["information_schema", "mysql", "performance_schema", "sys"];
 
+const CASCADES = ["CASCADE", "SET NULL", "SET DEFAULT"];
+
 export interface TableName {
   readonly namespace: string;
   readonly name: string;
 }
 
+/** No tables: what they have comes from elsewhere, or (MariaDB's sequences) is changed where the log has new rows. */
+const NO_TABLES = ["VIEW", "SEQUENCE"];
+
 /** Every table that the user may see, the server's own left out. */
 export async function tableNames(session: Session, signal: AbortSignal): Promise<readonly TableName[]> {
   return await session.query<TableName>(
     `SELECT TABLE_SCHEMA AS namespace, TABLE_NAME AS name FROM information_schema.TABLES
-     WHERE TABLE_SCHEMA NOT IN (?) AND TABLE_TYPE <> 'VIEW' ORDER BY 1, 2`,
-    [SYSTEM_SCHEMAS],
+     WHERE TABLE_SCHEMA NOT IN (?) AND TABLE_TYPE NOT IN (?) ORDER BY 1, 2`,
+    [SYSTEM_SCHEMAS, NO_TABLES],
+    signal,
+  );
+}
+
+/** A foreign key that changes rows of its own table when those that they refer to are changed. */
+export interface CascadingKey extends TableName {
+  readonly constraint: string;
+}
+
+/** Of all tables that the user may see. */
+export async function cascadingKeys(session: Session, signal: AbortSignal): Promise<readonly CascadingKey[]> {
+  return await session.query<CascadingKey>(
+    `SELECT CONSTRAINT_SCHEMA AS namespace, TABLE_NAME AS name, CONSTRAINT_NAME AS \`constraint\`
+     FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE DELETE_RULE IN (?) OR UPDATE_RULE IN (?) ORDER BY 1, 2, 3`,
+    [CASCADES, CASCADES],
     signal,
   );
 }
@@ -118,7 +139,7 @@ export function catalogTable(
   return {
     namespace,
     name,
-    kind: table.kind === "BASE TABLE" ? "table" : table.kind === "VIEW" ? "view" : "other",
+    kind: table.kind,
     engine: table.engine,
     collation: table.collation,
     columns,

@@ -2,7 +2,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { Inspection, TableOffer, TableRefusal } from "../../core/source.ts";
 import { tableId } from "../../core/table-schema.ts";
 import { tableMatcher } from "../../core/table-pattern.ts";
-import { tableByName, tableNames, type CatalogTable, type TableName } from "./catalog.ts";
+import { cascadingKeys, tableByName, tableNames, type CatalogTable, type TableName } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import { typeRules } from "./mysql-type.ts";
@@ -51,12 +51,14 @@ export async function inspect(
     const patterns = options.tables.map((pattern) => pattern.text).join(", ");
     throw new MillraceError("SOURCE_NO_TABLES", `no table matches ${patterns}, or user ${options.username} sees none`);
   }
+  const cascades = facts.logsCascades ? [] : await cascadingKeys(session, signal);
   const offers: TableOffer[] = [];
   const refusals: TableRefusal[] = [];
   for (const table of tables) {
     const error = tableRefusal(table, facts);
     const schema = error === null ? catalogSchema(table, typeRules(options, rules)) : null;
-    if (schema !== null) offers.push(offer(table, schema, facts));
+    const keys = cascades.filter(({ namespace, name }) => namespace === table.namespace && name === table.name);
+    if (schema !== null) offers.push(offer(table, schema, facts, keys.map(cascadeNote)));
     else if (error !== null) refusals.push({ table: tableId(table.namespace, table.name), error });
   }
   return {
@@ -96,8 +98,18 @@ function besideOthers(options: MysqlOptions, all: readonly TableName[]): (table:
     originalsBeside(name).some((original) => ids.has(tableId(namespace, original)));
 }
 
-function offer(table: CatalogTable, schema: TableOffer["schema"], facts: ServerFacts): TableOffer {
+function cascadeNote({ constraint }: { readonly constraint: string }): string {
+  return `what its foreign key ${constraint} changes or deletes by itself is not in the server's log, and stays as it was in the sink`;
+}
+
+function offer(
+  table: CatalogTable,
+  schema: TableOffer["schema"],
+  facts: ServerFacts,
+  cascades: readonly string[],
+): TableOffer {
   const unsure = usesGtids(facts) ? [] : ["without GTIDs it is read anew until it is not changed meanwhile"];
+  const keyless = table.key === null ? [keylessNote(table.keyHasPrefix), ...unsure] : [];
   return {
     schema,
     // What is dropped and created again stands in the log as just that.
@@ -106,7 +118,7 @@ function offer(table: CatalogTable, schema: TableOffer["schema"], facts: ServerF
     rowsEstimate: table.rowsEstimate,
     bytesEstimate: table.bytesEstimate,
     readBy: readBy(table.key),
-    notes: table.key === null ? [keylessNote(table.keyHasPrefix), ...unsure] : [],
+    notes: [...keyless, ...cascades],
   };
 }
 

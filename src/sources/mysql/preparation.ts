@@ -1,4 +1,5 @@
 import { MillraceError } from "../../core/errors.ts";
+import { readsTables } from "../../core/startup.ts";
 import { tableId, type TableSchema } from "../../core/table-schema.ts";
 import { tableNames } from "./catalog.ts";
 import type { MysqlOptions } from "./config.ts";
@@ -25,10 +26,11 @@ export async function prepare(
   const there = new Set((await tableNames(session, signal)).map(({ namespace, name }) => tableId(namespace, name)));
   for (const { id } of request.tables) if (!there.has(id)) throw changedError(id, "it was dropped or renamed");
   const { resume } = request;
-  if (resume === null)
-    return await new StartPlace(options, facts, { session, clock, signal, waitMs: options.lockTimeoutMs }).position(
-      options.startup,
-    );
+  if (resume === null) {
+    checkShapes(options, facts);
+    const place = new StartPlace(options, facts, { session, clock, signal, waitMs: options.lockTimeoutMs });
+    return await place.position(options.startup);
+  }
   if ((facts.flavour === "mariadb") !== resume instanceof MariadbPosition)
     throw new MillraceError("SOURCE_BEHIND", "the checkpoint is of another kind of server than the one that answers", {
       place: { position: resume.toString() },
@@ -46,6 +48,18 @@ export async function prepare(
     await checkHead(session, resume, signal);
   }
   return resume;
+}
+
+/** Of a log from before now, it alone can say what its rows are made of. */
+function checkShapes({ startup }: MysqlOptions, { flavour, rowMetadata }: ServerFacts): void {
+  if (readsTables(startup) || startup.kind === "latest" || rowMetadata === "FULL") return;
+  throw new MillraceError(
+    "SOURCE_SETTING",
+    `the pipeline is to begin in the log's past, and that names no columns (binlog_row_metadata is ${rowMetadata})`,
+    {
+      hint: `Run \`SET ${flavour === "mysql" ? "PERSIST" : "GLOBAL"} binlog_row_metadata = 'FULL'\` and begin behind it, or set \`scan.startup.mode\` to initial or latest-offset.`,
+    },
+  );
 }
 
 /** Whether the place is in the server's files, and these are the files that it was in. */

@@ -20,6 +20,8 @@ export interface ServerFacts {
   readonly rowImage: string;
   /** Of MySQL: `PARTIAL_JSON`, where a changed JSON value may be logged as its difference; else empty. */
   readonly rowValueOptions: string;
+  /** What foreign keys change by themselves is in the log: MySQL does it since 9.6, unless InnoDB still does it alone. */
+  readonly logsCascades: boolean;
   /** MySQL: `ON`, `OFF` and what is between; MariaDB always has them. */
   readonly gtidMode: string;
   /** How long a commit may be in the log before everybody sees it. */
@@ -45,6 +47,7 @@ const VARIABLES = [
   "binlog_row_metadata",
   "binlog_row_image",
   "binlog_row_value_options",
+  "innodb_native_foreign_keys",
   "gtid_mode",
   "gtid_purged",
   "log_replica_updates",
@@ -77,6 +80,7 @@ export async function serverFacts(session: Session, signal: AbortSignal): Promis
     rowMetadata: text("binlog_row_metadata"),
     rowImage: text("binlog_row_image"),
     rowValueOptions: text("binlog_row_value_options"),
+    logsCascades: text("innodb_native_foreign_keys") === "OFF",
     gtidMode: flavour === "mariadb" ? "ON" : text("gtid_mode"),
     settleMs: settleMsOf(rows.filter((row) => /^rpl_semi_sync_.*_timeout$/i.test(row.Variable_name))),
     gtidPurged: text("gtid_purged"),

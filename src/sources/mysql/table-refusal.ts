@@ -29,6 +29,13 @@ export function tableRefusal(table: CatalogTable, facts: ServerFacts): MillraceE
       `is of engine ${table.engine ?? "unknown"}, which has no consistent snapshots`,
       `Run \`ALTER TABLE ${name} ENGINE = InnoDB\`, or leave it out with \`tables.exclude\`.`,
     );
+  if (table.kind !== "BASE TABLE")
+    return refused(`is a ${table.kind.toLowerCase()} table: the log has rows of it that a SELECT does not show`);
+  if (table.hashedIndex !== null)
+    return refused(
+      `has a unique index on a long column, ${table.hashedIndex}: its hash is in the log's rows, and nowhere else`,
+      `Drop the index (\`ALTER TABLE ${name} DROP INDEX ${table.hashedIndex}\`) or make it one of a prefix that fits, or leave the table out with \`tables.exclude\`.`,
+    );
   const unknown = unknownColumn(table);
   if (unknown !== undefined)
     return refused(`has a column of a type that is not known: ${unknown.name} ${unknown.sourceType}`);
