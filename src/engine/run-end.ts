@@ -13,6 +13,8 @@ export class RunEnd {
   readonly #session: Session;
   /** The source's position as it was when the last snapshot was done. */
   #target: Position | null = null;
+  /** As it was later: what has gone from it meanwhile (a GTID that was given up) will never come. */
+  #laterTarget: Position | null = null;
   #waitingSinceMs = 0;
 
   constructor(request: RunRequest, session: Session) {
@@ -23,7 +25,7 @@ export class RunEnd {
   /** The open epoch is to be finished now, whatever its age. */
   get asked(): boolean {
     if (this.#request.stop.aborted || this.#snapshotDone || this.#allStopped) return true;
-    return this.#target !== null && this.#passed(this.#target);
+    return this.#targetPassed;
   }
 
   /** Called after the epoch was committed where it was due. Null: the run goes on. */
@@ -57,16 +59,18 @@ export class RunEnd {
       this.#waitingSinceMs = nowMs;
       log.ping();
     }
-    if (this.#passed(this.#target)) return epochs.hasContent ? null : this.#outcome("caught-up");
+    if (this.#targetPassed) return epochs.hasContent ? null : this.#outcome("caught-up");
     if (nowMs - this.#waitingSinceMs >= NUDGE_AFTER_MS) {
+      this.#laterTarget = await connectors.source.head(signal);
       await log.nudge(signal);
       this.#waitingSinceMs = nowMs;
     }
     return null;
   }
 
-  #passed(target: Position): boolean {
-    return this.#session.delivery.position?.covers(target) ?? false;
+  get #targetPassed(): boolean {
+    const { position } = this.#session.delivery;
+    return [this.#target, this.#laterTarget].some((target) => target !== null && position?.covers(target) === true);
   }
 
   #outcome(kind: RunOutcome["kind"]): RunOutcome {

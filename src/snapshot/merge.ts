@@ -1,7 +1,7 @@
 import type { ChangeBatch } from "../core/change-batch.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
 import type { LineItem, LogItem, ProgressItem, RowsItem, SchemaItem, StopItem, TruncateItem } from "../core/line.ts";
-import type { Cut, Transaction } from "../core/position.ts";
+import type { Cut, Position, Transaction } from "../core/position.ts";
 import { type TableId, type TableSchema, withDefinition } from "../core/table-schema.ts";
 import { chunkShape, knowingBoth } from "./chunk-shape.ts";
 import { enterChunk, type EnterResult, type ReadChunk } from "./enter-chunk.ts";
@@ -53,6 +53,8 @@ interface OpenChunk {
   /** Of what came since it was registered; what was unsettled then is within a budget of its own. */
   windowBytes: number;
   read: FinishedChunk | null;
+  /** `boundNow`, since it was read. */
+  later: Position | null;
 }
 
 interface MergedTable {
@@ -105,7 +107,7 @@ export class Merge {
     if (merged === undefined || window === null || this.#inherited.length > 0) return false;
     if (this.#atProgress.some((item) => item.kind === "schema" && item.schema.id === table)) return false;
     if (merged.keyless === null) {
-      merged.chunks.set(chunk, { id: chunk, planned: merged.schema, window, windowBytes: 0, read: null });
+      merged.chunks.set(chunk, { id: chunk, planned: merged.schema, window, windowBytes: 0, read: null, later: null });
     } else {
       if (merged.keyless.chunk !== null) return false;
       merged.keyless.register(
@@ -122,6 +124,15 @@ export class Merge {
     if (open === undefined) return false;
     open.read = finished;
     return true;
+  }
+
+  /**
+   * The bound of a snapshot opened now bounds every chunk that has been read, too. What was in their own and is not in it will
+   * never be in the log: a GTID that was owned and given up.
+   */
+  boundNow(bound: Position): void {
+    for (const { chunks } of this.#tables.values())
+      for (const chunk of chunks.values()) if (chunk.read !== null) chunk.later = bound;
   }
 
   /** Forgets the chunk: reading it failed, or was given up. */
@@ -288,7 +299,7 @@ export class Merge {
     for (const merged of [...this.#tables.values()]) {
       for (const chunk of [...merged.chunks.values()]) {
         // Rule 3. Looked at anew each time: whoever consumes this may have abandoned chunks in between.
-        if (chunk.read === null || !progress.position.covers(chunk.read.cut.bound)) continue;
+        if (chunk.read === null || !isPassed(chunk.read.cut.bound, chunk.later, progress.position)) continue;
         if (merged.chunks.delete(chunk.id)) yield* this.#enterChunk(merged, chunk, chunk.read, progress);
       }
       if (this.#tables.has(merged.schema.id) && merged.keyless?.due(progress.position) === true)
@@ -344,6 +355,10 @@ export class Merge {
     merged.schema = knowingBoth(merged.schema, schema);
     return [progress, { ...item, schema }];
   }
+}
+
+function isPassed(bound: Position, later: Position | null, position: Position): boolean {
+  return position.covers(bound) || (later !== null && position.covers(later));
 }
 
 function rowsOf(batches: readonly ChangeBatch[]): number {

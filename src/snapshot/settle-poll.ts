@@ -56,6 +56,7 @@ async function helpLog(options: SettlePollOptions, nudgedMs: number, signal: Abo
     options.log.ping();
     return nudgedMs;
   }
+  options.merge.boundNow((await options.source.visible(signal)).bound);
   await options.log.nudge(signal);
   return nowMs;
 }

@@ -61,6 +61,18 @@ function shown(items: readonly LineItem[]): string[] {
 }
 
 describe("the merge of a table with a key", () => {
+  test("a chunk whose bound will never come enters behind one that was asked for later", () => {
+    const { merge } = mergeOf(KEYED);
+    merge.register(1, KEYED.id);
+    merge.boundNow(new SimPosition(3));
+    merge.read(1, KEYED.id, { cut: cut([], 9), schema: KEYED, batches: [chunkOf(KEYED, row(1, 1))] });
+    // What was asked before it was read says nothing about it.
+    expect(shown(pass(merge, progress(4)))).toEqual(["progress"]);
+    merge.boundNow(new SimPosition(5));
+    expect(shown(pass(merge, progress(4)))).toEqual(["progress"]);
+    expect(shown(pass(merge, progress(5)))).toEqual(["snapshot 1:1/1", "chunk-entered", "progress"]);
+  });
+
   test("an untouched chunk enters as the very batches it was read as, behind its bound", () => {
     const { merge, events } = mergeOf(KEYED);
     const batches = [chunkOf(KEYED, row(1, 1)), chunkOf(KEYED, row(2, 1))];

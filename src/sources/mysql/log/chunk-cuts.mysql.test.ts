@@ -1,10 +1,21 @@
+import { randomUUID } from "node:crypto";
 import type { Connection, ResultSetHeader, RowDataPacket } from "mysql2/promise";
 import { expect, it } from "vitest";
 import { LoneMysqlDatabase } from "../../../../test/support/mysql-binlog.ts";
 import { createMysqlDatabase, type TestMysqlDatabase } from "../../../../test/support/mysql.ts";
 import type { Transaction } from "../../../core/position.ts";
-import { ALL, openReader, openSessions, readChunk, schemaOf, series } from "../../../../test/support/mysql-source.ts";
+import {
+  ALL,
+  openReader,
+  openSessions,
+  readChunk,
+  RULES,
+  schemaOf,
+  series,
+} from "../../../../test/support/mysql-source.ts";
 import { parseMariadbGtid } from "../position/mariadb-gtid.ts";
+import { openTable } from "../table-read.ts";
+import { visibleCut } from "./visible.ts";
 import { LogCut, MariadbTransaction, MysqlTransaction } from "../position.ts";
 import { xidText } from "../binlog/xa-events.ts";
 
@@ -177,3 +188,21 @@ it.each(["mysql", "mariadb"] as const)(
       expect(renames.some((rename) => !cut.surelyIncludes(rename) && cut.bound.has(rename))).toBe(true);
   },
 );
+
+it("has a bound that never comes where a GTID was owned and given up, and a later one without it", async () => {
+  await using db = await createMysqlDatabase("mysql");
+  await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+  await using sessions = openSessions(db);
+  const session = await sessions.get(AbortSignal.timeout(30_000));
+  const schema = await schemaOf(sessions, db, "t");
+  const owner = await db.client();
+  await owner.query(`SET gtid_next = '${randomUUID()}:1'`);
+  await owner.query("BEGIN");
+  await owner.query("INSERT INTO t VALUES (1)");
+  const { cut } = await openTable(session, schema, RULES, AbortSignal.timeout(30_000));
+  await owner.query("ROLLBACK");
+  await owner.query("SET gtid_next = AUTOMATIC");
+  const now = await visibleCut(session, AbortSignal.timeout(30_000));
+  expect(now.bound.covers(cut.included!)).toBe(true);
+  expect(now.bound.covers(cut.bound)).toBe(false);
+});
