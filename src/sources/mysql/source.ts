@@ -10,6 +10,7 @@ import { MysqlChunkPlanner } from "./chunk-planner.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
 import { defineTables } from "./history/definitions.ts";
+import { historyOf } from "./history/table-history.ts";
 import { FilePosition } from "./position/file-position.ts";
 import { cutMethod, inspect } from "./inspection.ts";
 import { selectByKey } from "./key-select.ts";
@@ -32,6 +33,13 @@ import { hiddenBefore, hiddenOf, untilVisible, visibleCut } from "./log/visible.
 /** Statements that only look something up; reads and waits for locks have their own ends. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 
+interface Prepared {
+  readonly facts: ServerFacts;
+  readonly start: LogPosition;
+  /** As of when the tables were defined that an earlier run has begun. */
+  readonly defined: readonly LogPosition[];
+}
+
 class MysqlSource implements Source {
   readonly planner: ChunkPlanner;
   readonly #options: MysqlOptions;
@@ -41,7 +49,7 @@ class MysqlSource implements Source {
   readonly #polling: LazySession;
   readonly #planning: LazySession;
   readonly #selecting: LazySession;
-  #prepared: { readonly facts: ServerFacts; readonly start: LogPosition } | null = null;
+  #prepared: Prepared | null = null;
   readonly #visibleLog: VisibleLog;
 
   constructor(options: MysqlOptions, rules: ValueRules, ambient: Ambient) {
@@ -94,7 +102,8 @@ class MysqlSource implements Source {
     checkServer(this.#options.username, facts);
     const parts = { session, clock: this.#ambient.clock, signal };
     const start = await prepare(this.#options, parts, facts, { resume, tables });
-    this.#prepared = { facts, start };
+    const defined = tables.flatMap((schema) => historyOf(schema)?.asOf ?? []);
+    this.#prepared = { facts, start, defined };
     return start;
   }
 
@@ -108,9 +117,12 @@ class MysqlSource implements Source {
   }
 
   async settled(ids: readonly string[], waiting: (what: string) => void, signal: AbortSignal): Promise<void> {
-    const { facts, start } = this.#ready();
+    const { facts, start, defined } = this.#ready();
     // A place in the log's files has transactions before it that nobody may see yet; those of the checkpoint are among them.
-    const hidden = start instanceof FilePosition ? hiddenBefore(start) : hiddenOf(facts, ids);
+    const before = start instanceof FilePosition ? hiddenBefore(start) : hiddenOf(facts, ids);
+    // What the log has of a table up to its definition is passed over, so the chunks must have it: on another replica too.
+    const behind = defined.map(hiddenBefore);
+    const hidden = (cut: LogCut): string | null => firstOf([before, ...behind], cut);
     await untilVisible((life) => this.visible(life), hidden, waiting, this.#ambient, signal);
   }
 
@@ -119,7 +131,7 @@ class MysqlSource implements Source {
     return new BinlogReader({ options: this.#options, rules: this.#rules, facts, ambient: this.#ambient, request });
   }
 
-  #ready(): { readonly facts: ServerFacts; readonly start: LogPosition } {
+  #ready(): Prepared {
     if (this.#prepared === null) throw new MillraceError("INTERNAL", "the source was not prepared");
     return this.#prepared;
   }
@@ -158,6 +170,14 @@ class MysqlSource implements Source {
     for (const sessions of [this.#selecting, this.#planning, this.#polling, this.#control])
       await sessions[Symbol.asyncDispose]();
   }
+}
+
+function firstOf(hidden: readonly ((cut: LogCut) => string | null)[], cut: LogCut): string | null {
+  for (const ask of hidden) {
+    const what = ask(cut);
+    if (what !== null) return what;
+  }
+  return null;
 }
 
 /** A server of MySQL or MariaDB as `core/source.ts` wants it. Connects when it is first asked something. */

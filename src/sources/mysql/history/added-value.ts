@@ -55,9 +55,9 @@ function literalValue(text: string, quoted: boolean, mysqlType: MysqlType, type:
     case "double": {
       const digits = NUMBER.exec(text);
       const fits = digits !== null && (mysqlType.scale === null || (digits[1] ?? "").length <= mysqlType.scale);
-      return fits && (mysqlType.name !== "decimal" || (digits[1] ?? "").length <= (mysqlType.scale ?? 0))
-        ? text
-        : undefined;
+      if (!fits || (mysqlType.name === "decimal" && (digits[1] ?? "").length > (mysqlType.scale ?? 0)))
+        return undefined;
+      return type.kind === "text" ? printedDecimal(text, mysqlType.scale ?? 0) : text;
     }
     case "year":
       return /^(?:19|20)[0-9]{2}$/.test(text) ? text : undefined;
@@ -76,12 +76,22 @@ function literalValue(text: string, quoted: boolean, mysqlType: MysqlType, type:
       const whole = DATE.test(text) ? `${text} 00:00:00` : text;
       const parts = DATETIME.exec(whole);
       if (parts === null || !isDay(parts[1]!) || (parts[2] ?? "").length > (mysqlType.size ?? 0)) return undefined;
-      return whole;
+      const missing = (mysqlType.size ?? 0) - (parts[2] ?? "").length;
+      if (type.kind !== "text" || missing === 0) return whole;
+      return `${whole}${parts[2] === undefined ? "." : ""}${"0".repeat(missing)}`;
     }
     default:
       // A TIMESTAMP is meant in the session's time zone.
       return undefined;
   }
+}
+
+/** As the server prints it, where the sink has it as a text. */
+function printedDecimal(text: string, scale: number): string {
+  const negative = text.startsWith("-");
+  const [whole = "", fraction = ""] = (negative ? text.slice(1) : text).split(".");
+  const digits = `${whole.replace(/^0+(?=[0-9])/, "")}${scale === 0 ? "" : `.${fraction.padEnd(scale, "0")}`}`;
+  return negative && /[1-9]/.test(digits) ? `-${digits}` : digits;
 }
 
 function plainNumber(text: string): string | undefined {

@@ -7,6 +7,7 @@ import {
 } from "../../../../test/support/ddl-corpus.ts";
 import { createMysqlDatabase, type TestMysqlDatabase } from "../../../../test/support/mysql.ts";
 import { deadline, openSessions } from "../../../../test/support/mysql-source.ts";
+import { addedValue } from "./added-value.ts";
 import { alterDefinition, createdDefinition } from "./altered-definition.ts";
 import { tableByName } from "../catalog.ts";
 import { charsetOfName } from "../charset/width.ts";
@@ -16,6 +17,19 @@ import { parseStatement, type ShapeChange } from "../ddl/statement.ts";
 import type { Flavour } from "../position.ts";
 import { serverNumber } from "../ddl/sql-tokens.ts";
 import { type DefinedColumn, definitionOf, type TableDefinition } from "./table-definition.ts";
+
+/** With more digits than a decimal of the sink has; and times, which are texts by `unrepresentable-values: text`. */
+const ADDED_AS_TEXT = [
+  "decimal(40,4) DEFAULT 1.5",
+  "decimal(40,4) DEFAULT '007.25'",
+  "decimal(40,4) NOT NULL DEFAULT -3",
+  "decimal(40,4) DEFAULT '-0'",
+  "decimal(50,0) DEFAULT 12",
+  "date DEFAULT '2024-01-01'",
+  "datetime DEFAULT '2024-01-01'",
+  "datetime(3) DEFAULT '2024-01-01 00:00:00'",
+  "datetime(6) DEFAULT '2024-01-01 00:00:00.5'",
+];
 
 const MODES = { ansiQuotes: false, backslashIsPlain: false, realAsFloat: false, strict: true, otherDialect: false };
 
@@ -96,6 +110,30 @@ describe.each(["mysql", "mariadb"] as const)("a table's definition by its statem
       const altered = alterations === null ? "not understood" : alterDefinition(before, alterations, rules);
       const ours = typeof altered === "string" ? altered : altered.definition;
       expect({ sql, table: resolved(ours, theirs) }).toEqual({ sql, table: theirs });
+    }
+  });
+
+  it("says what the rows that were there have in a column that was added, to the letter, where the sink has a text", async () => {
+    await using db = await createMysqlDatabase(flavour);
+    await using sessions = openSessions(db);
+    const session = await sessions.get(deadline());
+    const rules = ddlRules(flavour, serverNumber(session.serverVersion), MODES);
+    for (const column of ADDED_AS_TEXT) {
+      const sql = `ALTER TABLE t ADD c ${column}`;
+      await db.query("DROP TABLE IF EXISTS t");
+      await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+      await db.query("INSERT INTO t VALUES (1)");
+      const before = await catalogDefinition(session, db);
+      await db.query(sql);
+      const [row] = await db.query<{ c: string }>("SELECT CAST(c AS CHAR) AS c FROM t");
+      const shape = shapeOf(sql, session);
+      const alterations = shape?.kind === "alter" ? shape.alterations : null;
+      const altered = alterations === null ? "not understood" : alterDefinition(before, alterations, rules);
+      const added = typeof altered === "string" ? undefined : altered.columns.at(-1)!;
+      expect({ sql, value: added && addedValue(added.written!, added.column, { kind: "text" }) }).toEqual({
+        sql,
+        value: row!.c,
+      });
     }
   });
 });

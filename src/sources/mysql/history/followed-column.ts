@@ -1,6 +1,6 @@
 import { sameType } from "../../../core/logical-type.ts";
 import { charsetOfName } from "../charset/width.ts";
-import { columnType, type MysqlType, type MysqlTypeRules, parseMysqlType } from "../mysql-type.ts";
+import { columnType, type MysqlType, type MysqlTypeName, type MysqlTypeRules, parseMysqlType } from "../mysql-type.ts";
 import type { DefinedColumn } from "./table-definition.ts";
 
 type ColumnForm = Pick<DefinedColumn, "sourceType" | "collation">;
@@ -15,11 +15,15 @@ export function columnDifference(before: ColumnForm, after: ColumnForm, rules: M
   const is = parseMysqlType(after.sourceType, after.collation);
   const became = `became ${after.sourceType} instead of ${before.sourceType}`;
   if (was === null || is === null || !sameType(columnType(was, rules), columnType(is, rules))) return became;
+  // As text a time has as many digits as its type says.
+  if (TEMPORAL.includes(was.name) && columnType(is, rules).kind === "text" && was.size !== is.size) return became;
   if (!keepsValues(was, is, before.sourceType, after.sourceType)) return became;
   if (before.collation === null || after.collation === null || keepsText(before.collation, after.collation))
     return null;
   return `became text of character set ${charsetOfName(after.collation)} instead of ${charsetOfName(before.collation)}`;
 }
+
+const TEMPORAL: readonly MysqlTypeName[] = ["time", "datetime", "timestamp"];
 
 const LENGTHS = ["tiny", "", "medium", "long"];
 

@@ -1,8 +1,7 @@
 import type { Ambient } from "../../../core/ambient.ts";
 import type { Session } from "../connection.ts";
 import { openSnapshot, snapshotScript } from "./cut.ts";
-import type { FilePosition } from "../position/file-position.ts";
-import { type LogCut, MariadbTransaction, MysqlTransaction } from "../position.ts";
+import { type LogCut, type LogPosition, MariadbTransaction, MysqlTransaction } from "../position.ts";
 import type { ServerFacts } from "../server-facts.ts";
 
 const POLL_MIN_MS = 50;
@@ -42,7 +41,7 @@ export function hiddenOf(facts: ServerFacts, ids: readonly string[]): (cut: LogC
 }
 
 /** Whether a snapshot may not contain all that is before a place in the log. */
-export function hiddenBefore(place: FilePosition): (cut: LogCut) => string | null {
+export function hiddenBefore(place: LogPosition): (cut: LogCut) => string | null {
   return ({ included }) => (included?.covers(place) === true ? null : `what the log has before ${place.toString()}`);
 }
 

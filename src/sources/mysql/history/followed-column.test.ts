@@ -1,0 +1,15 @@
+import { expect, it } from "vitest";
+import { RULES } from "../../../../test/support/mysql-source.ts";
+import { columnDifference } from "./followed-column.ts";
+
+const of = (sourceType: string) => ({ sourceType, collation: null });
+
+it.each(["time", "datetime", "timestamp"])(
+  "follows a %s that gets more digits, unless the sink has its text",
+  (type) => {
+    expect(columnDifference(of(type), of(`${type}(3)`), RULES)).toBeNull();
+    const asText = { ...RULES, unrepresentable: "text" } as const;
+    expect(columnDifference(of(type), of(`${type}(3)`), asText)).toBe(`became ${type}(3) instead of ${type}`);
+    expect(columnDifference(of(`${type}(3)`), of(type), RULES)).toBe(`became ${type} instead of ${type}(3)`);
+  },
+);
