@@ -60,6 +60,28 @@ function keepsValues(was: MysqlType, is: MysqlType, before: string, after: strin
   }
 }
 
+/** Types of which more room is all that an alteration which is followed gives them. */
+const ROOMY: readonly MysqlTypeName[] = [
+  "varchar",
+  "varbinary",
+  "text",
+  "blob",
+  "tinyint",
+  "smallint",
+  "mediumint",
+  "int",
+  "bigint",
+  "year",
+];
+
+/** Whether what is computed from a column is the same behind an alteration that leaves its values as they are. */
+export function keepsComputed(before: ColumnForm, after: ColumnForm): boolean {
+  if (before.collation !== after.collation) return false;
+  if (before.sourceType === after.sourceType) return true;
+  const type = parseMysqlType(after.sourceType, after.collation);
+  return type !== null && ROOMY.includes(type.name);
+}
+
 /** Character sets that have all characters of another one. */
 const SUPERSETS: Readonly<Record<string, readonly string[]>> = {
   ascii: ["latin1", "utf8mb3", "utf8mb4"],

@@ -2,7 +2,7 @@ import { MillraceError } from "../../../core/errors.ts";
 import type { ColumnSchema, TableSchema } from "../../../core/table-schema.ts";
 import { addedValue } from "./added-value.ts";
 import type { AlteredColumn, AlteredTable } from "./altered-definition.ts";
-import { columnDifference } from "./followed-column.ts";
+import { columnDifference, keepsComputed } from "./followed-column.ts";
 import { columnType, type MysqlTypeRules, parseMysqlType } from "../mysql-type.ts";
 import { changedError } from "../schema.ts";
 import type { TableDefinition } from "./table-definition.ts";
@@ -31,6 +31,7 @@ export function followAlteration(
   const [key, keyNow] = [before, altered.definition].map((definition) => definition.key?.columns ?? []);
   if (keyNow!.join("\0") !== key!.join("\0")) return changed("its key is another one");
   if (altered.unique && terms.ignore) return changed("rows were left out to make others unique");
+  const hasComputed = altered.columns.some(({ column }) => column.generated);
   const columns: ColumnSchema[] = [];
   for (const column of schema.columns) {
     const now = altered.columns.find((one) => one.before?.name === column.name);
@@ -41,6 +42,8 @@ export function followAlteration(
     if (now.column.name !== column.name) return changed(`column ${column.name} was renamed to ${now.column.name}`);
     const difference = alteredDifference(now, key!.includes(column.name), terms, rules);
     if (difference !== null) return changed(`column ${column.name} ${difference}`);
+    if (hasComputed && !keepsComputed(now.before ?? now.column, now.column))
+      return changed(`column ${column.name} became another, and the table has columns that may be computed from it`);
     const { sourceType, collation } = now.column;
     const same = sourceType === column.sourceType && collation === column.collation;
     columns.push(same ? column : { ...column, sourceType, collation });
