@@ -3,6 +3,8 @@ import type { LazySession, Row, Session } from "./connection.ts";
 /** A column as the catalog has it, in the order of `attnum`; dropped ones are left out. */
 export interface CatalogColumn {
   readonly name: string;
+  /** No other column of the table ever gets the same one. */
+  readonly attnum: number;
   readonly typeOid: number;
   readonly typmod: number;
   /** The type that its values follow, through domains. */
@@ -13,6 +15,8 @@ export interface CatalogColumn {
   /** Qualified and quoted; null: the type has none. */
   readonly collation: string | null;
   readonly generated: boolean;
+  /** By a constraint of its own or of its domain. */
+  readonly notNull: boolean;
   /** Rows from before the column was added have `missing`, in the type's text form, without having been rewritten. */
   readonly hasMissing: boolean;
   readonly missing: string | null;
@@ -44,20 +48,21 @@ export interface CatalogTable {
 
 /** The type that a column's values follow; a domain over a domain takes its modifier from the innermost. */
 const BASE_TYPE = `
-  WITH RECURSIVE base(oid, typmod, typdefault, depth) AS (
-    SELECT a.atttypid, a.atttypmod, NULL::text COLLATE "C", 0
+  WITH RECURSIVE base(oid, typmod, typdefault, not_null, depth) AS (
+    SELECT a.atttypid, a.atttypmod, NULL::text COLLATE "C", a.attnotnull, 0
     UNION ALL
-    SELECT t.typbasetype, t.typtypmod, coalesce(base.typdefault, t.typdefault), depth + 1
+    SELECT t.typbasetype, t.typtypmod, coalesce(base.typdefault, t.typdefault), base.not_null OR t.typnotnull, depth + 1
     FROM base JOIN pg_type t ON t.oid = base.oid WHERE t.typtype = 'd')
   SELECT * FROM base ORDER BY depth DESC LIMIT 1`;
 
 const COLUMNS = `
   SELECT json_agg(json_build_object(
-    'name', a.attname, 'typeOid', a.atttypid::int8, 'typmod', a.atttypmod, 'baseOid', base.oid::int8, 'baseTypmod', base.typmod,
+    'name', a.attname, 'attnum', a.attnum, 'typeOid', a.atttypid::int8, 'typmod', a.atttypmod,
+    'baseOid', base.oid::int8, 'baseTypmod', base.typmod,
     'sourceType', format_type(a.atttypid, a.atttypmod),
     'collation', (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname)
                   FROM pg_collation co JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation),
-    'generated', a.attgenerated <> '',
+    'generated', a.attgenerated <> '', 'notNull', base.not_null,
     'hasMissing', a.atthasmissing, 'missing', array_to_string(a.attmissingval, ''),
     'hasDefault', a.atthasdef OR a.attidentity <> '' OR base.typdefault IS NOT NULL) ORDER BY a.attnum)
   FROM pg_attribute a CROSS JOIN LATERAL (${BASE_TYPE}) base

@@ -159,6 +159,7 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
 
   it.each([
     ["ALTER TABLE t DROP COLUMN v", "SCHEMA_CHANGED"],
+    ["ALTER TABLE t DROP COLUMN v, ADD COLUMN v text NOT NULL DEFAULT 'new'", "SCHEMA_CHANGED"],
     ["ALTER TABLE t RENAME COLUMN v TO w", "SCHEMA_CHANGED"],
     ["ALTER TABLE t ALTER COLUMN v TYPE varchar(9)", "SCHEMA_CHANGED"],
     [`ALTER TABLE t ALTER COLUMN v TYPE text COLLATE "C"`, "SCHEMA_CHANGED"],

@@ -71,6 +71,24 @@ describe.each(["oldest", "newest"] as const)("inspecting the %s PostgreSQL", (ve
     expect(notes[0]).toContain("max_slot_wal_keep_size");
   });
 
+  it("says of a partitioned table what the log does not", async () => {
+    await using db = await createDatabase(version);
+    await db.query(
+      `CREATE TABLE t (id int PRIMARY KEY) PARTITION BY HASH (id);
+       CREATE TABLE t0 PARTITION OF t FOR VALUES WITH (MODULUS 1, REMAINDER 0)`,
+    );
+    const { offers } = await inspected(db);
+    expect(offers.map((offer) => [offer.schema.id, offer.notes])).toEqual([
+      [
+        "public.t",
+        [
+          "1 partitions are read and delivered as one table",
+          "TRUNCATE or DROP of a single partition is not in the log: its rows stay in the sink until the table is begun anew",
+        ],
+      ],
+    ]);
+  });
+
   it.each(REFUSALS)("refuses a table %s, and the hint mends it", async (_, ddl, code, which) => {
     await using db = await createDatabase(version);
     await db.query(ddl);

@@ -12,6 +12,9 @@ import { tableSizes, type TableSize } from "./table-size.ts";
 const CUT_METHOD =
   "exact: each chunk is read under a snapshot of its own, and pg_current_snapshot() says which transactions of the log are in it";
 
+const PARTITION_EMPTIED =
+  "TRUNCATE or DROP of a single partition is not in the log: its rows stay in the sink until the table is begun anew";
+
 /** Everything that `plan` shows and that a run rests on; writes nothing. */
 export async function inspect(
   options: PostgresOptions,
@@ -64,7 +67,8 @@ function offer(table: MatchedTable, rules: ValueRules, size: TableSize | undefin
   const notes: string[] = [];
   if (generated.length > 0)
     notes.push(`generated columns are left out, the log does not carry them: ${generated.join(", ")}`);
-  if (table.kind === "partitioned") notes.push(`${table.leaves.length} partitions are read and delivered as one table`);
+  if (table.kind === "partitioned")
+    notes.push(`${table.leaves.length} partitions are read and delivered as one table`, PARTITION_EMPTIED);
   return {
     schema,
     object: String(table.oid),

@@ -40,9 +40,9 @@ export interface LogDecoderOptions {
   readonly rules: ValueRules;
   /**
    * Asked before the first row of a relation in its present shape: once a relation after start, and when the Relation
-   * message differs from the one before. Never for a message that says the same again. `known` is the decoder's schema
-   * for it: of the table that the relation's OID was before, or of the one with that name; null: none. `xid`: the
-   * transaction that the change is of.
+   * message differs from the one before. For one that says the same again, only where that may hide another key.
+   * `known` is the decoder's schema for it: of the table that the relation's OID was before, or of the one with that
+   * name; null: none. `xid`: the transaction that the change is of.
    */
   readonly lookup: (relation: RelationMessage, known: TableSchema | null, xid: Xid64) => Promise<RelationAnswer>;
 }
@@ -92,6 +92,11 @@ export class LogDecoder {
   /** Between Begin and Commit. */
   get inTransaction(): boolean {
     return this.#transaction !== null;
+  }
+
+  /** The tables that are delivered still, in the shape that they have at this place of the log. */
+  get delivered(): readonly TableSchema[] {
+    return [...this.#tables.values()].filter((table) => !table.ended).map((table) => table.schema);
   }
 
   /** Bytes of rows in open batches and in items not yet taken (never less than there are, at most about twice). */
@@ -179,7 +184,7 @@ export class LogDecoder {
   #relation(b: Uint8Array, start: number, end: number): void {
     const message = readRelation(b, start, end, this.#broken);
     const known = this.#relations.get(message.oid);
-    if (known !== undefined && sameBytes(known.bytes, b, start, end)) return;
+    if (known !== undefined && sameBytes(known.bytes, b, start, end) && !mayHideKey(known)) return;
     const before = known === undefined || known.kind === "ignored" ? null : known.table;
     const table = before ?? this.#tables.get(tableId(message.namespace, message.name)) ?? null;
     this.#relations.set(message.oid, { kind: "told", message, bytes: b.slice(start, end), table });
@@ -307,6 +312,15 @@ export class LogDecoder {
     const position = formatLsn(this.#transaction?.commitLsn ?? this.#position.lsn);
     return new MillraceError("LOG_NOT_UNDERSTOOD", `the log has ${what} at ${position}`, { place: { position } });
   };
+}
+
+/**
+ * Under REPLICA IDENTITY FULL every column is flagged as key, whatever the primary key is. The message comes again only
+ * after something has changed at the table.
+ */
+function mayHideKey(relation: LogRelation): boolean {
+  if (relation.kind !== "delivered" || relation.message.replicaIdentity !== "f") return false;
+  return relation.table.schema.key.length > 0;
 }
 
 function largeTransaction({ schema }: TableLog, position: string): MillraceError {

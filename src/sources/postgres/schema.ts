@@ -3,6 +3,7 @@ import type { ValueRules } from "../../core/source.ts";
 import { tableId, type ColumnSchema, type TableId, type TableSchema } from "../../core/table-schema.ts";
 import { sameType } from "../../core/logical-type.ts";
 import type { CatalogColumn, CatalogTable } from "./catalog.ts";
+import { columnNumbers, type ColumnNumbers, withColumnNumbers } from "./column-numbers.ts";
 import { columnType, selectExpression, type PgType } from "./pg-type.ts";
 
 function pgType(column: CatalogColumn): PgType {
@@ -31,10 +32,14 @@ function deliveredColumns(table: CatalogTable): readonly CatalogColumn[] {
   return table.columns.filter((column) => !column.generated);
 }
 
+function catalogNumbers(table: CatalogTable | null): ColumnNumbers {
+  return new Map(table?.columns.map((column) => [column.name, column.attnum]));
+}
+
 export function catalogSchema(table: CatalogTable, rules: ValueRules): TableSchema {
   const key = usableKey(table);
   const delivered = deliveredColumns(table);
-  return {
+  const schema: TableSchema = {
     id: tableId(table.namespace, table.name),
     namespace: table.namespace,
     name: table.name,
@@ -42,6 +47,7 @@ export function catalogSchema(table: CatalogTable, rules: ValueRules): TableSche
     columns: delivered.map((column) => columnSchema(column, key.includes(column.name), rules)),
     key: key.map((name) => delivered.findIndex((column) => column.name === name)),
   };
+  return withColumnNumbers(schema, catalogNumbers(table));
 }
 
 /** The select list of a chunk: one expression for each column of `schema`, in its order. */
@@ -57,6 +63,11 @@ export function changedError(table: TableId, what: string): MillraceError {
     hint: `Only added columns can be followed. Begin the table anew with \`millrace run FILE --resnapshot ${table}\`.`,
     place: { table },
   });
+}
+
+/** Rows would go on with the values in the sink that they had in the column before. */
+export function replacedError(table: TableId, column: string): MillraceError {
+  return changedError(table, `column ${column} was dropped and added again`);
 }
 
 /** A column of the table's shape at some moment, whoever told of it. */
@@ -83,10 +94,14 @@ export function followShape(
       return changedError(known.id, `column ${column.name} became ${there.sourceType} instead of ${column.sourceType}`);
   }
   const knownNames = new Set(known.columns.map((column) => column.name));
-  // Columns keep their order, and a new one comes last: rows would go on with its old values in the sink.
+  // Columns keep their order, and a new one comes last.
   const still = shape.filter((column) => knownNames.has(column.name));
   const moved = known.columns.find((column, i) => still[i]!.name !== column.name);
-  if (moved !== undefined) return changedError(known.id, `column ${moved.name} was dropped and added again`);
+  if (moved !== undefined) return replacedError(known.id, moved.name);
+  const numbers = columnNumbers(known);
+  const numbersNow = catalogNumbers(now);
+  for (const [name, number] of numbers)
+    if ((numbersNow.get(name) ?? number) !== number) return replacedError(known.id, name);
   const added = shape.filter((column) => !knownNames.has(column.name));
   if (added.length === 0) return known;
   const columns = [...known.columns];
@@ -95,7 +110,8 @@ export function followShape(
     if (found instanceof MillraceError) return found;
     columns.push(found);
   }
-  return { ...known, version: known.version + 1, columns };
+  const followed = { ...known, version: known.version + 1, columns };
+  return withColumnNumbers(followed, new Map([...numbersNow, ...numbers]));
 }
 
 function addedColumn(
@@ -109,10 +125,12 @@ function addedColumn(
     return changedError(table, `column ${shape.name} was added, and has been dropped or changed since`);
   const schema = columnSchema(column, false, rules);
   if (column.hasMissing) return { ...schema, existingRowsDefault: column.missing };
-  if (!column.hasDefault) return schema;
+  if (!column.hasDefault && !column.notNull) return schema;
+  // NOT NULL without a default: it had one then, or was filled before the constraint came, or there were no rows.
+  const how = column.hasDefault ? "with a default" : "and is NOT NULL";
   return new MillraceError(
     "DDL_UNCLEAR",
-    `column ${shape.name} was added to table ${table} with a default, and the source does not tell which values the rows before it got`,
+    `column ${shape.name} was added to table ${table} ${how}, and the source does not tell which values the rows before it got`,
     { place: { table } },
   );
 }

@@ -22,7 +22,7 @@ const STATUS_INTERVAL_MS = 10_000;
 /** Often enough for a server of the least patience that is of any use, 3 s. */
 const STATUS_TICK_MS = 1000;
 const STATEMENT_TIMEOUT_MS = 60_000;
-/** How often the publication is looked at. */
+/** How often the published tables are looked at. */
 const WATCH_INTERVAL_MS = 2000;
 const UNDEFINED_OBJECT = "42704";
 /**
@@ -65,7 +65,7 @@ export class PgLogReader implements LogReader {
   readonly #sessions: LazySession;
   readonly #stop = new AbortController();
   readonly #dropped = new Set<TableId>();
-  /** Tables that are not published any more, for the line. */
+  /** Tables whose end the log does not tell, for the line. */
   readonly #stops: StopItem[] = [];
   #decoder: LogDecoder | null = null;
   #durable: PgLsn;
@@ -183,7 +183,7 @@ export class PgLogReader implements LogReader {
       await ambient.clock.sleep(WATCH_INTERVAL_MS, life).catch(() => undefined);
       if (life.aborted) return;
       try {
-        this.#stops.push(...(await watch.look(life)));
+        this.#stops.push(...(await watch.look(this.#decoder!.delivered, life)));
       } catch (error) {
         // No such publication: since version 18 the walsender only warns of that, and sends nothing.
         if (sqlState(error) === UNDEFINED_OBJECT) this.#pump.end(error);
