@@ -10,8 +10,8 @@ import type { TableSchema } from "./table-schema.ts";
  *   or not: the merge drops a chunk's row because such an update brings the whole row. An update with absent cells
  *   changes the known ones, and where its key does not exist it is nothing (its chunk will bring it).
  * - `delete` — only the key columns are known (all columns where the table has no key); the others are absent.
- * - `moved` — the insert half of an update that changed the key (its delete half comes just before it). Absent cells
- *   of it are fetched by *complete* before a sink sees it, where it is an `insert`.
+ * - `moved` — the insert half of an update that changed the key, or has new values that are not known (its delete half
+ *   comes just before it). Absent cells of it are fetched by *complete* before a sink sees it, where it is an `insert`.
  *
  * Values are stored in `ChangeBatch.ops`, one byte a row.
  */

@@ -27,7 +27,7 @@ export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>>
     exit: 1,
     retry: "manual",
     meaning:
-      "A row moved to another key and the log did not carry all of its values, so they are asked of the source once the transaction is visible there. It did not become visible in time: a commit that waits for a synchronous standby, for instance. The table was stopped; the others go on.",
+      "A row was moved to another key, or changed, and the log did not carry all of its new values, so they are asked of the source once the transaction is visible there. It did not become visible in time: a commit that waits for a synchronous standby, for instance. The table was stopped; the others go on.",
     action:
       "See what the transaction named in the message waits for on the source. Then begin the table anew, or raise the timeout where such waits are normal.",
   },

@@ -149,7 +149,7 @@ export const SOURCE_ERRORS: Readonly<Record<SourceErrorCode, ErrorCodeInfo>> = {
     exit: 1,
     retry: "manual",
     meaning:
-      "The table was dropped (and perhaps created again), or was taken out of the publication. PostgreSQL does not log that; changes made since are lost to this table.",
+      "The table was dropped (and perhaps created again), renamed, or taken out of the publication. PostgreSQL does not log that; changes made since are lost to this table.",
     action:
       "Where the table exists, begin it anew with `millrace run FILE --resnapshot TABLE`; else leave it out with `tables.exclude`.",
   },

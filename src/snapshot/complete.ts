@@ -20,8 +20,8 @@ const PAUSE_MIN_MS = 2;
 const PAUSE_MAX_MS = 250;
 
 /**
- * Fetches from the source the cells that a change does not carry and somebody downstream needs (design §6): today those
- * of rows that were moved to another key. Everything else passes untouched. A row is asked for only once the transaction
+ * Fetches from the source the cells that a change does not carry and somebody downstream needs (design §6): those of
+ * rows that were moved to another key, or got values that the log does not have. Everything else passes untouched. A row is asked for only once the transaction
  * that moved it is visible, and the line waits for that: order is kept.
  */
 export async function* complete(line: AsyncIterable<LineItem>, options: CompleteOptions): AsyncIterable<LineItem> {
@@ -96,7 +96,7 @@ class Fetcher {
     const seconds = Math.round(this.#options.timeoutMs / 1000);
     return new MillraceError(
       "COMPLETE_TIMEOUT",
-      `${table}: transaction ${transaction.id} moved a row to another key and was not visible within ${seconds} s`,
+      `${table}: transaction ${transaction.id} has a row without all its values and was not visible within ${seconds} s`,
       { place: { table } },
     );
   }

@@ -76,10 +76,12 @@ it("offers no sequence of MariaDB, and refuses what the log has other rows of th
   await db.query("CREATE SEQUENCE s");
   await db.query("CREATE TABLE t (id int PRIMARY KEY)");
   await db.query("CREATE TABLE v (id int PRIMARY KEY, n int) WITH SYSTEM VERSIONING");
+  await db.query("CREATE TABLE g (a int, b int AS (a + 1))");
   await db.query("CREATE TABLE h (id int PRIMARY KEY, body text, UNIQUE long_one (body))");
   const { offers, refusals } = await inspected(db);
   expect(offers.map((offer) => offer.schema.name)).toEqual(["t"]);
   expect(refusals.map(({ error }) => [error.code, error.message])).toEqual([
+    ["TABLE_NO_IDENTITY", expect.stringMatching(/\.g has no key, .* generated columns .*: b$/)],
     ["TABLE_NOT_SUPPORTED", expect.stringMatching(/\.h has a unique index on a long column, long_one/)],
     ["TABLE_NOT_SUPPORTED", expect.stringMatching(/\.v is a system versioned table/)],
   ]);

@@ -46,5 +46,16 @@ export function tableRefusal(table: CatalogTable, facts: ServerFacts): MillraceE
   });
   if (charset !== undefined)
     return refused(`has a column whose character set cannot be read exactly: ${charset.name} (${charset.collation})`);
-  return table.key === null ? partialRowsRefusal(table, facts) : null;
+  if (table.key !== null) return null;
+  // A row is known by all its values there, and MariaDB's updates and deletes have none of these.
+  const generated = facts.flavour === "mariadb" ? table.columns.find((column) => column.generated !== null) : undefined;
+  if (generated === undefined) return partialRowsRefusal(table, facts);
+  return new MillraceError(
+    "TABLE_NO_IDENTITY",
+    `${id} has no key, and MariaDB leaves generated columns out of what it logs of changes: ${generated.name}`,
+    {
+      hint: `Give the table a primary key, or leave it out with \`tables.exclude\`.`,
+      place: { table: id },
+    },
+  );
 }

@@ -32,38 +32,6 @@ describe.each(FLAVOURS)("the rows of the log (%s)", (flavour) => {
     ]);
   });
 
-  const CHANGES = [
-    "INSERT INTO t (id, a, b) VALUES (1, 'one', 'x')",
-    "UPDATE t SET a = 'two' WHERE id = 1",
-    "UPDATE t SET b = NULL WHERE id = 1",
-    "UPDATE t SET id = 2 WHERE id = 1",
-    "DELETE FROM t WHERE id = 2",
-  ];
-
-  it("lack what a minimal image leaves out", async () => {
-    const image = "SET SESSION binlog_row_image = 'MINIMAL'";
-    const inserted = flavour === "mysql" ? "moved 1,one,x,absent" : "moved 1,one,x,absent";
-    expect(await decodedStatements(flavour, [KEYED, image, ...CHANGES])).toEqual([
-      inserted,
-      "update 1,two,absent,absent",
-      "update 1,absent,null,absent",
-      "delete 1,absent,absent,absent",
-      "moved 2,absent,absent,absent",
-      "delete 2,absent,absent,absent",
-    ]);
-  });
-
-  it("lack texts that did not change in an image without blobs", async () => {
-    expect(await decodedStatements(flavour, [KEYED, "SET SESSION binlog_row_image = 'NOBLOB'", ...CHANGES])).toEqual([
-      "insert 1,one,x,7",
-      "update 1,two,absent,7",
-      "update 1,two,null,7",
-      "delete 1,absent,absent,absent",
-      "moved 2,two,absent,7",
-      "delete 2,absent,absent,absent",
-    ]);
-  });
-
   it("are whole in a table without a key", async () => {
     const create = "CREATE TABLE t (a int, b varchar(10))";
     const statements = ["INSERT INTO t VALUES (1, 'x')", "UPDATE t SET a = 2", "DELETE FROM t"];
@@ -325,19 +293,6 @@ describe("MariaDB's log", () => {
     } finally {
       await db.query("SET GLOBAL log_bin_compress = DEFAULT, GLOBAL log_bin_compress_min_len = DEFAULT");
     }
-  });
-
-  it("has images without what did not change, which are filled from before", async () => {
-    const statements = [
-      KEYED,
-      "SET SESSION binlog_row_image = 'FULL_NODUP'",
-      "INSERT INTO t (id, a, b) VALUES (1, 'one', 'x')",
-      "UPDATE t SET a = 'two'",
-      "UPDATE t SET id = 2",
-    ];
-    expect(await decodedStatements("mariadb", statements)).toEqual([
-      ...["insert 1,one,x,7", "update 1,two,x,7", "delete 1,absent,absent,absent", "insert 2,two,x,7"],
-    ]);
   });
 
   it("has sequences, replaced tables and alterations in two phases", async () => {

@@ -55,18 +55,9 @@ describe.each(FLAVOURS)("a recorded binlog (%s)", (flavour) => {
             ...["update 1", "update 4", "update 1", "update 1", "truncate"],
           ]
         : [
-            ...[
-              "insert 1",
-              "insert 2",
-              "insert 3",
-              "update 1",
-              "update 2",
-              "delete 3",
-              "insert 4",
-              "update 4",
-              "delete 2",
-            ],
-            ...["update 1", "truncate"],
+            ...["insert 1", "insert 2", "insert 3", "update 1", "update 2", "delete 3", "insert 4"],
+            // Images that lack columns, of which nothing says that they are not generated.
+            ...["delete 4", "moved 4", "delete 2", "delete 1", "moved 1", "truncate"],
           ],
     );
   });

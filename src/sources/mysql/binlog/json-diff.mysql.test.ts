@@ -3,6 +3,7 @@ import {
   binlogDecoder,
   BinlogTail,
   decodeBinlog,
+  decodedStatements,
   itemTexts,
   mysqlSchema,
 } from "../../../../test/support/mysql-binlog.ts";
@@ -40,8 +41,13 @@ function randomPath(random: Random, document: unknown): string {
   for (let value = document; ;) {
     if (Array.isArray(value)) {
       const at = random.below(value.length + 1);
-      path += `[${at}]`;
-      value = value[at] as unknown;
+      if (random.chance(0.5)) {
+        path += `[${at}]`;
+        value = value[at] as unknown;
+      } else {
+        path += at === 0 ? "[last]" : `[last-${at}]`;
+        value = value[value.length - 1 - at] as unknown;
+      }
     } else if (typeof value === "object" && value !== null) {
       const name = random.pick(NAMES);
       path += `.${JSON.stringify(name)}`;
@@ -121,4 +127,35 @@ it("differences of JSON values make what the server has, to the letter", async (
   // Most have the document from before, and no other.
   const differences = events.filter((event) => event[4] === EventType.partialUpdateRows && event.length < 2 * PADDING);
   expect(differences.length).toBeGreaterThan(DOCUMENTS);
+});
+
+it("differences to a value that the log does not have leave it unknown, and its row is to be fetched", async () => {
+  const statements = [
+    "CREATE TABLE t (id int PRIMARY KEY, j json, n int)",
+    "SET SESSION binlog_row_image = 'MINIMAL', SESSION binlog_row_value_options = 'PARTIAL_JSON'",
+    `INSERT INTO t VALUES (1, '{"a": "${"x".repeat(200)}", "b": "y"}', 1)`,
+    "UPDATE t SET j = JSON_SET(j, '$.b', 'z')",
+    "UPDATE t SET n = 2",
+    "UPDATE t SET id = 2, n = 3, j = JSON_SET(j, '$.b', 'a')",
+  ];
+  expect((await decodedStatements("mysql", statements)).slice(1)).toEqual([
+    ...["delete 1,absent,absent", "moved 1,absent,absent"],
+    "update 1,absent,2",
+    ...["delete 1,absent,absent", "moved 2,absent,3"],
+  ]);
+});
+
+it("differences are found from an array's end", async () => {
+  const padding = "x".repeat(200);
+  const statements = [
+    "CREATE TABLE t (id int PRIMARY KEY, j json)",
+    "SET SESSION binlog_row_value_options = 'PARTIAL_JSON'",
+    `INSERT INTO t VALUES (1, '{"a": [1, [2, 3]], "p": "${padding}"}')`,
+    "UPDATE t SET j = JSON_SET(j, '$.a[last][ last - 1 ]', 4)",
+    "UPDATE t SET j = JSON_REMOVE(j, '$.a[last-1]')",
+    "UPDATE t SET j = JSON_SET(j, '$.a[last-5]', 5)",
+  ];
+  expect((await decodedStatements("mysql", statements)).slice(1)).toEqual(
+    ["[1, [4, 3]]", "[[4, 3]]", "[5, [4, 3]]"].map((a) => `update 1,{"a": ${a}, "p": "${padding}"}`),
+  );
 });

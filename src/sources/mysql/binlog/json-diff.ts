@@ -5,7 +5,7 @@ import { type JsonNode, JsonMisfit, readJson, writeJson } from "./json-tree.ts";
 /** `sql-common/json_diff.h`, `enum_json_diff_operation`. */
 const Operation = { replace: 0, insert: 1, remove: 2 } as const;
 
-/** One step of a path: the member of an object, or the place in an array. */
+/** One step of a path: the member of an object, or the place in an array; from its end where it is negative (−1: the last). */
 type Leg = string | number;
 
 /**
@@ -47,18 +47,18 @@ function readValue(diffs: BinlogFields): JsonNode {
   return readJson(diffs.bytes, start, start + length);
 }
 
-const LEG = /\.("(?:[^"\\]|\\.)*"|[^.["]+)|\[([0-9]{1,9})\]/sy;
+const LEG = /\.("(?:[^"\\]|\\.)*"|[^.["]+)|\[(?:([0-9]{1,9})|last(?:-([0-9]{1,9}))?)\]/sy;
 
-/** `$.name."quoted name"[3]`; others, as the server logs none. */
+/** `$.name."quoted name"[3][last-1]`; others, as the server logs none. */
 function pathLegs(path: string): readonly Leg[] {
   if (!path.startsWith("$")) throw new JsonMisfit();
   const legs: Leg[] = [];
   for (LEG.lastIndex = 1; LEG.lastIndex < path.length;) {
     const found = LEG.exec(path);
     if (found === null) throw new JsonMisfit();
-    const [, name, index] = found;
-    if (index !== undefined) legs.push(Number(index));
-    else legs.push(name!.startsWith('"') ? unquoted(name!) : name!);
+    const [, name, index, beforeLast = "0"] = found;
+    if (name !== undefined) legs.push(name.startsWith('"') ? unquoted(name) : name);
+    else legs.push(index === undefined ? -1 - Number(beforeLast) : Number(index));
   }
   return legs;
 }
@@ -89,7 +89,7 @@ function child(node: JsonNode, leg: Leg): JsonNode {
     node.kind === "object"
       ? node.members.find(({ key }) => key.toString("utf8") === leg)?.value
       : node.kind === "array" && typeof leg === "number"
-        ? node.items[leg]
+        ? node.items.at(leg)
         : undefined;
   if (found === undefined) throw new JsonMisfit();
   return found;
@@ -111,9 +111,11 @@ function changeMember(members: Members, operation: number, name: string, value: 
   else throw new JsonMisfit();
 }
 
-function changeItem(items: JsonNode[], operation: number, at: number, value: JsonNode | null): void {
-  if (operation === Operation.insert) items.splice(at, 0, value!);
-  else if (at >= items.length) throw new JsonMisfit();
+function changeItem(items: JsonNode[], operation: number, leg: number, value: JsonNode | null): void {
+  const at = leg < 0 ? items.length + leg : leg;
+  // What goes beside the array is put at that end of it.
+  if (operation === Operation.insert) items.splice(Math.max(at, 0), 0, value!);
+  else if (at < 0 || at >= items.length) throw new JsonMisfit();
   else if (operation === Operation.replace) items[at] = value!;
   else if (operation === Operation.remove) items.splice(at, 1);
   else throw new JsonMisfit();

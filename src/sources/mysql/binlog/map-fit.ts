@@ -37,7 +37,8 @@ function fittedColumn(logged: MapColumn, known: DefinedColumn, map: TableMap): M
   const charset = type.charset === "utf8" ? "utf8mb3" : type.charset;
   if (logged.charset !== null && charset !== null && logged.charset !== charset)
     return `is of character set ${charset}, and its rows of ${logged.charset}`;
-  return map.named ? logged : { ...logged, ...namedColumn(known, type, charset) };
+  const staysWhereAbsent = logged.staysWhereAbsent || !known.generated;
+  return { ...logged, ...(map.named ? {} : namedColumn(known, type, charset)), staysWhereAbsent };
 }
 
 type Named = Pick<MapColumn, "name" | "unsigned" | "charset" | "members" | "visible">;

@@ -16,7 +16,7 @@ import { columnWidths, RowImages } from "./row-image.ts";
 import { GROUP_ROWS } from "./rows-event.ts";
 import { changedError } from "../schema.ts";
 import type { TableMap } from "./table-map.ts";
-import { partialRowError } from "./whole-rows.ts";
+import { lackedKeyError, partialRowError } from "./whole-rows.ts";
 
 /** A row that is replaced is two. */
 const NOTED_MAX = GROUP_ROWS * 2;
@@ -32,12 +32,13 @@ export class BinlogRowWriter {
   readonly rowBytes: number;
   #failedColumn = 0;
   #failedOutcome: Outcome = Outcome.done;
-  /** What failed was not there to be decoded. */
-  #lacked = false;
+  /** What failed was not there to be decoded, in a row of that operation. */
+  #lackedIn: Op | null = null;
   readonly #schema: TableSchema;
-  /** Per column of the schema: its plan, and its place in an image. */
+  /** Per column of the schema: its plan, its place in an image, and whether an update without it leaves it as it was. */
   readonly #plans: readonly CellPlan[];
   readonly #places: Int32Array;
+  readonly #stays: Uint8Array;
   readonly #keyless: boolean;
   /** A row is found by its key, so there nothing else can stand. */
   readonly #nullInstead: Uint8Array;
@@ -62,6 +63,9 @@ export class BinlogRowWriter {
     this.#identifies = Uint8Array.from(columns, (_, i) => (this.#keyless || key.includes(i) ? 1 : 0));
     const places = new Map(map.columns.map((column, i) => [column.name, i]));
     this.#places = Int32Array.from(columns, (column) => places.get(column.name)!);
+    // MariaDB lets no generated column into a key.
+    const stays = (place: number, i: number): boolean => key.includes(i) || map.columns[place]!.staysWhereAbsent;
+    this.#stays = Uint8Array.from(this.#places, (place, i) => (stays(place, i) ? 1 : 0));
   }
 
   /** Of an image, the first cell. `complete`: no column of the table is absent in it. */
@@ -69,9 +73,10 @@ export class BinlogRowWriter {
     this.#note(row, this.#inserted(images, row, complete));
   }
 
+  /** A row with new values that are not known is replaced: then it is fetched, where an update would leave it as it was. */
   update(images: RowImages, old: number, row: number, complete: boolean, b: Uint8Array): void {
-    if (!complete) this.#fillIn(images, old, row);
-    const replaces = this.#keyless || this.#keyDiffers(images, old, row, b);
+    const isKnown = complete || this.#fillIn(images, old, row);
+    const replaces = this.#keyless || !isKnown || this.#keyDiffers(images, old, row, b);
     if (replaces) this.delete(old);
     this.#note(row, replaces ? this.#inserted(images, row, complete) : Op.update);
   }
@@ -88,16 +93,27 @@ export class BinlogRowWriter {
   /** A row without all columns got defaults for the others: they are fetched, as those of a row that has moved. */
   #inserted({ starts }: RowImages, row: number, complete: boolean): Op {
     if (complete) return Op.insert;
-    return this.#places.some((place) => starts[row + place]! < RowImages.null) ? Op.moved : Op.insert;
+    for (const place of this.#places) if (starts[row + place]! < RowImages.null) return Op.moved;
+    return Op.insert;
   }
 
-  /** What the row does not have is as it was before, and unknown where that is not there either. */
-  #fillIn({ starts, ends }: RowImages, old: number, row: number): void {
-    for (const place of this.#places) {
-      if (starts[row + place] !== RowImages.absent) continue;
-      starts[row + place] = starts[old + place]!;
-      ends[row + place] = ends[old + place]!;
+  /**
+   * What the row does not have is as it was before, and unknown where that is not there either. False: it has, or may have,
+   * other values than before that are not known.
+   */
+  #fillIn({ starts, ends }: RowImages, old: number, row: number): boolean {
+    const places = this.#places;
+    let isKnown = true;
+    for (let column = 0; column < places.length; column++) {
+      const place = places[column]!;
+      const start = starts[row + place]!;
+      if (start >= RowImages.null) continue;
+      if (start === RowImages.absent && this.#stays[column] === 1) {
+        starts[row + place] = starts[old + place]!;
+        ends[row + place] = ends[old + place]!;
+      } else isKnown = false;
     }
+    return isKnown;
   }
 
   /** The column whose value did not decode. */
@@ -107,8 +123,10 @@ export class BinlogRowWriter {
 
   /** `position` is that of the change that was not written. */
   failure(position: string): MillraceError {
-    if (this.#keyless && this.#lacked) return partialRowError(this.#schema, this.#failedColumn, position);
-    return valueError(this.#failedOutcome, this.#schema, this.#failedColumn, position);
+    const [schema, column] = [this.#schema, this.#failedColumn];
+    if (this.#keyless && this.#lackedIn !== null) return partialRowError(schema, column, position);
+    if (this.#lackedIn === Op.insert || this.#lackedIn === Op.moved) return lackedKeyError(schema, column, position);
+    return valueError(this.#failedOutcome, schema, column, position);
   }
 
   /** By the stored bytes, which are the same for the same key and no other. */
@@ -172,7 +190,7 @@ export class BinlogRowWriter {
       if (cells.failure !== Outcome.unrepresentable || this.#nullInstead[column] === 0) {
         this.#failedColumn = column;
         this.#failedOutcome = cells.failure;
-        this.#lacked = cells.starts[row] === MISSING;
+        this.#lackedIn = cells.starts[row] === MISSING ? (this.#ops[row] as Op) : null;
         return row;
       }
       builder.appendNull();

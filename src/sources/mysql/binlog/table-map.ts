@@ -76,6 +76,11 @@ export interface MapColumn {
   readonly visible: boolean;
   /** `point` is 1 and so on, as in WKB; null: no geometry. */
   readonly geometryType: number | null;
+  /**
+   * An update that does not have it leaves it as it was. MariaDB's updates have no generated columns, whatever the image and
+   * whatever becomes of them, and which those are the log does not say.
+   */
+  readonly staysWhereAbsent: boolean;
 }
 
 /** A table's shape as the log has it from here on. */
@@ -127,6 +132,7 @@ export function readTableMap(b: Uint8Array, start: number, end: number, flavour:
     name: metadata.names[i] ?? "",
     nullable: (b[nullBits + (i >> 3)]! & (1 << (i & 7))) !== 0,
     visible: metadata.visible?.[i] ?? true,
+    staysWhereAbsent: flavour === "mysql",
   }));
   return { namespace, name, columns, key: metadata.key, named, hasSigns: metadata.unsigned.length > 0 };
 }

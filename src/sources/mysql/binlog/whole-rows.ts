@@ -38,6 +38,18 @@ export function partialRowsRefusal(table: CatalogTable, facts: ServerFacts): Mil
   );
 }
 
+/** An INSERT that leaves a column of the key to its default, in an image of what the statement gave alone. */
+export function lackedKeyError({ id, columns }: TableSchema, column: number, position: string): MillraceError {
+  return new MillraceError(
+    "TABLE_NO_IDENTITY",
+    `${id}: a row inserted at ${position} does not have its key column ${columns[column]!.name} in the log`,
+    {
+      hint: `Have every session write whole rows: \`SET GLOBAL binlog_row_image = 'FULL'\` (sessions that are open go on with the old value). Then begin it anew with \`millrace run FILE --resnapshot ${id}\`.`,
+      place: { table: id, position },
+    },
+  );
+}
+
 /** A session of the application has settings of its own, or had them before ours were looked at. */
 export function partialRowError({ id, columns }: TableSchema, column: number, position: string): MillraceError {
   return new MillraceError(
