@@ -62,10 +62,11 @@ export function ensureOldestPostgres() {
   npm("fetching PostgreSQL 14", ["install", "--prefix", folder, ...flags, `${name}@${OLDEST_POSTGRES}`]);
 }
 
-/** Compiles sources, tests and scripts to dist/, which checks their types. */
+/** Compiles sources, tests and scripts to dist/, which checks their types; the command is in dist/bin/ then. */
 export function ensureBuilt() {
-  say("build: tsc");
+  say("build: tsc, rolldown");
   run("the build", process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", "."]);
+  run("the bundle", process.execPath, [join(root, "scripts", "bundle.mjs")]);
 }
 
 /** Runs a compiled program in place of this one: same terminal, same signals, same exit code. */

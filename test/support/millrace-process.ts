@@ -18,7 +18,7 @@ export interface ProcessOptions {
   readonly fileBytesMax?: number;
 }
 
-const MAIN = join(projectRoot, "dist", "src", "cli", "main.js");
+const MAIN = join(projectRoot, "dist", "bin", "millrace.js");
 
 /** A shell that sets the limit and becomes the program behind it. */
 function limited({ fileBytesMax }: ProcessOptions): readonly string[] {
