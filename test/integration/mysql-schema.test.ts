@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { tableId } from "../../src/core/table-schema.ts";
 import { LoneMysqlDatabase } from "../support/mysql-binlog.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -38,10 +39,17 @@ describe.each([
   ["mariadb", "NO_LOG"],
   ["mariadb", "FULL"],
 ] as const)("tables of %s with binlog_row_metadata = %s", (flavour, metadata) => {
-  test("end equal when they are altered during the snapshot, behind it, and while the pipeline is stopped or killed", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour);
-    await db.query(`SET GLOBAL binlog_row_metadata = '${metadata}'`);
+  let db: LoneMysqlDatabase;
+  beforeAll(async () => {
+    db = await LoneMysqlDatabase.start(flavour, { binlog_row_metadata: metadata });
+  });
+  beforeEach(async () => {
+    await db.renew();
     await filled(db);
+  });
+  afterAll(() => db[Symbol.asyncDispose]());
+
+  test("end equal when they are altered during the snapshot, behind it, and while the pipeline is stopped or killed", async () => {
     await using pipeline = await testPipeline(db, { parallelism: 1 });
     await using run = pipeline.run();
     await pipeline.untilRows("t", 200);
@@ -60,9 +68,6 @@ describe.each([
   });
 
   test("stop alone where their shape cannot be followed, and begin anew", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour);
-    await db.query(`SET GLOBAL binlog_row_metadata = '${metadata}'`);
-    await filled(db);
     await using pipeline = await testPipeline(db);
     await using run = pipeline.run();
     await pipeline.untilStreaming(["t", "other"]);
@@ -70,6 +75,10 @@ describe.each([
     await db.query("UPDATE t SET a = id");
     await db.query("INSERT INTO other VALUES (1)");
     await waitFor("t to stop", async () => (await pipeline.tableState("t"))?.kind === "stopped");
+    await waitFor("the other table to go on", async () => {
+      const { facts } = (await pipeline.status()).state;
+      return (facts.tables[tableId(db.database, "other")]?.changes ?? 0) > 0;
+    });
     run.signal("SIGTERM");
     expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
     expect(await pipeline.tableState("t")).toMatchObject({ kind: "stopped", code: "SCHEMA_CHANGED" });

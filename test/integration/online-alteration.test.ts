@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { LoneMysqlDatabase } from "../support/mysql-binlog.ts";
 import type { TestMysqlDatabase } from "../support/mysql.ts";
 import { likeGhost, likePercona } from "../support/online-alteration.ts";
@@ -9,15 +9,12 @@ import { waitFor } from "../support/wait-for.ts";
 
 const ROWS = 1_500;
 
-/** A database that nothing else writes to, with a table `t` and sessions that change it until they are told to stop. */
-async function filled(flavour: "mysql" | "mariadb", metadata: string): Promise<LoneMysqlDatabase> {
-  const db = await LoneMysqlDatabase.start(flavour);
-  await db.query(`SET GLOBAL binlog_row_metadata = '${metadata}'`);
+async function fill(db: TestMysqlDatabase): Promise<void> {
   await db.query("CREATE TABLE t (id int PRIMARY KEY, a varchar(30), b decimal(10,2) NOT NULL DEFAULT 0)");
   await db.query("INSERT INTO t VALUES ?", [Array.from({ length: ROWS }, (_, i) => [i + 1, `row ${i}`, i / 4])]);
-  return db;
 }
 
+/** Sessions that change the table until they are told to stop. */
 class Writers {
   readonly #pace = new Pace(500);
   readonly #running: Promise<unknown>;
@@ -63,10 +60,19 @@ describe.each([
   ["mariadb", "NO_LOG"],
   ["mariadb", "FULL"],
 ] as const)("a table of %s that is altered online, with writers beside (%s)", (flavour, metadata) => {
+  let db: LoneMysqlDatabase;
+  beforeAll(async () => {
+    db = await LoneMysqlDatabase.start(flavour, { binlog_row_metadata: metadata });
+  });
+  beforeEach(async () => {
+    await db.renew();
+    await fill(db);
+  });
+  afterAll(() => db[Symbol.asyncDispose]());
+
   const ALTERATION = "ADD COLUMN n int NOT NULL DEFAULT 7 AFTER id, MODIFY a varchar(60)";
 
   test("ends equal, by either tool, and the tools' tables stay out", async () => {
-    await using db = await filled(flavour, metadata);
     await using pipeline = await testPipeline(db);
     const writers = new Writers(db);
     await using run = pipeline.run();
@@ -91,7 +97,6 @@ describe.each([
   });
 
   test("ends equal when it is altered during its snapshot, and when the pipeline was killed on the way", async () => {
-    await using db = await filled(flavour, metadata);
     await using pipeline = await testPipeline(db, { parallelism: 1 });
     const writers = new Writers(db);
     await using killed = pipeline.run();
@@ -107,7 +112,6 @@ describe.each([
   });
 
   test("stops where the copy was given other values, and begins anew", async () => {
-    await using db = await filled(flavour, metadata);
     await db.query("CREATE TABLE other (id int PRIMARY KEY)");
     await using pipeline = await testPipeline(db);
     await using run = pipeline.run();

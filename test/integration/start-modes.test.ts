@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { LoneMysqlDatabase } from "../support/mysql-binlog.ts";
 import { createDatabase } from "../support/postgres.ts";
 import { waitFor } from "../support/wait-for.ts";
@@ -37,8 +37,14 @@ async function nextSecondMs(db: LoneMysqlDatabase): Promise<number> {
 }
 
 describe.each(["mysql", "mariadb"] as const)("a pipeline on %s that begins", (flavour) => {
+  let db: LoneMysqlDatabase;
+  beforeAll(async () => {
+    db = await LoneMysqlDatabase.start(flavour);
+  });
+  beforeEach(() => db.renew());
+  afterAll(() => db[Symbol.asyncDispose]());
+
   test("with the latest offset delivers what is changed from then on, and no snapshot", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour);
     await db.query("CREATE TABLE t (id int PRIMARY KEY, v int)");
     await db.query("INSERT INTO t VALUES (1, 1), (2, 2), (3, 3)");
     await using pipeline = await testPipeline(db, mode("latest-offset"));
@@ -59,7 +65,6 @@ describe.each(["mysql", "mariadb"] as const)("a pipeline on %s that begins", (fl
   });
 
   test("with a set of GTIDs delivers what is not in it, and refuses a set that lacks what was purged", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     const purged = await gtids(db);
     await db.query("INSERT INTO t VALUES (1)");
@@ -77,7 +82,6 @@ describe.each(["mysql", "mariadb"] as const)("a pipeline on %s that begins", (fl
   });
 
   test("and ends with the snapshot has the tables of one moment, and does nothing when it is run again", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     await db.query("CREATE TABLE u (id int PRIMARY KEY)");
     await db.query("INSERT INTO t VALUES (1), (2)");
@@ -98,8 +102,14 @@ describe.each([
   { server: "MySQL without GTIDs", flavour: "mysql", settings: { gtid_mode: "OFF", enforce_gtid_consistency: "OFF" } },
   { server: "MariaDB", flavour: "mariadb", settings: {} },
 ] as const)("a pipeline on $server that begins", ({ flavour, settings }) => {
+  let db: LoneMysqlDatabase;
+  beforeAll(async () => {
+    db = await LoneMysqlDatabase.start(flavour, settings);
+  });
+  beforeEach(() => db.renew());
+  afterAll(() => db[Symbol.asyncDispose]());
+
   test("with the earliest offset delivers all that the log still has", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour, settings);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     await db.query("INSERT INTO t VALUES (1)");
     await db.query("FLUSH BINARY LOGS");
@@ -116,7 +126,6 @@ describe.each([
   });
 
   test("at an offset of a file delivers what is behind it, and refuses an offset inside of a transaction", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour, settings);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     await db.query("INSERT INTO t VALUES (1)");
     const { file, offset } = await place(db);
@@ -138,7 +147,6 @@ describe.each([
   });
 
   test("at a time delivers what was committed then and later, and refuses one that its log does not reach", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour, settings);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     const beganMs = await nextSecondMs(db);
     await nextSecondMs(db);

@@ -187,6 +187,19 @@ export class LoneMysqlDatabase extends TestMysqlDatabase {
     return new LoneMysqlDatabase(server, "lone");
   }
 
+  /** As one that was just started: no tables, no sessions, and a log from its beginning. What was set globally stays. */
+  async renew(): Promise<void> {
+    this.forgetSessions();
+    const admin = await createConnection(mysqlConfig(this.#server));
+    try {
+      await admin.query("DROP DATABASE lone");
+      await admin.query(this.#server.flavour === "mysql" ? "RESET BINARY LOGS AND GTIDS" : "RESET MASTER");
+      await admin.query("CREATE DATABASE lone");
+    } finally {
+      await admin.end();
+    }
+  }
+
   /** As after a crash of the server. Connections are new ones then. */
   async restart(): Promise<void> {
     await this.#server.kill();
