@@ -5,7 +5,8 @@ import type { LogicalType } from "../../core/logical-type.ts";
 import { cellType, Outcome } from "../../decoding/cell-type.ts";
 import { columnTexts, RULES } from "../../../test/support/mysql-source.ts";
 import { appendBinaryCells, isReadable } from "./binary-value.ts";
-import { type ResultColumn, Wire } from "./result-column.ts";
+import type { ResultColumn } from "./result-column.ts";
+import { WireType } from "./binlog/wire-type.ts";
 
 interface Sent {
   readonly wire: number;
@@ -45,14 +46,14 @@ const TIME: LogicalType = { kind: "time" };
 const DATETIME: LogicalType = { kind: "timestamp", zone: false };
 const UUID: LogicalType = { kind: "uuid" };
 const TEXT: LogicalType = { kind: "text" };
-const tiny = { wire: Wire.tiny, bytes: 1 };
-const short = { wire: Wire.short, bytes: 2 };
-const long = { wire: Wire.long, bytes: 4 };
-const longlong = { wire: Wire.longlong, bytes: 8 };
+const tiny = { wire: WireType.tiny, bytes: 1 };
+const short = { wire: WireType.short, bytes: 2 };
+const long = { wire: WireType.long, bytes: 4 };
+const longlong = { wire: WireType.longlong, bytes: 8 };
 const unsigned = true;
-const date = { wire: Wire.date };
-const time = { wire: Wire.time };
-const datetime = { wire: Wire.datetime };
+const date = { wire: WireType.date };
+const time = { wire: WireType.time };
+const datetime = { wire: WireType.datetime };
 
 const CASES: readonly (readonly [LogicalType, Sent, string, string | Outcome])[] = [
   [BOOL, tiny, "01", "1"],
@@ -63,10 +64,10 @@ const CASES: readonly (readonly [LogicalType, Sent, string, string | Outcome])[]
   [INT16, tiny, "80", "-128"],
   [INT16, { ...tiny, unsigned }, "ff", "255"],
   [INT16, short, "0080", "-32768"],
-  [INT16, { wire: Wire.year, bytes: 2, unsigned }, "6b08", "2155"],
+  [INT16, { wire: WireType.year, bytes: 2, unsigned }, "6b08", "2155"],
   [INT16, { ...short, unsigned }, "ffff", malformed],
   [INT32, { ...short, unsigned }, "ffff", "65535"],
-  [INT32, { wire: Wire.int24, bytes: 4 }, "000080ff", "-8388608"],
+  [INT32, { wire: WireType.int24, bytes: 4 }, "000080ff", "-8388608"],
   [INT32, long, "00000080", "-2147483648"],
   [INT32, { ...long, unsigned }, "00000080", malformed],
   [INT64, { ...long, unsigned }, "ffffffff", "4294967295"],
@@ -97,7 +98,7 @@ const CASES: readonly (readonly [LogicalType, Sent, string, string | Outcome])[]
   [DATETIME, datetime, "e807021d173b3b01000000", "2024-02-29 23:59:59.000001"],
   [DATETIME, datetime, "e807021d173b3b", "2024-02-29 23:59:59"],
   [DATETIME, datetime, "01000101", "0001-01-01 00:00:00"],
-  [DATETIME, { wire: Wire.timestamp }, "b1070c1f173b3ba0bb0d00", "1969-12-31 23:59:59.9"],
+  [DATETIME, { wire: WireType.timestamp }, "b1070c1f173b3ba0bb0d00", "1969-12-31 23:59:59.9"],
   [DATETIME, datetime, "", unrepresentable],
   [DATETIME, datetime, "e8070001", unrepresentable],
   [DATETIME, datetime, "e8070101180000", malformed],
@@ -151,7 +152,7 @@ describe("binary values", () => {
         expect(decoded(UINT64, { ...longlong, unsigned }, value)).toBe(String(BigInt.asUintN(64, int)));
         value.writeDoubleLE(double);
         const shown = Object.is(double, -0) ? "-0" : String(double);
-        expect(decoded({ kind: "float", bits: 64 }, { wire: Wire.double, bytes: 8 }, value)).toBe(shown);
+        expect(decoded({ kind: "float", bits: 64 }, { wire: WireType.double, bytes: 8 }, value)).toBe(shown);
       }),
     );
   });

@@ -1,21 +1,14 @@
 import type { ColumnBuilder } from "../../core/column-builder.ts";
 import { CellCode, Outcome, type CellType } from "../../decoding/cell-type.ts";
 import { appendTextDecimal } from "../../decoding/text-number.ts";
+import { appendTextUuid } from "../../decoding/text-uuid.ts";
 import { readUint16, readUint32 } from "./binlog/fields.ts";
 import { appendClock, appendDate, appendDatetime } from "./binlog/temporal.ts";
-import { isTemporal, Wire, type ResultColumn } from "./result-column.ts";
+import { WireType } from "./binlog/wire-type.ts";
+import { isTemporal, type ResultColumn } from "./result-column.ts";
 
 const INT16_MAX = 0x7fff;
 const INT32_MAX = 0x7fff_ffff;
-const DASH = 0x2d;
-const NOT_HEX = 255;
-const HEX = new Uint8Array(256).fill(NOT_HEX);
-for (let i = 0; i < 16; i++) {
-  const lower = i.toString(16);
-  HEX[lower.charCodeAt(0)] = HEX[lower.toUpperCase().charCodeAt(0)] = i;
-}
-/** Where the sixteen bytes of a uuid stand in its text. */
-const UUID_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 
 /** Cells of one column: where they begin in `bytes`, and end where their length differs; a beginning of −1 is a null. */
 export interface BinaryCells {
@@ -30,7 +23,7 @@ export type CellFailed = (outcome: Outcome) => void;
 
 /** Whether values that come so can become cells of that type. */
 export function isReadable({ wire, bytes }: ResultColumn, { code }: CellType): boolean {
-  const isInteger = bytes > 0 && wire !== Wire.float && wire !== Wire.double;
+  const isInteger = bytes > 0 && wire !== WireType.float && wire !== WireType.double;
   switch (code) {
     case CellCode.bool:
     case CellCode.int16:
@@ -38,17 +31,17 @@ export function isReadable({ wire, bytes }: ResultColumn, { code }: CellType): b
     case CellCode.int64:
       return isInteger;
     case CellCode.float32:
-      return wire === Wire.float;
+      return wire === WireType.float;
     case CellCode.float64:
-      return wire === Wire.double;
+      return wire === WireType.double;
     case CellCode.decimal:
-      return isInteger || wire === Wire.decimal;
+      return isInteger || wire === WireType.newDecimal;
     case CellCode.date:
-      return wire === Wire.date;
+      return wire === WireType.date;
     case CellCode.timestamp:
-      return wire === Wire.timestamp || wire === Wire.datetime;
+      return wire === WireType.timestamp || wire === WireType.datetime;
     case CellCode.time:
-      return wire === Wire.time;
+      return wire === WireType.time;
     case CellCode.text:
       return bytes === 0;
     case CellCode.bytes:
@@ -138,7 +131,8 @@ function appendTemporals(
   { bytes, starts, ends, count }: BinaryCells,
   failed: CellFailed,
 ): void {
-  const append = wire === Wire.date ? appendBinaryDate : wire === Wire.time ? appendBinaryTime : appendBinaryDatetime;
+  const append =
+    wire === WireType.date ? appendBinaryDate : wire === WireType.time ? appendBinaryTime : appendBinaryDatetime;
   for (let i = 0; i < count; i++) {
     const start = starts[i]!;
     if (start < 0) {
@@ -300,22 +294,6 @@ function appendInteger(builder: ColumnBuilder, low: number, high: number, unsign
   builder.int32[at + 1] = high;
   builder.int32[at + 2] = sign;
   builder.int32[at + 3] = sign;
-  builder.next();
-  return Outcome.done;
-}
-
-function appendTextUuid(builder: ColumnBuilder, b: Uint8Array, start: number, end: number): Outcome {
-  if (end - start !== 36) return Outcome.malformed;
-  for (let i = 8; i <= 23; i += 5) if (b[start + i] !== DASH) return Outcome.malformed;
-  builder.reserve();
-  const target = builder.row * 16;
-  for (let i = 0; i < 16; i++) {
-    const at = start + UUID_AT[i]!;
-    const high = HEX[b[at]!]!;
-    const low = HEX[b[at + 1]!]!;
-    if (high === NOT_HEX || low === NOT_HEX) return Outcome.malformed;
-    builder.bytes[target + i] = (high << 4) | low;
-  }
   builder.next();
   return Outcome.done;
 }

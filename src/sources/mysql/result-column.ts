@@ -1,33 +1,17 @@
 import type { MillraceError } from "../../core/errors.ts";
 import { readUint16 } from "./binlog/fields.ts";
-
-/** How a column's values come in the binary protocol (`enum_field_types`): those that are read in a way of their own. */
-export const Wire = {
-  decimal: 246,
-  tiny: 1,
-  short: 2,
-  long: 3,
-  float: 4,
-  double: 5,
-  timestamp: 7,
-  longlong: 8,
-  int24: 9,
-  date: 10,
-  time: 11,
-  datetime: 12,
-  year: 13,
-} as const;
+import { WireType } from "./binlog/wire-type.ts";
 
 /** Bytes of a value, by its wire type; of all others a length comes first. */
 const BYTES: ReadonlyMap<number, number> = new Map<number, number>([
-  [Wire.tiny, 1],
-  [Wire.short, 2],
-  [Wire.year, 2],
-  [Wire.int24, 4],
-  [Wire.long, 4],
-  [Wire.float, 4],
-  [Wire.longlong, 8],
-  [Wire.double, 8],
+  [WireType.tiny, 1],
+  [WireType.short, 2],
+  [WireType.year, 2],
+  [WireType.int24, 4],
+  [WireType.long, 4],
+  [WireType.float, 4],
+  [WireType.longlong, 8],
+  [WireType.double, 8],
 ]);
 const UNSIGNED_FLAG = 0x20;
 const FRACTION_DIGITS_MAX = 6;
@@ -36,6 +20,7 @@ const FIXED_BYTES = 12;
 
 /** A column of a result, as its definition has it. */
 export interface ResultColumn {
+  /** `WireType`. */
   readonly wire: number;
   /** Of each value; 0: a length comes first. */
   readonly bytes: number;
@@ -67,5 +52,5 @@ export function readResultColumn(
 }
 
 export function isTemporal(wire: number): boolean {
-  return wire === Wire.date || wire === Wire.time || wire === Wire.datetime || wire === Wire.timestamp;
+  return wire === WireType.date || wire === WireType.time || wire === WireType.datetime || wire === WireType.timestamp;
 }

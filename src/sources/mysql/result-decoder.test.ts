@@ -4,7 +4,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { LogicalType } from "../../core/logical-type.ts";
 import { tableId, type TableSchema } from "../../core/table-schema.ts";
 import { columnTexts, RULES } from "../../../test/support/mysql-source.ts";
-import { Wire } from "./result-column.ts";
+import { WireType } from "./binlog/wire-type.ts";
 import { ResultDecoder } from "./result-decoder.ts";
 
 /** A table `shop.t` with columns c0, c1 … of these types; the first is the key. */
@@ -51,9 +51,9 @@ interface Column {
   readonly wire: number;
   readonly cell: Cell;
 }
-const INT: Column = { wire: Wire.long, cell: int32 };
+const INT: Column = { wire: WireType.long, cell: int32 };
 const TEXT: Column = { wire: 253, cell: lengthAndBytes };
-const DECIMAL: Column = { wire: Wire.decimal, cell: lengthAndBytes };
+const DECIMAL: Column = { wire: WireType.newDecimal, cell: lengthAndBytes };
 const COLUMNS = [INT, TEXT, DECIMAL];
 
 function definition({ wire }: Column): Buffer {
@@ -168,7 +168,7 @@ describe("ResultDecoder", () => {
 
   it.each<[string, Buffer[]]>([
     ["another number of columns", answer([], [...COLUMNS, INT])],
-    ["a column of another type", answer([], [INT, TEXT, { wire: Wire.double, cell: lengthAndBytes }])],
+    ["a column of another type", answer([], [INT, TEXT, { wire: WireType.double, cell: lengthAndBytes }])],
     ["a definition that ends too early", [Buffer.from([3]), definition(INT).subarray(0, 20)]],
     ["a row that ends too early", [...answer([]).slice(0, BEFORE_ROWS), Buffer.from([0, 0, 1, 0, 0, 0, 1, 0x61])]],
     [
@@ -191,8 +191,8 @@ describe("ResultDecoder", () => {
     const table = tableOf({ kind: "date" }, { kind: "time" });
     const hex: Cell = (value) => Buffer.from(value, "hex");
     const columns = [
-      { wire: Wire.date, cell: hex },
-      { wire: Wire.time, cell: hex },
+      { wire: WireType.date, cell: hex },
+      { wire: WireType.time, cell: hex },
     ];
     const newYear = "04e8070101";
     const rows = (...cells: readonly (string | null)[]): Buffer[] => answer([cells], columns);

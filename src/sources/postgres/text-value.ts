@@ -2,13 +2,7 @@ import type { ColumnBuilder } from "../../core/column-builder.ts";
 import { CellCode, Outcome, type CellType } from "../../decoding/cell-type.ts";
 import { appendTextDate, appendTextTime, appendTextTimestamp } from "./text-date-time.ts";
 import { appendTextDecimal, appendTextFloat, appendTextInt, appendTextInt64 } from "../../decoding/text-number.ts";
-
-const NOT_HEX = 255;
-const HEX = new Uint8Array(256).fill(NOT_HEX);
-for (let i = 0; i < 16; i++) HEX[i.toString(16).charCodeAt(0)] = i;
-const DASH = 0x2d;
-/** Where the sixteen bytes of a uuid stand in its text. */
-const UUID_AT = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+import { appendTextUuid, HEX_DIGITS, NOT_HEX } from "../../decoding/text-uuid.ts";
 
 /**
  * Appends one value in PostgreSQL's text form, as its type's output function prints it in a session with our settings
@@ -48,22 +42,6 @@ export function appendText(builder: ColumnBuilder, type: CellType, b: Uint8Array
   }
 }
 
-function appendTextUuid(builder: ColumnBuilder, b: Uint8Array, start: number, end: number): Outcome {
-  if (end - start !== 36) return Outcome.malformed;
-  for (let i = 8; i <= 23; i += 5) if (b[start + i] !== DASH) return Outcome.malformed;
-  builder.reserve();
-  const target = builder.row * 16;
-  for (let i = 0; i < 16; i++) {
-    const at = start + UUID_AT[i]!;
-    const high = HEX[b[at]!]!;
-    const low = HEX[b[at + 1]!]!;
-    if (high === NOT_HEX || low === NOT_HEX) return Outcome.malformed;
-    builder.bytes[target + i] = (high << 4) | low;
-  }
-  builder.next();
-  return Outcome.done;
-}
-
 /** `\x` and two hex digits a byte. */
 function appendTextBytes(builder: ColumnBuilder, b: Uint8Array, start: number, end: number): Outcome {
   const length = (end - start - 2) / 2;
@@ -72,8 +50,8 @@ function appendTextBytes(builder: ColumnBuilder, b: Uint8Array, start: number, e
   const target = builder.makeRoom(length);
   const bytes = builder.bytes;
   for (let i = 0, at = start + 2; i < length; i++, at += 2) {
-    const high = HEX[b[at]!]!;
-    const low = HEX[b[at + 1]!]!;
+    const high = HEX_DIGITS[b[at]!]!;
+    const low = HEX_DIGITS[b[at + 1]!]!;
     if (high === NOT_HEX || low === NOT_HEX) return Outcome.malformed;
     bytes[target + i] = (high << 4) | low;
   }
