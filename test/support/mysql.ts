@@ -70,9 +70,10 @@ export class TestMysqlDatabase implements MysqlAddress, AsyncDisposable {
 
   /** Also of clients that are in a query, and of connections that are not ours but in this database. */
   async #endSessions(admin: Connection): Promise<void> {
-    const sql = "SELECT id AS id FROM information_schema.processlist WHERE db = ?";
-    const found = await rowsOf<{ id: number }>(admin, sql, [this.database]);
-    const sessions = new Set([...found.map(({ id }) => id), ...this.#clients.map(({ threadId }) => threadId)]);
+    // Not information_schema.PROCESSLIST: it fails while somebody runs a statement with an emoji.
+    const list = await rowsOf<{ Id: number; db: string | null }>(admin, "SHOW PROCESSLIST");
+    const found = list.filter(({ db }) => db === this.database).map(({ Id }) => Id);
+    const sessions = new Set([...found, ...this.#clients.map(({ threadId }) => threadId)]);
     // One that has ended by itself is unknown.
     for (const session of sessions) await admin.query("KILL ?", [session]).catch(() => undefined);
     await Promise.all(this.#clients.map((client) => within("a session to end", client.end())));

@@ -235,11 +235,9 @@ describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
     const kill = async (): Promise<void> => {
       if (killed) return;
       killed = true;
-      const [found] = await db.query<{ id: number }>(
-        "SELECT id AS id FROM information_schema.processlist WHERE info LIKE 'SELECT t.`id`%' AND info LIKE ?",
-        [`%${db.database}%`],
-      );
-      await db.query("KILL ?", [found!.id]);
+      const list = await db.query<{ Id: number; Info: string | null }>("SHOW FULL PROCESSLIST");
+      const found = list.find(({ Info }) => Info?.startsWith("SELECT t.`id`") === true && Info.includes(db.database));
+      await db.query("KILL ?", [found!.Id]);
     };
     const reading = reader.read(
       { grant: GRANT, schema, range: ALL, ...NO_CAPS },

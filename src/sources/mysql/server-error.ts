@@ -40,6 +40,7 @@ export const Errno = {
   noSuchIndex: 1176,
   lockWaitTimeout: 1205,
   tableDefinitionChanged: 1412,
+  cannotConvert: 3854,
   /** XAER_RMERR: what MySQL answers to XA RECOVER without XA_RECOVER_ADMIN. */
   xaManager: 1401,
 } as const;

@@ -1,6 +1,7 @@
 import type { Clock } from "../../../core/ambient.ts";
 import { MillraceError } from "../../../core/errors.ts";
 import type { Session } from "../connection.ts";
+import { Errno, serverErrno } from "../server-error.ts";
 
 /** InnoDB shows a copy to whoever asks within 100 ms of somebody who asked before (`CACHE_MIN_IDLE_TIME_NS`). */
 const APART_MS = 150;
@@ -35,6 +36,8 @@ export class ActiveTransactions {
     try {
       return await this.#ask(session, signal);
     } catch (error) {
+      // MySQL cannot list its sessions while one of them runs a statement with a character beyond the BMP.
+      if (serverErrno(error) === Errno.cannotConvert) return null;
       if (signal.aborted || !(error instanceof MillraceError) || !REFUSALS.includes(error.code)) throw error;
       this.#refused = true;
       return null;

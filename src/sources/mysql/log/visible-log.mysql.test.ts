@@ -85,3 +85,28 @@ it("a statement that has written and goes on holds it back for as long, and an i
   });
   expect(clock.ms).toBeLessThan(2 * SETTLE_MS);
 });
+
+it("a list of sessions that MySQL cannot give for a statement's emoji is asked for again", async () => {
+  await using db = await LoneMysqlDatabase.start("mysql", WITHOUT_GTIDS);
+  await using sessions = openSessions(db);
+  const { clock, look } = await looks(db, sessions);
+  const speaker = await db.client();
+  const going = speaker.query("SELECT SLEEP(600), '😀'");
+  going.catch(() => undefined);
+  await waitFor("the statement to go on", async () => {
+    const list = await db.query<{ Info: string | null }>("SHOW PROCESSLIST");
+    return list.some(({ Info }) => Info?.includes("😀") === true);
+  });
+  const { bound } = await look();
+  for (; clock.ms < 5000; clock.ms += 1000) expect((await look()).included).toBeNull();
+  await db.query("KILL QUERY ?", [speaker.threadId]);
+  await going.catch(() => undefined);
+  // In the server's time: who asks it too often gets an old list.
+  const passedMs = clock.ms;
+  const beganMs = performance.now();
+  await waitFor("the place to be visible", async () => {
+    clock.ms = passedMs + performance.now() - beganMs;
+    return (await look()).included?.covers(bound) === true;
+  });
+  expect(clock.ms).toBeLessThan(SETTLE_MS);
+});
