@@ -293,11 +293,11 @@ describe("the log of a PostgreSQL that lets no transaction last", () => {
     await using db = await createDatabase("newest");
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     // Of sessions from now on. To decode the rows takes longer.
-    await db.query(`ALTER DATABASE "${db.database}" SET transaction_timeout = '500ms'`);
+    await db.query(`ALTER DATABASE "${db.database}" SET transaction_timeout = '450ms'`);
     await using log = await Reading.open(db);
-    await db.query("INSERT INTO t SELECT generate_series(1, 120000)");
+    await db.query("INSERT INTO t SELECT generate_series(1, 600000)");
     await log.catchUp();
     const counts = log.seen.map((item) => (item.kind === "rows" ? item.batch.length : 0));
-    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(120_000);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(600_000);
   });
 });
