@@ -21,8 +21,8 @@ const PAUSE_MAX_MS = 250;
 
 /**
  * Fetches from the source the cells that a change does not carry and somebody downstream needs (design §6): those of
- * rows that were moved to another key, or got values that the log does not have. Everything else passes untouched. A row is asked for only once the transaction
- * that moved it is visible, and the line waits for that: order is kept.
+ * rows that were moved to another key, or got values that the log does not have. Everything else passes untouched. A row
+ * is asked for only once its change's transaction is visible, and the line waits for that: order is kept.
  */
 export async function* complete(line: AsyncIterable<LineItem>, options: CompleteOptions): AsyncIterable<LineItem> {
   const fetcher = new Fetcher(options);

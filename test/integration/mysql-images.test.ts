@@ -50,7 +50,7 @@ test.each([
     await writer.query(`SET SESSION binlog_row_image = '${image}'`);
     for (const setting of more) await writer.query(`SET SESSION ${setting}`);
     await using pipeline = await testPipeline(db);
-    const run = pipeline.run();
+    await using run = pipeline.run();
     const random = new Random(7);
     for (let i = 0; i < CHANGES; i++) await writer.query(change(random));
     await pipeline.untilStreaming(["t"]);

@@ -86,6 +86,7 @@ const CASES: readonly (readonly [LogicalType, Sent, string, string | Outcome])[]
   [DATE, date, "e707021d", unrepresentable],
   [DATE, date, "e8070d01", malformed],
   [DATE, date, "e80701", malformed],
+  [DATE, date, "e807021d173b3b", malformed],
   [TIME, time, "", "00:00:00"],
   [TIME, time, "0000000000173b3b", "23:59:59"],
   [TIME, time, "0000000000173b3b3f420f00", "23:59:59.999999"],

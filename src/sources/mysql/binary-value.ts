@@ -154,7 +154,7 @@ function appendBinaryDate(
   end: number,
 ): Outcome {
   if (end === start) return appendDate(builder, text, 0, 0, 0);
-  if (end - start < 4 || !isDate(b, start)) return Outcome.malformed;
+  if (end - start !== 4 || !isDate(b, start)) return Outcome.malformed;
   return appendDate(builder, text, readUint16(b, start), b[start + 2]!, b[start + 3]!);
 }
 

@@ -32,9 +32,9 @@ type Place = "begin" | "definitions" | "rows" | "done";
 
 /**
  * Decodes the packets of a prepared statement's answer, whose select list is `selectExpression` of each of the schema's columns
- * in order (MySQL *Client/Server Protocol*, *Binary Protocol Resultset*). The binary protocol takes a third of the time from the
- * server that the text of numbers and times takes (docs/bench.md). mysql2 does not agree on CLIENT_DEPRECATE_EOF, so definitions
- * and rows end in EOF packets. Throws VALUE_UNREPRESENTABLE or DECODE_FAILED, naming table and column; it is then of no further
+ * in order (MySQL *Client/Server Protocol*, *Binary Protocol Resultset*): of them the server prints nothing, which would
+ * take it longer (docs/adr/0014-snapshots-in-binary.md). mysql2 does not agree on CLIENT_DEPRECATE_EOF, so definitions and
+ * rows end in EOF packets. Throws VALUE_UNREPRESENTABLE or DECODE_FAILED, naming table and column; it is then of no further
  * use.
  *
  * Hot. Rows are decoded where they lie, in two steps: where each cell is, row by row; then the cells, column by column.

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { MillraceError } from "../../core/errors.ts";
 import { type TableSchema, withDefinition } from "../../core/table-schema.ts";
+import { KeptDefinition } from "../../decoding/kept-definition.ts";
 
 /**
  * The `attnum` of a schema's columns, by name. No other column of the table ever gets the same one, so it tells a column
@@ -13,20 +13,13 @@ export type ColumnNumbers = ReadonlyMap<string, number>;
 const kept = z.array(z.tuple([z.string(), z.int()]));
 
 const NONE: ColumnNumbers = new Map();
-const known = new WeakMap<TableSchema, ColumnNumbers>();
+const numbersOf = new KeptDefinition((definition): ColumnNumbers | null => {
+  const { data } = kept.safeParse(definition);
+  return data === undefined ? null : new Map(data);
+});
 
 export function columnNumbers(schema: TableSchema): ColumnNumbers {
-  if (schema.definition === undefined) return NONE;
-  const before = known.get(schema);
-  if (before !== undefined) return before;
-  const parsed = kept.safeParse(schema.definition);
-  if (!parsed.success)
-    throw new MillraceError("RECORD_DAMAGED", `the record's definition of table ${schema.id} cannot be read`, {
-      place: { table: schema.id },
-    });
-  const numbers = new Map(parsed.data);
-  known.set(schema, numbers);
-  return numbers;
+  return numbersOf.of(schema) ?? NONE;
 }
 
 export function withColumnNumbers(schema: TableSchema, numbers: ColumnNumbers): TableSchema {

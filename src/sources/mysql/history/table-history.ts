@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { MillraceError } from "../../../core/errors.ts";
 import type { Json } from "../../../core/json.ts";
 import type { Transaction } from "../../../core/position.ts";
 import { type TableSchema, withDefinition } from "../../../core/table-schema.ts";
+import { KeptDefinition } from "../../../decoding/kept-definition.ts";
 import type { TableLog } from "../../../decoding/table-log.ts";
 import { type LogPosition, parseLogPosition } from "../position.ts";
 import { tableDefinition, type TableDefinition } from "./table-definition.ts";
@@ -43,22 +43,16 @@ const kept = z.strictObject({
     .nullable(),
 });
 
-const histories = new WeakMap<TableSchema, TableHistory>();
+const histories = new KeptDefinition((definition): TableHistory | null => {
+  const { data } = kept.safeParse(definition);
+  if (data === undefined) return null;
+  const { table, asOf, copy } = data;
+  return { table, asOf: asOf === null ? null : parseLogPosition(asOf), copy };
+});
 
 /** Null: none is known; the log must say itself what its rows are (`binlog_row_metadata = FULL`). */
 export function historyOf(schema: TableSchema): TableHistory | null {
-  if (schema.definition === undefined) return null;
-  const known = histories.get(schema);
-  if (known !== undefined) return known;
-  const parsed = kept.safeParse(schema.definition);
-  if (!parsed.success)
-    throw new MillraceError("RECORD_DAMAGED", `the record's definition of table ${schema.id} cannot be read`, {
-      place: { table: schema.id },
-    });
-  const { table, asOf, copy } = parsed.data;
-  const history: TableHistory = { table, asOf: asOf === null ? null : parseLogPosition(asOf), copy };
-  histories.set(schema, history);
-  return history;
+  return histories.of(schema);
 }
 
 /** Whether a change of the table is one that its snapshot has, and its definition. */
