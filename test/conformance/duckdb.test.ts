@@ -65,6 +65,7 @@ const tiny: DuckdbTuning = { ...DUCKDB_TUNING, bufferRowsMax: 3, changeRowsMax: 
 sinkConformance("duckdb", () => duckdbHarness(DUCKDB_TUNING, false));
 sinkConformance("duckdb, by the appender", () => duckdbHarness({ ...DUCKDB_TUNING, feed: "appender" }, false));
 sinkConformance("duckdb, folding every few rows", () => duckdbHarness(tiny, false));
+sinkConformance("duckdb, applying every few rows", () => duckdbHarness({ ...tiny, applyRowsMin: 1 }, false));
 sinkConformance("duckdb, with primary keys", () => duckdbHarness(tiny, true));
 
 /** One column per type, its edge values, and how DuckDB and JavaScript each write a value as text. */

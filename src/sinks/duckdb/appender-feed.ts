@@ -31,7 +31,7 @@ export class AppenderFeed implements Feed {
   #append(rows: FeedRows): void {
     const appender = duckdb.appender_create_ext(this.#connection, "temp", "main", STAGE);
     const chunk = duckdb.create_data_chunk(rows.columns.map(({ type }) => nativeType(type)));
-    const cursor = new RowCursor(rows, writeStrings);
+    const cursor = new RowCursor(rows, [...rows.columns.keys()], writeStrings);
     while (cursor.fill(chunk) > 0) {
       duckdb.append_data_chunk(appender, chunk);
       duckdb.data_chunk_reset(chunk);

@@ -33,7 +33,9 @@ export interface DuckdbTuning {
    */
   readonly bufferRowsMax: number;
   readonly bufferBytesMax: number;
-  /** The changes of a table are folded into its target, within the epoch, when they pass one of these. */
+  /** Fewer changes of a table wait for others where the epoch has more of them. */
+  readonly applyRowsMin: number;
+  /** The changes of a table that wait are folded into its target, within the epoch, when they pass one of these. */
   readonly changeRowsMax: number;
   readonly changeBytesMax: number;
 }
@@ -42,6 +44,7 @@ export const DUCKDB_TUNING: DuckdbTuning = {
   feed: "table-function",
   bufferRowsMax: 65_536,
   bufferBytesMax: 16 * MIB,
+  applyRowsMin: 4096,
   changeRowsMax: 262_144,
   changeBytesMax: 32 * MIB,
 };

@@ -22,7 +22,8 @@ export interface FeedPart {
 
 /**
  * How rows get in. `run` makes them a relation, and runs the statements over it in order, in the transaction that is
- * open; each may read it once. The order of its rows is not kept. One `run` at a time.
+ * open; each may read it as often as it likes, and pays for the columns that it names. The order of its rows is not kept.
+ * One `run` at a time.
  */
 export interface Feed {
   run(rows: FeedRows, statements: (relation: string) => readonly string[]): Promise<void>;
@@ -69,16 +70,18 @@ export type StringWriter = (
   count: number,
 ) => void;
 
-/** Goes through rows once, a vector's worth at a time, filling chunks from as many parts as fit. */
+/** Goes through some columns of rows once, a vector's worth at a time, filling chunks from as many parts as fit. */
 export class RowCursor {
   readonly #rows: FeedRows;
+  readonly #columns: readonly number[];
   readonly #writeStrings: StringWriter;
   readonly #vectorRows: number = duckdb.vector_size();
   #part = 0;
   #row = 0;
 
-  constructor(rows: FeedRows, writeStrings: StringWriter) {
+  constructor(rows: FeedRows, columns: readonly number[], writeStrings: StringWriter) {
     this.#rows = rows;
+    this.#columns = columns;
     this.#writeStrings = writeStrings;
   }
 
@@ -87,10 +90,10 @@ export class RowCursor {
     const slices = this.#take();
     const filled = slices.reduce((sum, slice) => sum + slice.count, 0);
     if (filled > 0)
-      for (let i = 0; i < this.#rows.columns.length; i++) {
+      for (const [i, column] of this.#columns.entries()) {
         const vector = duckdb.data_chunk_get_vector(chunk, i);
-        for (const { part, row, count, at } of slices) this.#write(vector, at, part.columns[i]!, row, count);
-        writeValidity(vector, slices, i, filled);
+        for (const { part, row, count, at } of slices) this.#write(vector, at, part.columns[column]!, row, count);
+        writeValidity(vector, slices, column, filled);
       }
     duckdb.data_chunk_set_size(chunk, filled);
     return filled;

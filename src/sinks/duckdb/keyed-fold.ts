@@ -1,7 +1,7 @@
 import { quoteIdentifier } from "../../core/table-schema.ts";
 import { Fold, MASK_BITS } from "./change-rows.ts";
 import { existingRowsDefault } from "./schema.ts";
-import { changeKey, lastKey, quotedColumns, sameKey, targetKey, type Target } from "./target.ts";
+import { cellsOf, changeKey, lastKey, quotedColumns, sameKey, targetKey, type Target } from "./target.ts";
 
 /**
  * Joins a snapshot's rows (`f`) with the keys that the log has touched, in committed epochs, flushed, or waiting in this
@@ -17,26 +17,49 @@ export function touchedJoin(kind: "ANTI" | "SEMI", target: Target, changes: bool
 }
 
 /**
+ * Brings changes into their target as they are fed, while none of the table wait: none of them may be partial. `clear` is
+ * between the statements that read the feed.
+ */
+export function keyedApplySql(target: Target, mapping: readonly number[], from: string): KeyedApply {
+  return {
+    pick: lastSql(target, from),
+    clear: clearSql(target),
+    put: [insertWholeSql(target, cellsOf(target, mapping, "c"), from), `DROP TABLE ${target.last}`],
+  };
+}
+
+interface KeyedApply {
+  readonly pick: string;
+  readonly clear: readonly string[];
+  readonly put: readonly string[];
+}
+
+/**
  * Brings an epoch's changes of a table with a key into its target: one change per key, the target deleted from and
  * inserted into once. (MERGE and INSERT OR REPLACE update in place, which is ten times slower and makes the checkpoint
  * write the table anew: measured.) `partial`: some of the changes are `part` or `older`.
  */
 export function keyedFoldSql(target: Target, partial: boolean): readonly string[] {
-  const statements = [lastSql(target)];
+  const statements = [lastSql(target, target.changes)];
   if (partial) statements.push(laidSql(target));
-  if (target.touched !== null) statements.push(touchSql(target));
-  statements.push(
-    `DELETE FROM ${target.table} t USING ${target.last} l WHERE ${sameKey(target, targetKey(target, "t"), lastKey("l"))}`,
-    insertWholeSql(target),
-  );
+  const cells = target.schema.columns.map((_, i) => `c.c${i}`).join(", ");
+  statements.push(...clearSql(target), insertWholeSql(target, cells, target.changes));
   if (partial) statements.push(insertLaidSql(target), `DROP TABLE ${target.laid}`);
   statements.push(`DROP TABLE ${target.last}`, `DROP TABLE ${target.changes}`);
   return statements;
 }
 
-function lastSql(target: Target): string {
+/** The last change of each key. */
+function lastSql(target: Target, from: string): string {
   const keys = target.schema.key.map((column, part) => `c${column} AS k${part}`).join(", ");
-  return `CREATE TEMP TABLE ${target.last} AS SELECT ${keys}, max(__seq) AS seq, arg_max(__op, __seq) AS op FROM ${target.changes} GROUP BY ALL`;
+  return `CREATE TEMP TABLE ${target.last} AS SELECT ${keys}, max(__seq) AS seq, arg_max(__op, __seq) AS op FROM ${from} GROUP BY ALL`;
+}
+
+/** Notes the changed keys as touched, and takes their rows out of the target. */
+function clearSql(target: Target): readonly string[] {
+  const touch = target.touched === null ? [] : [touchSql(target)];
+  const same = sameKey(target, targetKey(target, "t"), lastKey("l"));
+  return [...touch, `DELETE FROM ${target.table} t USING ${target.last} l WHERE ${same}`];
 }
 
 function touchSql(target: Target): string {
@@ -45,9 +68,8 @@ function touchSql(target: Target): string {
   return `INSERT INTO ${target.touched!} SELECT ${keys} FROM ${target.last} l ANTI JOIN ${target.touched!} k ON ${known}`;
 }
 
-function insertWholeSql(target: Target): string {
-  const cells = target.schema.columns.map((_, i) => `c.c${i}`).join(", ");
-  return `INSERT INTO ${target.table} (${quotedColumns(target)}) SELECT ${cells} FROM ${target.changes} c SEMI JOIN ${target.last} l ON c.__seq = l.seq AND l.op = ${Fold.whole}`;
+function insertWholeSql(target: Target, cells: string, from: string): string {
+  return `INSERT INTO ${target.table} (${quotedColumns(target)}) SELECT ${cells} FROM ${from} c SEMI JOIN ${target.last} l ON c.__seq = l.seq AND l.op = ${Fold.whole}`;
 }
 
 /**

@@ -202,6 +202,7 @@ class DuckdbSink implements Sink {
 
   async write(batch: ChangeBatch): Promise<void> {
     await this.#inEpoch(async () => {
+      if (!this.#inTransaction) this.#startBeginning();
       this.#writer(batch.schema.id).add(batch);
       this.#buffered.rows += batch.length;
       this.#buffered.bytes += batch.bytes;
@@ -209,7 +210,7 @@ class DuckdbSink implements Sink {
       const { bufferRowsMax, bufferBytesMax } = this.#tuning;
       if (this.#buffered.rows < bufferRowsMax && this.#buffered.bytes < bufferBytesMax) return;
       await this.#loading;
-      this.#startLoading();
+      this.#startLoading("some");
     });
   }
 
@@ -223,29 +224,38 @@ class DuckdbSink implements Sink {
     }
   }
 
-  /** Hands everything buffered to DuckDB, and lets the next batches come meanwhile. Nothing else may be under way. */
-  #startLoading(): void {
+  /**
+   * Hands everything buffered to DuckDB, and lets the next batches come meanwhile. Nothing else may be under way. `rest`:
+   * the epoch has no rows behind them.
+   */
+  #startLoading(what: "some" | "rest"): void {
     const loads = [...this.#writers.values()].map((writer) => ({ writer, groups: writer.take() }));
     this.#buffered = { rows: 0, bytes: 0 };
     this.#loading = (async () => {
       await this.#begin();
-      for (const { writer, groups } of loads) await writer.load(groups);
+      for (const { writer, groups } of loads) await writer.load(groups, what === "rest");
     })();
     // Whoever awaits it next reports the failure.
     this.#loading.catch(() => undefined);
   }
 
   /** Everything accepted is in DuckDB, in the open transaction. */
-  async #loaded(): Promise<void> {
+  async #load(what: "some" | "rest"): Promise<void> {
     await this.#loading;
-    this.#startLoading();
+    this.#startLoading(what);
     await this.#loading;
+  }
+
+  /** With the epoch's first rows, while more of them come. */
+  #startBeginning(): void {
+    this.#loading = this.#begin();
+    this.#loading.catch(() => undefined);
   }
 
   async #begin(): Promise<void> {
     if (this.#inTransaction) return;
-    await this.#open().session.run("BEGIN TRANSACTION");
     this.#inTransaction = true;
+    await this.#open().session.run("BEGIN TRANSACTION");
   }
 
   async truncate(table: TableId): Promise<void> {
@@ -261,7 +271,7 @@ class DuckdbSink implements Sink {
     await this.#inEpoch(async () => {
       const { state } = this.#open();
       const writer = this.#writer(table);
-      await this.#loaded();
+      await this.#load("some");
       const row = await this.#row(table);
       await writer.endSnapshot();
       await state.saveTable({ ...row, touched: null });
@@ -271,7 +281,7 @@ class DuckdbSink implements Sink {
   async commit(record: EpochRecord): Promise<void> {
     await this.#inEpoch(async () => {
       const { session, state, wide } = this.#open();
-      await this.#loaded();
+      await this.#load("rest");
       for (const writer of this.#writers.values()) await writer.fold();
       this.#ambient.failpoint("sink.changes-applied");
       await state.write(record);

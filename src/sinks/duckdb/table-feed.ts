@@ -20,7 +20,6 @@ export class TableFeed implements Feed {
   /** String headers by column data: a second statement over the same rows uses those of the first. */
   #headers = new Map<VectorData, Uint8Array>();
   #rows: FeedRows | null = null;
-  #cursor: RowCursor | null = null;
   #failure: unknown = null;
 
   /** `name` must be the only one of its kind in the database: functions are known to all of its connections. */
@@ -36,13 +35,18 @@ export class TableFeed implements Feed {
       for (const { name, type } of rows.columns) duckdb.bind_add_result_column(info, name, nativeType(type));
       duckdb.bind_set_cardinality(info, rows.length, true);
     });
-    duckdb.table_function_set_init(feed, () => {
-      this.#cursor = this.#rows === null ? null : new RowCursor(this.#rows, this.#writeStrings);
+    duckdb.table_function_supports_projection_pushdown(feed, true);
+    duckdb.table_function_set_init(feed, (info) => {
+      if (this.#rows === null) return duckdb.init_set_error(info, "no rows are being fed");
+      const count = duckdb.init_get_column_count(info);
+      const columns = Array.from({ length: count }, (_, i) => duckdb.init_get_column_index(info, i));
+      duckdb.init_set_init_data(info, new RowCursor(this.#rows, columns, this.#writeStrings));
     });
     duckdb.table_function_set_function(feed, (info, chunk) => {
       try {
-        if (this.#cursor === null) throw new MillraceError("INTERNAL", "a scan of the feed was not begun");
-        this.#cursor.fill(chunk);
+        const cursor = duckdb.function_get_init_data(info);
+        if (!(cursor instanceof RowCursor)) throw new MillraceError("INTERNAL", "a scan of the feed was not begun");
+        cursor.fill(chunk);
       } catch (error) {
         this.#failure = error;
         duckdb.function_set_error(info, "the feed failed");
@@ -58,7 +62,7 @@ export class TableFeed implements Feed {
     } catch (error) {
       throw this.#failure ?? error;
     } finally {
-      this.#rows = this.#cursor = this.#failure = null;
+      this.#rows = this.#failure = null;
       this.#headers = new Map();
       this.#arena.reset();
       this.#loan.end();

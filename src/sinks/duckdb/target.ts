@@ -23,7 +23,7 @@ export function quotedColumns(target: Target): string {
 }
 
 /** The target's columns out of a relation that `feedColumns` describes; those the batch lacks get their default. */
-function cellsOf(target: Target, mapping: readonly number[], relation: string): string {
+export function cellsOf(target: Target, mapping: readonly number[], relation: string): string {
   return mapping
     .map((place, i) => (place < 0 ? existingRowsDefault(target.schema.columns[i]!) : `${relation}.c${i}`))
     .join(", ");

@@ -5,13 +5,19 @@ import type { TableSchema } from "../../core/table-schema.ts";
 import type { DuckdbTuning } from "./config.ts";
 import { feedColumns, feedPart, valueColumns } from "./change-rows.ts";
 import type { Feed, FeedPart } from "./feed.ts";
-import { keyedFoldSql, touchedJoin } from "./keyed-fold.ts";
+import { keyedApplySql, keyedFoldSql, touchedJoin } from "./keyed-fold.ts";
 import { keylessFoldSql } from "./keyless-fold.ts";
 import { columnMapping } from "./schema.ts";
 import type { DuckdbSession } from "./session.ts";
 import { createChangesSql, insertChangesSql, insertRowsSql, type Target } from "./target.ts";
 
 const SEQUENCE_MAX = 0x7fff_ffff;
+
+/**
+ * To look for keys in a target costs about as much for so many of its rows as the way through the change table for one of
+ * the changes (measured, with keys all over the table).
+ */
+const SEARCHED_PER_CHANGE = 40;
 
 /** Neighbouring batches of a table that go in by one statement: of one origin and one schema version. */
 export interface Group {
@@ -37,8 +43,8 @@ interface Waiting {
 
 /**
  * One table's way into its target, within the sink's open transaction. `add` keeps batches; `load` brings them into
- * DuckDB: rows that nothing can be in the way of go straight in, all others into the epoch's change table; `fold` brings
- * that into the target.
+ * DuckDB: rows that nothing can be in the way of go straight in, changes are applied to the target where that is the
+ * cheaper way, and all others go into the epoch's change table; `fold` brings that into the target.
  */
 export class TableWriter {
   target: Target;
@@ -106,9 +112,10 @@ export class TableWriter {
     return groups;
   }
 
-  async load(groups: readonly Group[]): Promise<void> {
+  /** `last`: the epoch has no others. */
+  async load(groups: readonly Group[], last: boolean): Promise<void> {
     for (const group of groups) {
-      await this.#loadGroup(group);
+      await this.#loadGroup(group, last && group === groups.at(-1));
       for (const batch of group.batches) batch.recycle?.();
       group.loan.end();
       const { rows, bytes } = this.#waiting ?? { rows: 0, bytes: 0 };
@@ -116,14 +123,20 @@ export class TableWriter {
     }
   }
 
-  async #loadGroup(group: Group): Promise<void> {
+  async #loadGroup(group: Group, last: boolean): Promise<void> {
     const { mapping } = group;
-    const way = this.#wayOf(group);
+    const way = await this.#wayOf(group, last);
     const columns = (way === "straight" ? valueColumns : feedColumns)(this.target.schema, mapping);
     const rows = { columns, parts: group.parts, length: group.rows };
     switch (way) {
       case "straight":
         return this.#feed.run(rows, (from) => [insertRowsSql(this.target, mapping, from)]);
+      case "apply":
+        this.#touched = this.target.touched !== null;
+        return this.#feed.run(rows, (from) => {
+          const { pick, clear, put } = keyedApplySql(this.target, mapping, from);
+          return [[pick, ...this.#session.inParallel(clear), ...put].join(";\n")];
+        });
       case "changes":
         await this.#toChanges(group);
         return this.#feed.run(rows, (from) => [insertChangesSql(this.target, mapping, from)]);
@@ -142,10 +155,27 @@ export class TableWriter {
    * Which way rows may go. Straight in where nothing of their key can be there or wait: a snapshot's rows while the log
    * has touched nothing, and inserts into a table without a key while no delete waits.
    */
-  #wayOf(group: Group): "straight" | "changes" | "split" {
+  async #wayOf(group: Group, last: boolean): Promise<"straight" | "apply" | "changes" | "split"> {
     if (this.target.schema.key.length === 0) return group.deletes || this.#waiting !== null ? "changes" : "straight";
-    if (group.origin === "log" || this.target.touched === null) return "changes";
+    if (group.origin === "log" || this.target.touched === null)
+      return (await this.#mayApply(group, last)) ? "apply" : "changes";
     return this.#touched || this.#waiting !== null ? "split" : "straight";
+  }
+
+  /**
+   * Whether to bring whole rows and deletes into the target at once: that searches it once for each group, the change table
+   * once for all of them, at the price of writing and reading their rows once more.
+   */
+  async #mayApply(group: Group, last: boolean): Promise<boolean> {
+    if (group.partial || this.#waiting !== null) return false;
+    if (last) return true;
+    if (group.rows < this.#tuning.applyRowsMin) return false;
+    const { schema, table } = this.target.name;
+    const [found] = await this.#session.rows(
+      "SELECT estimated_size FROM duckdb_tables() WHERE database_name = $1 AND lower(schema_name) = lower($2) AND lower(table_name) = lower($3)",
+      [this.#session.database, schema, table],
+    );
+    return Number(found!["estimated_size"]) <= group.rows * SEARCHED_PER_CHANGE;
   }
 
   async #toChanges(group: Group): Promise<void> {
@@ -166,7 +196,7 @@ export class TableWriter {
     const keyless = this.target.schema.key.length === 0;
     const statements = keyless ? keylessFoldSql(this.target) : keyedFoldSql(this.target, waiting.partial);
     this.#touched = this.target.touched !== null;
-    await this.#session.inParallel(statements.join(";\n"));
+    await this.#session.run(...this.#session.inParallel(statements));
   }
 
   /** Empties the table: what was added or waits before is overtaken by it. */
