@@ -48,8 +48,11 @@ export interface ChangeBatch {
   readonly recycle?: () => void;
 }
 
+/** What a batch and each of its columns take beside their buffers: most of it where a thousand tables have a row each. */
+const OBJECT_BYTES = 640;
+
 export function batchBytes(columns: readonly Column[], ops: Uint8Array | null): number {
-  let bytes = 256 + (ops?.byteLength ?? 0);
-  for (const column of columns) bytes += columnBytes(column);
+  let bytes = OBJECT_BYTES + (ops?.byteLength ?? 0);
+  for (const column of columns) bytes += OBJECT_BYTES + columnBytes(column);
   return bytes;
 }

@@ -44,6 +44,30 @@ const COLUMN = {
   existingRowsDefault: null,
 } as const;
 
+test("an epoch may end wherever rows of 64 tables have come", () => {
+  const output = new LogOutput(position(1), { batchBytesMax: 1 << 20, flushRows: 1e6 });
+  const kinds: string[] = [];
+  for (let id = 2; id < 2 + 100; id++) {
+    const transaction: Transaction = { id: String(id), commitTimeMs: 0 };
+    output.begin();
+    const table = new TableLog({ ...schemaOf(`t${id}`, 1), columns: [COLUMN] });
+    appendRow(output, table, id, transaction);
+    output.commit(position(id + 1), 0);
+    kinds.push(...output.take().map(({ kind }) => kind));
+  }
+  expect(kinds).toEqual([...Array<string>(64).fill("rows"), "progress"]);
+});
+
+function appendRow(output: LogOutput, table: TableLog, number: number, transaction: Transaction): void {
+  const batch = output.batch(table);
+  const [builder] = batch.builders;
+  builder!.reserve();
+  builder!.int32[builder!.row] = number;
+  builder!.next();
+  batch.endRow(Op.insert, transaction);
+  output.grew(table, 8, 1);
+}
+
 /** A row, a place to go back to, going back, columns added, or the end of the transaction. */
 const STEP = fc.record({
   kind: fc.constantFrom("row", "row", "row", "row", "row", "mark", "undo", "schema", "end"),
@@ -111,13 +135,7 @@ class Script {
   }
 
   #row(table: TableLog, number: number): void {
-    const batch = this.output.batch(table);
-    const [builder] = batch.builders;
-    builder!.reserve();
-    builder!.int32[builder!.row] = number;
-    builder!.next();
-    batch.endRow(Op.insert, this.#transaction);
-    this.output.grew(table, 8, 1);
+    appendRow(this.output, table, number, this.#transaction);
     this.done[table.schema.id]!.push(number);
   }
 

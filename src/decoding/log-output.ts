@@ -12,6 +12,9 @@ import type { TableLog } from "./table-log.ts";
 /** All open batches together may hold so many times the bytes of one: many tables in one large transaction. */
 const OPEN_BATCHES_MAX = 4;
 
+/** A flush between two transactions when so many tables have rows: sinks hold memory for each table of an epoch. */
+const OPEN_TABLES_MAX = 64;
+
 /** How many rows of the present transaction each table has; of those that are not in it, none. */
 export type RowsMark = ReadonlyMap<TableId, number>;
 
@@ -71,7 +74,7 @@ export class LogOutput {
     this.#commitTimeMs = commitTimeMs ?? this.#commitTimeMs;
     this.moveTo(position);
     this.#queue.release();
-    if (this.#flushAtCommit || this.#rows >= this.#flushRows) this.flush();
+    if (this.#flushAtCommit || this.#rows >= this.#flushRows || this.#open.size >= OPEN_TABLES_MAX) this.flush();
   }
 
   /** Everything up to there has been given to us, and no transaction is open. Never backwards: the caller sees to it. */

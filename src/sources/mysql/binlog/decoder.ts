@@ -237,6 +237,7 @@ export class BinlogDecoder {
     const xa = group.prepares === null ? null : new XaEvents(group.prepares, this.#format);
     this.#open = { ...group, transaction, skipped, touched: false, savepoints: new Savepoints(), xa };
     this.#output.begin();
+    this.#logged.begin();
   }
 
   #group(): OpenGroup {

@@ -48,6 +48,9 @@ type Delivered = Extract<LoggedTable, { kind: "delivered" }>;
 
 /** Stands in rows events that have no rows, and only end a statement. */
 const NO_TABLE = 0xff_ffff;
+
+/** A server that opens its tables anew, for want of a place in its cache, gives them another id each time. */
+const IDS_MAX = 4096;
 const IGNORED: LoggedTable = { kind: "ignored", bytes: new Uint8Array(0) };
 
 /** The tables that the log has described, and the rows of those that are delivered. */
@@ -65,6 +68,11 @@ export class LogTables {
   /** A new file begins: ids mean other tables. */
   forget(): void {
     this.#byId.clear();
+  }
+
+  /** A transaction begins: each of its statements describes its tables again. */
+  begin(): void {
+    if (this.#byId.size > IDS_MAX) this.forget();
   }
 
   /** A statement alters the table: what the log has said of it holds no more, though it may say the same again. */
