@@ -18,7 +18,8 @@ export function commandAmbient(
   const failpoint = failpointTrigger(surroundings.environment["MILLRACE_FAILPOINT"], (name) =>
     surroundings.signalItself(name),
   );
-  return { pid: surroundings.pid, clock: systemClock, logger, failpoint };
+  const residentBytes = (): number => surroundings.residentBytes();
+  return { pid: surroundings.pid, residentBytes, clock: systemClock, logger, failpoint };
 }
 
 /** For the commands that answer a question: what they have to say beside it goes to stderr. */

@@ -14,6 +14,7 @@ const surroundings: Surroundings = {
   err: screenOf(process.stderr, isatty(2)),
   environment: process.env,
   pid: process.pid,
+  residentBytes: () => process.memoryUsage.rss(),
   version: ownVersion(import.meta.dirname),
   onStopSignal(listener) {
     const signals: readonly StopSignal[] = ["SIGINT", "SIGTERM"];

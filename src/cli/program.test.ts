@@ -31,6 +31,7 @@ async function outcome(
     err,
     environment,
     pid: 7,
+    residentBytes: () => 0,
     version: "1.2.3",
     onStopSignal: () => ({ [Symbol.dispose]: () => undefined }),
     exitNow: () => undefined,

@@ -18,6 +18,7 @@ export interface Surroundings {
   readonly err: Screen;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly pid: number;
+  residentBytes(): number;
   readonly version: string;
   /** Calls back for each SIGINT and SIGTERM until it is disposed of; meanwhile they do not end the process. */
   onStopSignal(listener: (signal: StopSignal) => void): Disposable;

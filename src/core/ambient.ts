@@ -50,6 +50,8 @@ export const noFailpoints: FailpointHook = () => undefined;
 export interface Ambient {
   /** This process's own id, for locks. */
   readonly pid: number;
+  /** Bytes of this process that are in memory now, all of its threads'. */
+  residentBytes(): number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly failpoint: FailpointHook;

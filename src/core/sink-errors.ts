@@ -52,9 +52,9 @@ export const SINK_ERRORS: Readonly<Record<SinkErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning:
-      "DuckDB reached its memory limit. Changes at random keys all over a large table need about 8 bytes for each of the table's rows that cannot be written out; a PRIMARY KEY needs its whole index; and a transaction must fit as a whole where its rows are wide (1 MB, say), about three times over.",
+      "DuckDB reached its memory limit. Changes at random keys all over a large table need about 8 bytes for each of the table's rows that cannot be written out; a PRIMARY KEY needs its whole index; a transaction must fit as a whole where its rows are wide (1 MB, say), about three times over; and one that changes many tables needs about 0.6 MB for each of them.",
     action:
-      "Raise `memory.limit` of the sink: about 8 bytes a row of the largest table and 100 MB, or three times the bytes of the largest transaction of wide rows where that is more. Leave `primary-key` off.",
+      "Raise `memory.limit` of the sink: about 8 bytes a row of the largest table and 100 MB, or three times the bytes of the largest transaction of wide rows, or 0.6 MB for each table that one transaction changes, where that is more. Leave `primary-key` off.",
   },
   SINK_TABLE_EXISTS: {
     exit: 3,

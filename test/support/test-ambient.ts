@@ -7,6 +7,7 @@ const ignore = (): void => undefined;
 export function testAmbient(change: Partial<Ambient> = {}): Ambient {
   return {
     pid: process.pid,
+    residentBytes: () => process.memoryUsage.rss(),
     clock: systemClock,
     logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
     failpoint: noFailpoints,

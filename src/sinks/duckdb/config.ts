@@ -16,7 +16,7 @@ export interface DuckdbOptions {
 const MIB = 1024 * 1024;
 
 export const DUCKDB_DEFAULTS: Omit<DuckdbOptions, "path"> = {
-  memoryLimitBytes: 160 * MIB,
+  memoryLimitBytes: 144 * MIB,
   threads: 2,
   primaryKey: false,
 };
@@ -33,8 +33,13 @@ export interface DuckdbTuning {
    */
   readonly bufferRowsMax: number;
   readonly bufferBytesMax: number;
-  /** Fewer changes of a table wait for others where the epoch has more of them. */
-  readonly applyRowsMin: number;
+  /**
+   * Changes of a table go into its target at once where that has fewer rows than this for each of them; 0: never. To look
+   * for keys among so many costs about what the way through the change table does (measured, with random keys).
+   */
+  readonly searchedPerChange: number;
+  /** The same of an epoch's last changes, for all of them: more rows are better searched by several threads. */
+  readonly searchedAtEnd: number;
   /** The changes of a table that wait are folded into its target, within the epoch, when they pass one of these. */
   readonly changeRowsMax: number;
   readonly changeBytesMax: number;
@@ -44,7 +49,8 @@ export const DUCKDB_TUNING: DuckdbTuning = {
   feed: "table-function",
   bufferRowsMax: 65_536,
   bufferBytesMax: 16 * MIB,
-  applyRowsMin: 4096,
+  searchedPerChange: 40,
+  searchedAtEnd: 4_000_000,
   changeRowsMax: 262_144,
   changeBytesMax: 32 * MIB,
 };

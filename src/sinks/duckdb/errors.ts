@@ -73,6 +73,11 @@ const PATTERNS: readonly Pattern[] = [
       new MillraceError("INTERNAL", `DuckDB did not understand a statement on ${path}.`, options(cause)),
   },
   {
+    test: /Catalog Error: (Table|View) with name .* already exists/s,
+    make: (_match, path, cause) =>
+      new MillraceError("SINK_TABLE_EXISTS", `A table or view of that name is in ${path} already.`, options(cause)),
+  },
+  {
     test: /Catalog Error/,
     make: (_match, path, cause) =>
       new MillraceError("SINK_DAMAGED", `A table or column is missing in ${path}, or has changed.`, options(cause)),

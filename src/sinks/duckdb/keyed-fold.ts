@@ -17,21 +17,12 @@ export function touchedJoin(kind: "ANTI" | "SEMI", target: Target, changes: bool
 }
 
 /**
- * Brings changes into their target as they are fed, while none of the table wait: none of them may be partial. `clear` is
- * between the statements that read the feed.
+ * Brings changes into their target as they are fed, while none of the table wait: none of them may be partial. The feed is
+ * read for its keys, twice, and then for its rows.
  */
-export function keyedApplySql(target: Target, mapping: readonly number[], from: string): KeyedApply {
-  return {
-    pick: lastSql(target, from),
-    clear: clearSql(target),
-    put: [insertWholeSql(target, cellsOf(target, mapping, "c"), from), `DROP TABLE ${target.last}`],
-  };
-}
-
-interface KeyedApply {
-  readonly pick: string;
-  readonly clear: readonly string[];
-  readonly put: readonly string[];
+export function keyedApplySql(target: Target, mapping: readonly number[], from: string): readonly string[] {
+  const fed = { ...target, last: `(${lastOf(target, from)})` };
+  return [...clearSql(fed), insertWholeSql(fed, cellsOf(target, mapping, "c"), from)];
 }
 
 /**
@@ -40,7 +31,7 @@ interface KeyedApply {
  * write the table anew: measured.) `partial`: some of the changes are `part` or `older`.
  */
 export function keyedFoldSql(target: Target, partial: boolean): readonly string[] {
-  const statements = [lastSql(target, target.changes)];
+  const statements = [`CREATE TEMP TABLE ${target.last} AS ${lastOf(target, target.changes)}`];
   if (partial) statements.push(laidSql(target));
   const cells = target.schema.columns.map((_, i) => `c.c${i}`).join(", ");
   statements.push(...clearSql(target), insertWholeSql(target, cells, target.changes));
@@ -50,9 +41,9 @@ export function keyedFoldSql(target: Target, partial: boolean): readonly string[
 }
 
 /** The last change of each key. */
-function lastSql(target: Target, from: string): string {
+function lastOf(target: Target, from: string): string {
   const keys = target.schema.key.map((column, part) => `c${column} AS k${part}`).join(", ");
-  return `CREATE TEMP TABLE ${target.last} AS SELECT ${keys}, max(__seq) AS seq, arg_max(__op, __seq) AS op FROM ${from} GROUP BY ALL`;
+  return `SELECT ${keys}, max(__seq) AS seq, arg_max(__op, __seq) AS op FROM ${from} GROUP BY ALL`;
 }
 
 /** Notes the changed keys as touched, and takes their rows out of the target. */

@@ -3,12 +3,20 @@ import { DuckDBConnection, type DuckDBValue } from "@duckdb/node-api";
 import { randomUUID } from "node:crypto";
 import { realpath } from "node:fs/promises";
 import path from "node:path";
+import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { DuckdbOptions } from "./config.ts";
 import { duckdbError } from "./errors.ts";
+import { foldedName, type TargetName } from "./target-name.ts";
 
 /** A row of text, numbers and nulls, by column name. */
 export type Row = Readonly<Record<string, string | number | bigint | null>>;
+
+/** What the process needs beside DuckDB's memory limit. */
+const BESIDE_LIMIT_BYTES = 200 << 20;
+
+/** Memory is given back again when the process has grown by so much since it was. */
+const TRIMMED_AGAIN_BYTES = 24 << 20;
 
 /**
  * Files this process has open. Two sinks of one process on one file must share DuckDB's instance: the lock on the file
@@ -25,19 +33,32 @@ export class DuckdbSession {
   readonly #instance: Database;
   readonly #reader: DuckDBConnection;
   readonly #threads: number;
+  readonly #ambient: Ambient;
+  readonly #memoryMax: number;
+  #trimAbove: number;
   #closed = false;
   #running: Promise<unknown> = Promise.resolve();
 
-  private constructor(path: string, database: string, instance: Database, connection: Connection, threads: number) {
+  private constructor(
+    path: string,
+    database: string,
+    instance: Database,
+    connection: Connection,
+    options: DuckdbOptions,
+    ambient: Ambient,
+  ) {
     this.#path = path;
-    this.#threads = threads;
+    this.#ambient = ambient;
+    this.#threads = options.threads;
+    this.#memoryMax = options.memoryLimitBytes + BESIDE_LIMIT_BYTES;
+    this.#trimAbove = this.#memoryMax;
     this.database = database;
     this.#instance = instance;
     this.connection = connection;
     this.#reader = new DuckDBConnection(connection);
   }
 
-  static async open(options: DuckdbOptions): Promise<DuckdbSession> {
+  static async open(options: DuckdbOptions, ambient: Ambient): Promise<DuckdbSession> {
     const file = await canonicalPath(options.path);
     try {
       const config = duckdb.create_config();
@@ -57,7 +78,7 @@ export class DuckdbSession {
       const connection = await duckdb.connect(instance);
       const reader = new DuckDBConnection(connection);
       const [named] = (await reader.runAndReadAll("SELECT current_database() AS name")).getRowObjectsJS() as Row[];
-      return new DuckdbSession(file, String(named!["name"]), instance, connection, options.threads);
+      return new DuckdbSession(file, String(named!["name"]), instance, connection, options, ambient);
     } catch (error) {
       throw duckdbError(error, options.path);
     }
@@ -86,6 +107,29 @@ export class DuckdbSession {
     return [`SET GLOBAL threads = ${this.#threads}`, ...statements, "SET GLOBAL threads = 1"];
   }
 
+  /**
+   * Gives memory that is not in use back to the system, where the process has more than it should. DuckDB does it by itself
+   * when one of its threads ends, and has none to end while there is only one; to do it always costs a sixth of the speed.
+   */
+  async trim(): Promise<void> {
+    if (this.#ambient.residentBytes() < this.#trimAbove) return;
+    await this.run("SET GLOBAL threads = 2", "SET GLOBAL threads = 1");
+    this.#trimAbove = Math.max(this.#memoryMax, this.#ambient.residentBytes() + TRIMMED_AGAIN_BYTES);
+  }
+
+  /** Folds the write-ahead log into the file. False: another transaction in this process is in the way. */
+  async checkpoint(): Promise<boolean> {
+    try {
+      await this.run("CHECKPOINT");
+      await this.trim();
+      return true;
+    } catch (error) {
+      const { cause } = error as Error;
+      if (cause instanceof Error && cause.message.includes("Cannot CHECKPOINT")) return false;
+      throw error;
+    }
+  }
+
   /** Runs statements in order. Together they cost less than one by one: each call waits for its turn on this thread. */
   async run(...statements: readonly string[]): Promise<void> {
     await this.#exclusive(() => duckdb.query(this.connection, statements.join(";\n")));
@@ -99,6 +143,16 @@ export class DuckdbSession {
   async rows(sql: string, values: readonly DuckDBValue[] = []): Promise<readonly Row[]> {
     const result = await this.#exclusive(() => this.#reader.runAndReadAll(sql, [...values]));
     return result.getRowObjectsJS() as Row[];
+  }
+
+  /** About as many rows as each of the file's tables has, by `foldedName`. Reads the whole catalogue. */
+  async estimatedRows(): Promise<ReadonlyMap<string, number>> {
+    const rows = await this.rows(
+      "SELECT schema_name, table_name, estimated_size FROM duckdb_tables() WHERE database_name = $1",
+      [this.database],
+    );
+    const nameOf = (row: Row): TargetName => ({ schema: String(row["schema_name"]), table: String(row["table_name"]) });
+    return new Map(rows.map((row) => [foldedName(nameOf(row)), Number(row["estimated_size"])]));
   }
 
   async #exclusive<T>(work: () => Promise<T>): Promise<T> {

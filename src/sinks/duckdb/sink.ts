@@ -12,9 +12,10 @@ import { DUCKDB_TUNING, type DuckdbOptions, type DuckdbTuning } from "./config.t
 import type { Feed } from "./feed.ts";
 import { addColumnsSql, createTableSql } from "./schema.ts";
 import { DuckdbSession } from "./session.ts";
+import { OpenTables } from "./open-tables.ts";
 import { StateTables, type TableRow } from "./state.ts";
 import { TableFeed } from "./table-feed.ts";
-import { checkColumnNames, nameClash, qualifiedName, qualifiedSchema, sameName, targetName } from "./target-name.ts";
+import { checkColumnNames, foldedName, nameClash, qualifiedName, qualifiedSchema, targetName } from "./target-name.ts";
 import { createTouchedSql, type Target } from "./target.ts";
 import { WideRows } from "./wide-rows.ts";
 import { TableWriter } from "./writer.ts";
@@ -31,6 +32,7 @@ interface Opened {
   readonly feed: Feed;
   readonly state: StateTables;
   readonly wide: WideRows;
+  readonly tables: OpenTables;
   readonly pipeline: string;
 }
 
@@ -52,6 +54,8 @@ class DuckdbSink implements Sink {
   #session: Promise<DuckdbSession> | null = null;
   #opened: Opened | null = null;
   #inTransaction = false;
+  /** The writers that have rows to be loaded. */
+  readonly #filled = new Set<TableWriter>();
   #buffered = { rows: 0, bytes: 0 };
   #pendingBytes = 0;
   #loading: Promise<void> = Promise.resolve();
@@ -66,7 +70,7 @@ class DuckdbSink implements Sink {
 
   async open(pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null> {
     signal.throwIfAborted();
-    this.#session = DuckdbSession.open(this.#options);
+    this.#session = DuckdbSession.open(this.#options, this.#ambient);
     const session = await this.#session;
     try {
       const state = new StateTables(session, pipeline);
@@ -78,8 +82,10 @@ class DuckdbSink implements Sink {
           : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run, this.#pool);
       const wide = new WideRows(session, state, this.#options.memoryLimitBytes);
       await wide.recall(await state.tables("all"));
-      this.#opened = { session, feed, state, wide, pipeline };
-      for (const row of await state.tables("mine")) await this.#serve(row);
+      const tables = new OpenTables(session, this.#options.memoryLimitBytes);
+      this.#opened = { session, feed, state, wide, tables, pipeline };
+      const estimates = await session.estimatedRows();
+      for (const row of await state.tables("mine")) await this.#serve(row, estimates.get(foldedName(row.name)) ?? 0);
       return await state.committed();
     } catch (error) {
       await session.close();
@@ -90,7 +96,7 @@ class DuckdbSink implements Sink {
   async forget(pipeline: string, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (!existsSync(this.#options.path)) return;
-    this.#session = DuckdbSession.open(this.#options);
+    this.#session = DuckdbSession.open(this.#options, this.#ambient);
     const session = await this.#session;
     try {
       await new StateTables(session, pipeline).forget();
@@ -99,8 +105,8 @@ class DuckdbSink implements Sink {
     }
   }
 
-  /** Makes a table of the state one that can be written. */
-  async #serve(row: TableRow): Promise<void> {
+  /** Makes a table of the state one that can be written, with about so many rows in its target. */
+  async #serve(row: TableRow, rows: number): Promise<void> {
     const { session, feed, state, wide } = this.#open();
     wide.begin(row);
     const touched = row.touched === null ? null : state.table(row.touched);
@@ -118,7 +124,7 @@ class DuckdbSink implements Sink {
       laid: `temp.main.${stem}_laid"`,
     };
     this.#begun.set(row.id, row.incarnation);
-    this.#writers.set(row.id, new TableWriter(session, feed, this.#pool, this.#tuning, target, touchedRows > 0));
+    this.#writers.set(row.id, new TableWriter(session, feed, this.#pool, this.#tuning, target, touchedRows > 0, rows));
   }
 
   async beginTable(schema: TableSchema, incarnation: number, _mode: BeginMode): Promise<void> {
@@ -126,24 +132,27 @@ class DuckdbSink implements Sink {
     this.#checkBetweenEpochs("beginTable");
     checkColumnNames(schema);
     const name = targetName(schema);
-    await this.#checkTarget(schema);
+    const ours = await this.#isOurs(schema);
     const table = qualifiedName(session.database, name);
     const sideTable = `touched_${digest(pipeline, schema.id)}`;
     const touched = schema.key.length === 0 ? null : sideTable;
-    // Made anew in every mode: the shape may be another one, and an earlier attempt of this incarnation left nothing committed.
     const statements = [
       `CREATE SCHEMA IF NOT EXISTS ${qualifiedSchema(session.database, name)}`,
-      `DROP TABLE IF EXISTS ${table}`,
+      // In every mode: the shape may be another one, and an earlier attempt of this incarnation left nothing committed.
+      ...(ours ? [`DROP TABLE IF EXISTS ${table}`] : []),
       createTableSql(table, schema, this.#options.primaryKey),
       `DROP TABLE IF EXISTS ${state.table(sideTable)}`,
     ];
     if (touched !== null) statements.push(createTouchedSql(state.table(touched), schema));
     const row = { pipeline, id: schema.id, name, incarnation, touched, rowBytes: 0, schema };
     await this.#transaction(async () => {
-      await session.run(statements.join(";\n"));
+      await session.run(...statements);
       await state.saveTable(row);
+    }).catch((error: unknown) => {
+      const exists = error instanceof MillraceError && error.code === "SINK_TABLE_EXISTS";
+      throw exists ? this.#targetExists(schema, "by no pipeline") : error;
     });
-    await this.#serve(row);
+    await this.#serve(row, 0);
     this.#ambient.failpoint("sink.table-begun");
   }
 
@@ -151,30 +160,25 @@ class DuckdbSink implements Sink {
     return this.#begun;
   }
 
-  /** Refuses a target that somebody else made, or another table of this pipeline. */
-  async #checkTarget(schema: TableSchema): Promise<void> {
-    const { session, state, pipeline } = this.#open();
+  /** Whether the target was made for this table. Refuses that of another pipeline, or of another table of this one. */
+  async #isOurs(schema: TableSchema): Promise<boolean> {
+    const { state, pipeline } = this.#open();
     const name = targetName(schema);
     const maker = await state.maker(name);
-    if (maker !== null && maker.pipeline === pipeline) {
-      if (maker.id === schema.id) return;
-      throw nameClash(schema, `its target ${name.schema}.${name.table} is that of ${maker.id} already`);
-    }
-    const found = await session.rows(
-      "SELECT schema_name, view_name AS name FROM duckdb_views() WHERE database_name = $1 UNION ALL SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1",
-      [session.database],
-    );
-    const exists = found.some((row) =>
-      sameName(name, { schema: String(row["schema_name"]), table: String(row["name"]) }),
-    );
-    if (maker === null && !exists) return;
-    const by = maker === null ? "by no pipeline" : `by the pipeline ${maker.pipeline}`;
-    throw new MillraceError(
+    if (maker === null) return false;
+    if (maker.pipeline !== pipeline) throw this.#targetExists(schema, `by the pipeline ${maker.pipeline}`);
+    if (maker.id === schema.id) return true;
+    throw nameClash(schema, `its target ${name.schema}.${name.table} is that of ${maker.id} already`);
+  }
+
+  #targetExists(schema: TableSchema, made: string): MillraceError {
+    const name = targetName(schema);
+    return new MillraceError(
       "SINK_TABLE_EXISTS",
-      `The target ${name.schema}.${name.table} exists already, made ${by}.`,
+      `The target ${name.schema}.${name.table} exists already, made ${made}.`,
       {
         place: { table: schema.id },
-        hint: `Drop it (DROP TABLE ${qualifiedName(session.database, name)};), rename it, or choose another file.`,
+        hint: `Drop it (DROP TABLE ${qualifiedName(this.#open().session.database, name)};), rename it, or choose another file.`,
       },
     );
   }
@@ -183,8 +187,9 @@ class DuckdbSink implements Sink {
     const { session, state } = this.#open();
     this.#checkBetweenEpochs("applySchema");
     checkColumnNames(schema);
-    const row = await this.#row(schema.id);
-    const { target } = this.#writer(schema.id);
+    const row = await state.mine(schema.id);
+    const writer = this.#writer(schema.id);
+    const { target } = writer;
     const found = await session.rows(
       "SELECT column_name, column_default FROM duckdb_columns() WHERE database_name = $1 AND lower(schema_name) = lower($2) AND lower(table_name) = lower($3)",
       [session.database, target.name.schema, target.name.table],
@@ -196,17 +201,20 @@ class DuckdbSink implements Sink {
     for (const sql of addColumnsSql(target.table, schema, present)) await session.run(sql);
     const changed = { ...row, schema };
     await this.#transaction(() => state.saveTable(changed));
-    await this.#serve(changed);
+    await this.#serve(changed, await writer.estimatedRows());
     this.#ambient.failpoint("sink.schema-applied");
   }
 
   async write(batch: ChangeBatch): Promise<void> {
     await this.#inEpoch(async () => {
       if (!this.#inTransaction) this.#startBeginning();
-      this.#writer(batch.schema.id).add(batch);
+      const writer = this.#writer(batch.schema.id);
+      writer.add(batch);
+      this.#filled.add(writer);
       this.#buffered.rows += batch.length;
       this.#buffered.bytes += batch.bytes;
-      this.#pendingBytes += this.#open().wide.weigh(batch);
+      const { wide, tables } = this.#open();
+      this.#pendingBytes += wide.weigh(batch) + tables.weigh(batch);
       const { bufferRowsMax, bufferBytesMax } = this.#tuning;
       if (this.#buffered.rows < bufferRowsMax && this.#buffered.bytes < bufferBytesMax) return;
       await this.#loading;
@@ -219,8 +227,8 @@ class DuckdbSink implements Sink {
     try {
       await work();
     } catch (error) {
-      this.#broken = { error };
-      throw error;
+      this.#broken = { error: this.#opened?.tables.explain(error) ?? error };
+      throw this.#broken.error;
     }
   }
 
@@ -229,11 +237,15 @@ class DuckdbSink implements Sink {
    * the epoch has no rows behind them.
    */
   #startLoading(what: "some" | "rest"): void {
-    const loads = [...this.#writers.values()].map((writer) => ({ writer, groups: writer.take() }));
+    const loads = [...this.#filled].map((writer) => ({ writer, groups: writer.take() }));
+    this.#filled.clear();
     this.#buffered = { rows: 0, bytes: 0 };
     this.#loading = (async () => {
       await this.#begin();
-      for (const { writer, groups } of loads) await writer.load(groups, what === "rest");
+      for (const { writer, groups } of loads) {
+        await writer.load(groups, what === "rest");
+        await this.#open().session.trim();
+      }
     })();
     // Whoever awaits it next reports the failure.
     this.#loading.catch(() => undefined);
@@ -272,7 +284,7 @@ class DuckdbSink implements Sink {
       const { state } = this.#open();
       const writer = this.#writer(table);
       await this.#load("some");
-      const row = await this.#row(table);
+      const row = await state.mine(table);
       await writer.endSnapshot();
       await state.saveTable({ ...row, touched: null });
     });
@@ -280,7 +292,7 @@ class DuckdbSink implements Sink {
 
   async commit(record: EpochRecord): Promise<void> {
     await this.#inEpoch(async () => {
-      const { session, state, wide } = this.#open();
+      const { session, state, wide, tables } = this.#open();
       await this.#load("rest");
       for (const writer of this.#writers.values()) await writer.fold();
       this.#ambient.failpoint("sink.changes-applied");
@@ -291,13 +303,9 @@ class DuckdbSink implements Sink {
       this.#inTransaction = false;
       this.#pendingBytes = 0;
       for (const writer of this.#writers.values()) writer.epochEnded();
+      await session.trim();
+      await tables.epochEnded();
     });
-  }
-
-  async #row(table: TableId): Promise<TableRow> {
-    const row = (await this.#open().state.tables("mine")).find(({ id }) => id === table);
-    if (row === undefined) throw new MillraceError("SINK_DAMAGED", `millrace.tables has lost ${table}.`);
-    return row;
   }
 
   pendingBytes(): number {

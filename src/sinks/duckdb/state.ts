@@ -3,7 +3,7 @@ import type { Json } from "../../core/json.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import type { DuckdbSession, Row } from "./session.ts";
-import { sameName, type TargetName } from "./target-name.ts";
+import type { TargetName } from "./target-name.ts";
 
 /** The version of the tables below. A file with a newer one is refused. */
 const LAYOUT = 1;
@@ -122,9 +122,27 @@ COMMIT`);
     return rows.map(tableRow).filter(({ pipeline }) => of === "all" || pipeline === this.#pipeline);
   }
 
+  /** One that this pipeline made. */
+  async mine(id: TableId): Promise<TableRow> {
+    const rows = await this.#session.rows(`FROM ${this.table("tables")} WHERE pipeline = $1 AND id = $2`, [
+      this.#pipeline,
+      id,
+    ]);
+    if (rows.length !== 1)
+      throw new MillraceError(
+        "SINK_DAMAGED",
+        `millrace.tables has ${rows.length} rows for ${id}, and should have one.`,
+      );
+    return tableRow(rows[0]!);
+  }
+
   /** Who made the target of that name, by any spelling DuckDB takes for the same. */
   async maker(name: TargetName): Promise<TableRow | null> {
-    return (await this.tables("all")).find((row) => sameName(row.name, name)) ?? null;
+    const rows = await this.#session.rows(
+      `FROM ${this.table("tables")} WHERE lower(target_schema) = lower($1) AND lower(target_table) = lower($2)`,
+      [name.schema, name.table],
+    );
+    return rows.length === 0 ? null : tableRow(rows[0]!);
   }
 
   async saveTable(row: TableRow): Promise<void> {

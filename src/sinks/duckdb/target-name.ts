@@ -28,9 +28,9 @@ export function qualifiedSchema(database: string, name: TargetName): string {
   return [database, name.schema].map(quoteIdentifier).join(".");
 }
 
-export function sameName(a: TargetName, b: TargetName): boolean {
-  const fold = (name: TargetName): string => JSON.stringify([name.schema.toLowerCase(), name.table.toLowerCase()]);
-  return fold(a) === fold(b);
+/** The same for all spellings that DuckDB takes for one. */
+export function foldedName({ schema, table }: TargetName): string {
+  return JSON.stringify([schema.toLowerCase(), table.toLowerCase()]);
 }
 
 /** Refuses columns that DuckDB cannot tell apart, and one that would hide the row id which keyless deletes need. */

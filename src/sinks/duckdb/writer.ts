@@ -9,15 +9,13 @@ import { keyedApplySql, keyedFoldSql, touchedJoin } from "./keyed-fold.ts";
 import { keylessFoldSql } from "./keyless-fold.ts";
 import { columnMapping } from "./schema.ts";
 import type { DuckdbSession } from "./session.ts";
+import { foldedName } from "./target-name.ts";
 import { createChangesSql, insertChangesSql, insertRowsSql, type Target } from "./target.ts";
 
 const SEQUENCE_MAX = 0x7fff_ffff;
 
-/**
- * To look for keys in a target costs about as much for so many of its rows as the way through the change table for one of
- * the changes (measured, with keys all over the table).
- */
-const SEARCHED_PER_CHANGE = 40;
+/** An estimate of a target's rows is asked for again when so many rows have come since. */
+const ESTIMATED_AGAIN = 131_072;
 
 /** Neighbouring batches of a table that go in by one statement: of one origin and one schema version. */
 export interface Group {
@@ -58,6 +56,9 @@ export class TableWriter {
   #sequence = 0;
   /** Whether the log has touched a key since the snapshot began, as far as it is in the side table. */
   #touched: boolean;
+  /** About as many as the target has: DuckDB's last estimate, and those that came since. */
+  #rows: number;
+  #rowsSince = 0;
 
   constructor(
     session: DuckdbSession,
@@ -66,6 +67,7 @@ export class TableWriter {
     tuning: DuckdbTuning,
     target: Target,
     touched: boolean,
+    rows: number,
   ) {
     this.#session = session;
     this.#pool = pool;
@@ -73,6 +75,7 @@ export class TableWriter {
     this.#tuning = tuning;
     this.target = target;
     this.#touched = touched;
+    this.#rows = rows;
   }
 
   add(batch: ChangeBatch): void {
@@ -116,6 +119,8 @@ export class TableWriter {
   async load(groups: readonly Group[], last: boolean): Promise<void> {
     for (const group of groups) {
       await this.#loadGroup(group, last && group === groups.at(-1));
+      this.#rows += group.rows;
+      this.#rowsSince += group.rows;
       for (const batch of group.batches) batch.recycle?.();
       group.loan.end();
       const { rows, bytes } = this.#waiting ?? { rows: 0, bytes: 0 };
@@ -133,10 +138,7 @@ export class TableWriter {
         return this.#feed.run(rows, (from) => [insertRowsSql(this.target, mapping, from)]);
       case "apply":
         this.#touched = this.target.touched !== null;
-        return this.#feed.run(rows, (from) => {
-          const { pick, clear, put } = keyedApplySql(this.target, mapping, from);
-          return [[pick, ...this.#session.inParallel(clear), ...put].join(";\n")];
-        });
+        return this.#feed.run(rows, (from) => [keyedApplySql(this.target, mapping, from).join(";\n")]);
       case "changes":
         await this.#toChanges(group);
         return this.#feed.run(rows, (from) => [insertChangesSql(this.target, mapping, from)]);
@@ -163,19 +165,24 @@ export class TableWriter {
   }
 
   /**
-   * Whether to bring whole rows and deletes into the target at once: that searches it once for each group, the change table
-   * once for all of them, at the price of writing and reading their rows once more.
+   * Whether to bring whole rows and deletes into the target at once. That has one thread search the target for each group;
+   * the change table has it searched once, by all threads, at the price of writing and reading its rows once more.
    */
   async #mayApply(group: Group, last: boolean): Promise<boolean> {
     if (group.partial || this.#waiting !== null) return false;
-    if (last) return true;
-    if (group.rows < this.#tuning.applyRowsMin) return false;
-    const { schema, table } = this.target.name;
-    const [found] = await this.#session.rows(
-      "SELECT estimated_size FROM duckdb_tables() WHERE database_name = $1 AND lower(schema_name) = lower($2) AND lower(table_name) = lower($3)",
-      [this.#session.database, schema, table],
-    );
-    return Number(found!["estimated_size"]) <= group.rows * SEARCHED_PER_CHANGE;
+    const { searchedPerChange, searchedAtEnd } = this.#tuning;
+    const rows = await this.estimatedRows();
+    return rows < group.rows * searchedPerChange || (last && rows < searchedAtEnd);
+  }
+
+  /** About as many as the target has: updates and deletes count like inserts until DuckDB is asked again. */
+  async estimatedRows(): Promise<number> {
+    if (this.#rowsSince > ESTIMATED_AGAIN) {
+      const estimates = await this.#session.estimatedRows();
+      this.#rows = estimates.get(foldedName(this.target.name)) ?? 0;
+      this.#rowsSince = 0;
+    }
+    return this.#rows;
   }
 
   async #toChanges(group: Group): Promise<void> {
@@ -207,6 +214,7 @@ export class TableWriter {
     if (this.target.touched !== null) statements.push(`DELETE FROM ${this.target.touched}`);
     this.#waiting = null;
     this.#touched = false;
+    this.#rows = 0;
     await this.#session.run(statements.join(";\n"));
   }
 
