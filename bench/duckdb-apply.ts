@@ -169,6 +169,7 @@ function quietAmbient(): Ambient {
   const ignore = (): void => undefined;
   return {
     pid: process.pid,
+    residentBytes: () => process.memoryUsage.rss(),
     clock: {
       nowMs: () => Date.now(),
       monotonicMs: () => performance.now(),

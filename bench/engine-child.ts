@@ -59,7 +59,13 @@ async function runFor(request: EngineRequest, stop: AbortSignal): Promise<void> 
   const measurement = new Measurement();
   const logger = plainLogger("warn", process.stderr, Date.now);
   await runPipeline(await loadPipeline(request.file, request.env), {
-    ambient: { pid: process.pid, clock: systemClock, logger, failpoint: noFailpoints },
+    ambient: {
+      pid: process.pid,
+      residentBytes: () => process.memoryUsage.rss(),
+      clock: systemClock,
+      logger,
+      failpoint: noFailpoints,
+    },
     events: (event) => {
       measurement.take(event);
       tell(event);

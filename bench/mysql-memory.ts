@@ -12,6 +12,7 @@ const WIDE_ROWS = 16;
 const WIDE_BYTES = 64 << 20;
 const TABLES = 1000;
 const ROWS_PER_TABLE = 100;
+const UPDATES_PER_TABLE = 10;
 
 const ORDERS: PipelineOptions = { tables: ["orders2"], sink: "duckdb" };
 /** DuckDB takes three times such a row, and more than its default limit. */
@@ -34,12 +35,14 @@ const MANY_TABLES = counted(TABLES).map(
 const MANY_INSERTS = counted(TABLES).map(
   (i) => `INSERT INTO many_${i} SELECT g, CONCAT('row ', g), g / 7.0, NOW(6) FROM numbers WHERE g <= ${ROWS_PER_TABLE}`,
 );
-/** Every table once in a transaction, so that all of them are open at a time. */
-const MANY_UPDATES = counted(ROWS_PER_TABLE).flatMap((row) => [
-  "BEGIN",
-  ...counted(TABLES).map((i) => `UPDATE many_${i} SET amount = amount + 1 WHERE id = ${row}`),
-  "COMMIT",
-]);
+/** Each transaction changes the next ten tables, all of them in turn. */
+const MANY_UPDATES = counted(UPDATES_PER_TABLE).flatMap((row) =>
+  counted(TABLES).flatMap((i) => [
+    ...(i % 10 === 1 ? ["BEGIN"] : []),
+    `UPDATE many_${i} SET amount = amount + 1 WHERE id = ${row}`,
+    ...(i % 10 === 0 ? ["COMMIT"] : []),
+  ]),
+);
 
 function counted(end: number): readonly number[] {
   return Array.from({ length: end }, (_, i) => i + 1);
@@ -93,7 +96,7 @@ export const mysqlMemory: Bench = {
         return await snapshot(server, MANY, TABLES * ROWS_PER_TABLE);
       },
       "many tables' stream": () =>
-        stream(server, MANY, { before: TABLES * ROWS_PER_TABLE, rows: TABLES * ROWS_PER_TABLE }, MANY_UPDATES),
+        stream(server, MANY, { before: TABLES * ROWS_PER_TABLE, rows: TABLES * UPDATES_PER_TABLE }, MANY_UPDATES),
     });
   },
 };
