@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { LoneMysqlDatabase } from "../support/mysql-binlog.ts";
+import type { MysqlSettings } from "../support/private-mysql.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
 import { waitFor } from "../support/wait-for.ts";
 
@@ -15,9 +16,15 @@ async function prepareXa(db: LoneMysqlDatabase, xid: string, ...statements: read
   await waitFor("the session to end", async () => (await sessionsOf()).length === 0);
 }
 
-describe.each(["mysql", "mariadb"] as const)("XA transactions of %s", (flavour) => {
+const WITHOUT_GTIDS: MysqlSettings = { gtid_mode: "OFF", enforce_gtid_consistency: "OFF" };
+
+describe.each([
+  ["mysql", "mysql", {}],
+  ["mysql without GTIDs", "mysql", WITHOUT_GTIDS],
+  ["mariadb", "mariadb", {}],
+] as const)("XA transactions of %s", (_name, flavour, settings) => {
   test("arrive once they are committed, over restarts of server and pipeline in between", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour);
+    await using db = await LoneMysqlDatabase.start(flavour, settings);
     await db.query("CREATE TABLE t (id int PRIMARY KEY, v varchar(20))");
     await db.query("INSERT INTO t VALUES (1, 'before')");
     await using pipeline = await testPipeline(db);
@@ -31,8 +38,10 @@ describe.each(["mysql", "mariadb"] as const)("XA transactions of %s", (flavour) 
 
     await db.restart();
     await db.query("INSERT INTO t VALUES (3, 'between')");
+    await db.query("FLUSH BINARY LOGS");
     await pipeline.catchUp();
     expect(await pipeline.differences(["t"])).toEqual([]);
+    await pipeline.catchUp();
 
     await db.query("XA COMMIT 'committed'");
     await db.query("XA ROLLBACK 'undone'");
@@ -44,7 +53,7 @@ describe.each(["mysql", "mariadb"] as const)("XA transactions of %s", (flavour) 
   });
 
   test("that are open when a pipeline begins hold it up, and it says which", async () => {
-    await using db = await LoneMysqlDatabase.start(flavour);
+    await using db = await LoneMysqlDatabase.start(flavour, settings);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");
     await prepareXa(db, "'open'", "INSERT INTO t VALUES (1)");
     await using pipeline = await testPipeline(db, {
@@ -57,6 +66,22 @@ describe.each(["mysql", "mariadb"] as const)("XA transactions of %s", (flavour) 
     await pipeline.catchUp();
     expect(await pipeline.differences(["t"])).toEqual([]);
   });
+});
+
+test("an XA transaction without GTIDs that is open holds on to its binlog file", async () => {
+  await using db = await LoneMysqlDatabase.start("mysql", WITHOUT_GTIDS);
+  await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+  await using pipeline = await testPipeline(db);
+  await pipeline.catchUp();
+  await prepareXa(db, "'open'", "INSERT INTO t VALUES (1)");
+  await db.query("FLUSH BINARY LOGS");
+  await db.query("INSERT INTO t VALUES (2)");
+  await pipeline.catchUp();
+  const [newest] = (await db.query<{ Log_name: string }>("SHOW BINARY LOGS")).slice(-1);
+  await db.query(`PURGE BINARY LOGS TO '${newest!.Log_name}'`);
+  const refused = pipeline.run();
+  expect((await refused.exit()).code, refused.output).toBe(1);
+  expect(refused.output).toContain("LOG_LOST");
 });
 
 test("a table stops whose rows were rolled back after more of them than are held, and another goes on", async () => {

@@ -179,6 +179,8 @@ export function reached(position: LogPosition, transaction: Transaction): LogPos
 /** `done`, of which another reading begins at `restart`. */
 export function restartedAt(done: LogPosition, restart: LogPosition): LogPosition {
   if (done === restart) return done;
+  if (done instanceof FilePosition && restart instanceof FilePosition)
+    return restart.covers(done) ? done : new FilePosition(done.server, done, restart);
   if (done instanceof MysqlPosition) return new MysqlPosition(done.gtids, mysqlPosition(restart).gtids);
   return new MariadbPosition(mariadbPosition(done).gtids, mariadbPosition(restart).gtids);
 }
@@ -188,6 +190,7 @@ export function withoutUndecided(
   position: LogPosition,
   undecided: readonly { readonly transaction: Transaction; readonly before: LogPosition }[],
 ): LogPosition {
+  if (position instanceof FilePosition) return undecided[0]?.before ?? position;
   return undecided.toReversed().reduce<LogPosition>((all, { transaction, before }) => {
     if (all instanceof MysqlPosition && transaction instanceof MysqlTransaction) return all.without(transaction);
     if (all instanceof MariadbPosition && transaction instanceof MariadbTransaction)

@@ -83,16 +83,18 @@ async function checkFile(
   const walk = new LogWalk(options, facts.flavour);
   const logFiles = new LogFiles(facts, session, walk);
   const files = await logFiles.list(signal);
-  const file = files.find(({ name }) => name === resume.file);
   const newest = files.at(-1)!;
-  if (file === undefined && (compareFiles(resume.file, newest.name) ?? -1) < 0)
-    throw logLost(`those behind ${resume.toString()}, with the file`, resume);
-  if (file === undefined || file.size < resume.offset)
-    throw behind(`its log ends at ${newest.name}:${newest.size}, before ${resume.toString()}`, resume, LOG_RESET);
-  // A file's beginning is known to the second. Of a file that was begun within the same one, the place is most likely none.
-  const same = resume.begun === 0 || (await walk.begun(resume.file, signal)) === resume.begun;
-  if (!same || !(await logFiles.hasBoundary(file, resume.ask, signal)))
-    throw behind(`its file ${resume.file} is another one of that name`, resume, LOG_RESET);
+  for (const needed of resume.isPlain ? [resume] : [resume, resume.restart]) {
+    const file = files.find(({ name }) => name === needed.file);
+    if (file === undefined && (compareFiles(needed.file, newest.name) ?? -1) < 0)
+      throw logLost(`those behind ${needed.toString()}, with the file`, resume);
+    if (file === undefined || file.size < needed.offset)
+      throw behind(`its log ends at ${newest.name}:${newest.size}, before ${needed.toString()}`, resume, LOG_RESET);
+    // A file's beginning is known to the second. Of a file that was begun within the same one, the place is most likely none.
+    const same = needed.begun === 0 || (await walk.begun(needed.file, signal)) === needed.begun;
+    if (!same || !(await logFiles.hasBoundary(file, needed.ask, signal)))
+      throw behind(`its file ${needed.file} is another one of that name`, resume, LOG_RESET);
+  }
 }
 
 /** `gtid_purged` ⊆ delivered (design §4). On MariaDB the server says so itself, when the log is asked for. */

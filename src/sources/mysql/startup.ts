@@ -35,7 +35,7 @@ export class StartPlace {
       case "initial":
       case "snapshot":
       case "latest":
-        return await this.#visible(signal);
+        return await startPosition(this.#start, () => this.#visible(signal));
       case "earliest":
         return await this.#oldest(signal);
       case "gtids":
@@ -51,11 +51,12 @@ export class StartPlace {
 
   /** A chunk that is opened at once may lack what is in the log and not visible yet, so the log must bring it. */
   async #visible(signal: AbortSignal): Promise<LogPosition> {
-    if (usesGtids(this.#facts)) return await startPosition(this.#start);
-    const { bound } = await visibleCut(this.#session, signal);
-    if (!(bound instanceof FilePosition)) throw new MillraceError("INTERNAL", "what is visible is not known");
-    // Chunks wait until all of it is visible (`MysqlSource.settled`).
-    return FilePosition.at(bound.server, bound.file, bound.offset, await this.#walk.begun(bound.file, signal));
+    const { included, bound } = await visibleCut(this.#session, signal);
+    // Without GTIDs, chunks wait until all of it is visible (`MysqlSource.settled`).
+    if (bound instanceof FilePosition)
+      return FilePosition.at(bound.server, bound.file, bound.offset, await this.#walk.begun(bound.file, signal));
+    if (included === null) throw new MillraceError("INTERNAL", "what is visible is not known");
+    return included;
   }
 
   async #oldest(signal: AbortSignal): Promise<LogPosition> {

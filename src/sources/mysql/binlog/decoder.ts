@@ -122,9 +122,8 @@ export class BinlogDecoder {
   #moveTo(place: LogPlace): void {
     const { from } = this.#options;
     const position = from instanceof FilePosition ? new FilePosition(from.server, place.boundary()) : from;
-    if (this.position.covers(position)) return;
     this.#progress.moveTo(position);
-    this.#output.moveTo(position);
+    this.#output.moveTo(this.position);
   }
 
   async #decodeBehind(bytes: Uint8Array, start: number, end: number, rest: Uint8Array[]): Promise<void> {
@@ -282,12 +281,9 @@ export class BinlogDecoder {
   }
 
   #xaPrepared(b: Uint8Array, start: number, end: number): Promise<void> | null {
-    const { xa, transaction, skipped } = this.#group();
-    // Another reading would have to begin in an earlier file, maybe.
-    if (this.#place !== null && !skipped)
-      throw this.#broken("an XA transaction, where there are no GTIDs", "Switch GTIDs on at the source.");
+    const { xa, transaction } = this.#group();
     if (this.#xa.prepare(xa, transaction, b, start, end)) return this.#outcome(xa);
-    this.#end();
+    this.#commit();
     return null;
   }
 

@@ -36,14 +36,16 @@ export class ReadingProgress {
     else this.#advance(transaction);
   }
 
-  /** Where positions are places: with everything up to there. */
-  moveTo(position: LogPosition): void {
-    this.#position = this.#read = this.#done = position;
+  /** Where positions are places: everything up to there has been read. */
+  moveTo(place: LogPosition): void {
+    this.#read = place;
+    if (!this.#done.covers(place)) this.#done = place;
+    this.#settle();
   }
 
+  /** What has been read was read until its beginning; it passes next. */
   prepared(xid: string, transaction: Transaction): void {
     this.#undecided.set(xid, { transaction, before: this.#read });
-    this.#advance(transaction);
   }
 
   /** Its outcome is the next transaction that passes. */
@@ -54,6 +56,10 @@ export class ReadingProgress {
   #advance(transaction: Transaction): void {
     this.#read = reached(this.#read, transaction);
     this.#done = reached(this.#done, transaction);
+    this.#settle();
+  }
+
+  #settle(): void {
     // As one object again, once all of it has been read.
     if (this.#read.covers(this.#done)) this.#read = this.#done;
     this.#position = restartedAt(this.#done, withoutUndecided(this.#read, [...this.#undecided.values()]));

@@ -31,7 +31,7 @@ export function dumpFrom(options: MysqlOptions, from: LogPosition): Dump {
   const { serverId } = options;
   const preamble = mysqlPreamble(options.pipeline);
   if (from instanceof FilePosition)
-    return { preamble, command: fileDump(serverId, from.file, from.ask), from: from.toString() };
+    return { preamble, command: fileDump(serverId, from.restart.file, from.restart.ask), from: from.toString() };
   if (from instanceof MysqlPosition)
     return { preamble, command: mysqlDump(serverId, from.restartGtids), from: from.toString() };
   return {

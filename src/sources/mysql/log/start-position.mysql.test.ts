@@ -10,8 +10,10 @@ import {
 import { deadline, openSessions } from "../../../../test/support/mysql-source.ts";
 import { testAmbient } from "../../../../test/support/test-ambient.ts";
 import type { Clock } from "../../../core/ambient.ts";
+import type { Session } from "../connection.ts";
 import type { LogPosition } from "../position.ts";
 import { startPosition } from "./start-position.ts";
+import { visibleCut } from "./visible.ts";
 
 async function prepareXa(
   db: LoneMysqlDatabase,
@@ -34,7 +36,12 @@ async function started(db: LoneMysqlDatabase, waitMs: number, onWait?: () => voi
     onWait?.();
     return clock.sleep(ms, until);
   };
-  return await startPosition({ session: await sessions.get(signal), clock: { ...clock, sleep }, waitMs, signal });
+  const session = await sessions.get(signal);
+  return await startPosition({ session, clock: { ...clock, sleep }, waitMs, signal }, () => visible(session, signal));
+}
+
+async function visible(session: Session, signal: AbortSignal): Promise<LogPosition> {
+  return (await visibleCut(session, signal)).included!;
 }
 
 describe.each(["mysql", "mariadb"] as const)("the start (%s)", (flavour) => {
@@ -100,11 +107,8 @@ it("begins where MySQL does not tell of XA transactions", async () => {
     password: "a plain one",
     database: "",
   });
-  const start = await startPosition({
-    session: await sessions.get(signal),
-    clock: testAmbient().clock,
-    waitMs: 0,
-    signal,
-  });
+  const session = await sessions.get(signal);
+  const options = { session, clock: testAmbient().clock, waitMs: 0, signal };
+  const start = await startPosition(options, () => visible(session, signal));
   expect(start.isPlain).toBe(true);
 });

@@ -3,7 +3,6 @@ import { MillraceError } from "../../../core/errors.ts";
 import type { Session } from "../connection.ts";
 import { type LogPosition, restartedAt } from "../position.ts";
 import { Errno, serverErrno } from "../server-error.ts";
-import { visibleCut } from "./visible.ts";
 import { recoveredXids, XA_RECOVER } from "./xa-recover.ts";
 
 const POLL_MS = 100;
@@ -21,24 +20,19 @@ export interface StartOptions {
  * Where a pipeline begins: everything that is done can be seen by chunks that are opened from now on, and everything that
  * is not is read. The rows of an XA transaction stand in the log before it is prepared, and its commit may be behind the
  * start: so the reading begins at an earlier place, from which no XA transaction is open any more. Throws XA_UNDECIDED.
+ *
+ * `visible` finds a place in the log up to which chunks that are opened from now on see everything, or wait for it.
  */
-export async function startPosition(options: StartOptions): Promise<LogPosition> {
+export async function startPosition(options: StartOptions, visible: () => Promise<LogPosition>): Promise<LogPosition> {
   const { session } = options;
-  const earlier = await visible(options);
+  const earlier = await visible();
   if ((await undecided(options)) === null) return earlier;
   await untilDecided(options);
-  const start = await visible(options);
+  const start = await visible();
   // Commits that the log has had already can be seen when they are over, too.
   if (session.flavour === "mariadb") await untilDecided(options);
   const restart = earlier.meet(start) as LogPosition;
   return restart.covers(start) ? start : restartedAt(start, restart);
-}
-
-/** A chunk that is opened at once may lack what is in the log and not visible yet, so the log must bring it. */
-async function visible({ session, signal }: StartOptions): Promise<LogPosition> {
-  const { included } = await visibleCut(session, signal);
-  if (included === null) throw new MillraceError("INTERNAL", "a server with GTIDs that does not know what is visible");
-  return included;
 }
 
 /** Null: the server does not tell us. Then a commit of one that was prepared before the start is an error when it comes. */

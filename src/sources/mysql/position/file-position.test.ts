@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { FilePosition, FileTransaction } from "./file-position.ts";
-import { LogCut, parseLogPosition } from "../position.ts";
+import { LogCut, parseLogPosition, restartedAt } from "../position.ts";
 
 const at = (file: string, offset: number, server: string = "a"): FilePosition =>
   FilePosition.at(server, file, offset, 7);
@@ -35,6 +35,19 @@ test("a place is kept with all that a restart needs, whatever the file is called
   const cut = new LogCut(null, place);
   expect(LogCut.parse(cut.serialize())).toEqual(cut);
   expect(cut.surelyIncludes(new FileTransaction("my logs/bin.000001", 4, 0))).toBe(false);
+});
+
+test("a place keeps where a reading begins that has an earlier one to look for", () => {
+  const [done, restart] = [at("my logs 1.000012", 900), at("my logs 1.000009", 400)];
+  const position = restartedAt(done, restart) as FilePosition;
+  expect([position.toString(), position.restart.toString()]).toEqual(["my logs 1.000012:900", "my logs 1.000009:400"]);
+  expect(parseLogPosition(position.serialize())).toEqual(position);
+  expect([position.isPlain, position.covers(done), done.covers(position)]).toEqual([false, true, true]);
+  expect(position.has(new FileTransaction("my logs 1.000010", 4, 0))).toBe(true);
+  const less = position.meet(at("my logs 1.000011", 4)) as FilePosition;
+  expect([less.toString(), less.restart.toString()]).toEqual(["my logs 1.000011:4", "my logs 1.000009:400"]);
+  expect(position.meet(at("my logs 1.000009", 4)).serialize()).toBe(at("my logs 1.000009", 4).serialize());
+  expect(restartedAt(done, at("my logs 1.000012", 901))).toBe(done);
 });
 
 test("what cannot be asked for is read from the beginning of its file", () => {

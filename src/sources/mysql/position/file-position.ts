@@ -59,24 +59,29 @@ export class FilePosition implements Position, FilePlace {
   readonly offset: number;
   readonly ask: number;
   readonly begun: number;
+  readonly #restart: FilePosition | null;
 
-  constructor(server: string, { file, offset, ask, begun }: FilePlace) {
+  /** `restart`: where another reading begins, for XA transactions whose outcome was open (`ReadingProgress`). */
+  constructor(server: string, { file, offset, ask, begun }: FilePlace, restart: FilePosition | null = null) {
     this.server = server;
     this.file = file;
     this.offset = offset;
     this.ask = ask;
     this.begun = begun;
+    this.#restart = restart;
   }
 
-  /** Nothing has to be read again (`ReadingProgress`). */
-  readonly isPlain: true = true;
+  get isPlain(): boolean {
+    return this.#restart === null;
+  }
 
+  /** What is done and nothing else. */
   get done(): FilePosition {
-    return this;
+    return this.isPlain ? this : new FilePosition(this.server, this);
   }
 
   get restart(): FilePosition {
-    return this;
+    return this.#restart ?? this;
   }
 
   /** A place that somebody named. What cannot be asked for is read from the file's beginning. */
@@ -102,13 +107,19 @@ export class FilePosition implements Position, FilePlace {
 
   meet(other: Position): Position {
     const position = filePosition(other);
-    if (this.covers(position)) return position;
-    if (position.covers(this)) return this;
-    throw new MillraceError("INTERNAL", "positions in the logs of two servers");
+    const done = earlier(this.done, position.done);
+    const restart = earlier(this.restart.done, position.restart.done);
+    return restart.covers(done) ? done : new FilePosition(done.server, done, restart);
   }
 
   serialize(): Json {
-    return `file ${this.server} ${this.begun} ${this.ask} ${this.offset} ${this.file}`;
+    const { server, restart } = this;
+    const textOf = ({ begun, ask, offset, file }: FilePlace): string => `${begun} ${ask} ${offset} ${file}`;
+    // A file may have any name, so that only a length tells where it ends.
+    const { length } = this.file;
+    return this.isPlain
+      ? `file ${server} ${textOf(this)}`
+      : `files ${server} ${length} ${textOf(this)} ${textOf(restart)}`;
   }
 
   toString(): string {
@@ -117,11 +128,28 @@ export class FilePosition implements Position, FilePlace {
 
   /** Null: it is none. */
   static parse(text: string): FilePosition | null {
-    const match = /^file (\S*) (\d{1,15}) (\d{1,15}) (\d{1,15}) (.+)$/s.exec(text);
-    if (match === null) return null;
-    const [begun, ask, offset] = match.slice(2, 5).map(Number) as [number, number, number];
-    return new FilePosition(match[1]!, { file: match[5]!, offset, ask, begun });
+    const plain = /^file (\S*) (.+)$/s.exec(text);
+    if (plain !== null) return placeOf(plain[1]!, plain[2]!);
+    const two = /^files (\S*) (\d{1,4}) (\d+ \d+ \d+ )(.+)$/s.exec(text);
+    if (two === null) return null;
+    const [server, length, numbers, names] = [two[1]!, Number(two[2]), two[3]!, two[4]!];
+    const done = placeOf(server, numbers + names.slice(0, length));
+    const restart = placeOf(server, names.slice(length + 1));
+    return done === null || restart === null ? null : new FilePosition(server, done, restart);
   }
+}
+
+function placeOf(server: string, text: string): FilePosition | null {
+  const match = /^(\d{1,15}) (\d{1,15}) (\d{1,15}) (.+)$/s.exec(text);
+  if (match === null) return null;
+  const [begun, ask, offset] = match.slice(1, 4).map(Number) as [number, number, number];
+  return new FilePosition(server, { file: match[4]!, offset, ask, begun });
+}
+
+function earlier(a: FilePosition, b: FilePosition): FilePosition {
+  if (a.covers(b)) return b;
+  if (b.covers(a)) return a;
+  throw new MillraceError("INTERNAL", "positions in the logs of two servers");
 }
 
 /** Whether COM_BINLOG_DUMP can name it. */
