@@ -40,7 +40,6 @@ test("the same pipeline a second time is refused, and the first goes on", async 
 
   await using second = pipeline.run();
   await expectRefusal(second, { code: "CHECKPOINT_LOCKED", says: new RegExp(String(first.pid)), hint: /Stop/ });
-  await expectSecretKept(role.password, second, pipeline.path("."));
   expect((await pipeline.status()).pid).toBe(first.pid);
 
   await using drop = pipeline.command("drop", ["--yes"]);
@@ -48,6 +47,7 @@ test("the same pipeline a second time is refused, and the first goes on", async 
   await db.query("INSERT INTO t VALUES (1001, 'later')");
   first.signal("SIGTERM");
   expect(await first.exit(), first.output).toEqual({ code: 0, signal: null });
+  await expectSecretKept(role.password, second, pipeline.path("."));
   await pipeline.catchUp();
   await pipeline.expectEqual(["t", "u"]);
 });

@@ -40,7 +40,7 @@ export function expectPlainOutput({ stdout, stderr }: MillraceProcess): void {
     expect(text).not.toMatch(/^\s+at .+:\d+:\d+\)?$|node:internal|\bundefined\b|\[object |INTERNAL|UnhandledPromise/m);
 }
 
-/** Neither the output nor any file that a run has left holds the secret. */
+/** Neither the output nor any file that a run has left holds the secret. Nothing else may run there: its files come and go. */
 export async function expectSecretKept(secret: string, run: MillraceProcess, folder: string): Promise<void> {
   expect(run.stdout + run.stderr).not.toContain(secret);
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
