@@ -89,6 +89,17 @@ function tablesAndSchemas(harness: () => SinkHarness): void {
     await sink.close();
   });
 
+  test("a batch without rows is nothing: a table can begin behind it", async () => {
+    await using target = harness();
+    const sink = await opened(target);
+    await sink.beginTable(orders, 1, "create");
+    await sink.write(batch(orders, []));
+    expect(sink.pendingBytes()).toBe(0);
+    await sink.beginTable(lines, 1, "create");
+    await sink.commit(record(1));
+    await sink.close();
+  });
+
   test("an added column has its default in old rows and in rows of older batches; their updates leave it alone", async () => {
     await using target = harness();
     const wide = table("orders", [...orders.columns, column("extra", text, "it's"), column("more", int64)], [0], 2);

@@ -17,8 +17,8 @@ export function touchedJoin(kind: "ANTI" | "SEMI", target: Target, changes: bool
 }
 
 /**
- * Brings changes into their target as they are fed, while none of the table wait: none of them may be partial. The feed is
- * read for its keys, twice, and then for its rows.
+ * Brings changes into their target as they are fed, while none of the table wait: none of them may be partial. Each
+ * statement reads the feed for its keys, and the last one for its rows too.
  */
 export function keyedApplySql(target: Target, mapping: readonly number[], from: string): readonly string[] {
   const fed = { ...target, last: `(${lastOf(target, from)})` };

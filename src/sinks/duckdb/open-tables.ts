@@ -65,8 +65,7 @@ class Held {
     return this.#written.size;
   }
 
-  add({ schema, origin, length }: ChangeBatch): number {
-    if (length === 0) return 0;
+  add({ schema, origin }: ChangeBatch): number {
     const written = this.#written.has(schema.id) ? 0 : schema.columns.length * COLUMN_BYTES;
     const changed = origin === "snapshot" || this.#changed.has(schema.id) ? 0 : DELETES_BYTES;
     this.#written.add(schema.id);

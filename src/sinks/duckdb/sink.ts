@@ -207,6 +207,7 @@ class DuckdbSink implements Sink {
 
   async write(batch: ChangeBatch): Promise<void> {
     await this.#inEpoch(async () => {
+      if (batch.length === 0) return;
       if (!this.#inTransaction) this.#startBeginning();
       const writer = this.#writer(batch.schema.id);
       writer.add(batch);

@@ -54,7 +54,6 @@ export class WideRows {
   /** Notes a batch, and says what it weighs against the bound of an epoch. */
   weigh({ schema, bytes, length }: ChangeBatch): number {
     const width = this.#widths.get(schema.id);
-    if (length === 0) return 0;
     if (width === undefined) return bytes;
     width.rows += length;
     width.bytes += bytes;

@@ -79,7 +79,6 @@ export class TableWriter {
   }
 
   add(batch: ChangeBatch): void {
-    if (batch.length === 0) return;
     if (this.#sequence + batch.length > SEQUENCE_MAX)
       throw new MillraceError("SINK_FAILED", `One epoch has more than ${SEQUENCE_MAX} rows of ${this.target.id}.`);
     let group = this.#groups.at(-1);
@@ -215,7 +214,7 @@ export class TableWriter {
     this.#waiting = null;
     this.#touched = false;
     this.#rows = 0;
-    await this.#session.run(statements.join(";\n"));
+    await this.#session.run(...statements);
   }
 
   /** The snapshot's side table goes. Everything added before was loaded. */
