@@ -53,7 +53,7 @@ export function ordersBatch(ids: readonly number[], op: Op | null): ChangeBatch 
     length: ids.length,
     columns,
     ops,
-    runs: op === null ? [] : [{ firstRow: 0, transaction: { id: "1", commitTimeMs: 0 } }],
+    runs: op === null ? [] : [{ firstRow: 0, transaction: { id: "1", commitTimeMs: 0, place: "0/1" } }],
     bytes: batchBytes(columns, ops),
   };
 }

@@ -9,6 +9,11 @@ export interface Transaction {
   readonly id: string;
   /** When it committed, in milliseconds since 1970, by the source's clock. */
   readonly commitTimeMs: number;
+  /**
+   * Where it stands in the source's log, for people and for sinks that keep history: `0/16B3748`, `binlog.000012:4711`.
+   * Worked out when it is asked for. Empty where that is not known, as of one that a record names.
+   */
+  readonly place: string;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { ChangeBatch } from "./change-batch.ts";
 import type { NonFiniteSupport } from "./logical-type.ts";
+import type { Transaction } from "./position.ts";
 import type { CommittedRecord, EpochRecord } from "./record.ts";
 import type { TableId, TableSchema } from "./table-schema.ts";
 
@@ -48,7 +49,8 @@ export interface Sink {
   /** Adds the columns that the schema has and the target has not. Repeating it is harmless. */
   applySchema(schema: TableSchema): Promise<void>;
   write(batch: ChangeBatch): Promise<void>;
-  truncate(table: TableId): Promise<void>;
+  /** Empties the table. `transaction` is null where no transaction of the log did: a snapshot begins anew (`TruncateItem`). */
+  truncate(table: TableId, transaction: Transaction | null): Promise<void>;
   /** The table's snapshot is complete with this epoch: what was kept for it can go. */
   endSnapshot(table: TableId): Promise<void>;
   commit(record: EpochRecord): Promise<void>;

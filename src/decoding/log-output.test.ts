@@ -25,7 +25,7 @@ test("no epoch can end between two schema changes of one transaction", () => {
   const output = new LogOutput(position(1), { batchBytesMax: 1 << 20, flushRows: 1e6 });
   const kinds = (): string[] => output.take().map(({ kind }) => kind);
   for (const id of [2, 4]) {
-    const transaction: Transaction = { id: String(id), commitTimeMs: 0 };
+    const transaction: Transaction = { id: String(id), commitTimeMs: 0, place: "" };
     output.begin();
     for (const name of ["a", "b"])
       expect(output.changeSchema(new TableLog(schemaOf(name, 1)), schemaOf(name, 2), transaction)).toBe(true);
@@ -48,7 +48,7 @@ test("an epoch may end wherever rows of 64 tables have come", () => {
   const output = new LogOutput(position(1), { batchBytesMax: 1 << 20, flushRows: 1e6 });
   const kinds: string[] = [];
   for (let id = 2; id < 2 + 100; id++) {
-    const transaction: Transaction = { id: String(id), commitTimeMs: 0 };
+    const transaction: Transaction = { id: String(id), commitTimeMs: 0, place: "" };
     output.begin();
     const table = new TableLog({ ...schemaOf(`t${id}`, 1), columns: [COLUMN] });
     appendRow(output, table, id, transaction);
@@ -86,7 +86,7 @@ class Script {
   readonly got: Rows = { "s.a": [], "s.b": [], "s.c": [] };
   done: Rows = { "s.a": [], "s.b": [], "s.c": [] };
   undone = 0;
-  #transaction: Transaction = { id: "2", commitTimeMs: 0 };
+  #transaction: Transaction = { id: "2", commitTimeMs: 0, place: "" };
   #marks: { readonly mark: RowsMark; readonly done: Rows }[] = [];
 
   constructor(batchBytesMax: number) {
@@ -95,7 +95,7 @@ class Script {
   }
 
   #begin(id: number): void {
-    this.#transaction = { id: String(id), commitTimeMs: 0 };
+    this.#transaction = { id: String(id), commitTimeMs: 0, place: "" };
     this.output.begin();
     this.#marks = [];
     this.#mark();

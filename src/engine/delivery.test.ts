@@ -10,7 +10,7 @@ import { Delivery } from "./delivery.ts";
 import { Epochs } from "./epochs.ts";
 
 const schema: TableSchema = { id: tableId("s", "t"), namespace: "s", name: "t", version: 1, columns: [], key: [] };
-const transaction: Transaction = { id: "1", commitTimeMs: 0 };
+const transaction: Transaction = { id: "1", commitTimeMs: 0, place: "" };
 
 function position(at: number): Position {
   return {

@@ -86,7 +86,7 @@ export class Delivery {
   async #truncate({ table, transaction }: TruncateItem): Promise<void> {
     if (this.#live(table) === null) return;
     this.#given = true;
-    await this.#options.sink.truncate(table);
+    await this.#options.sink.truncate(table, transaction);
     this.#options.epochs.written(0, transaction === null ? "snapshot" : "log");
   }
 

@@ -39,7 +39,7 @@ function columnOf(cells: readonly (number | null)[]): Column {
 
 function batchOf(columns: readonly Column[], ops: Uint8Array | null): ChangeBatch {
   const origin = ops === null ? "snapshot" : "log";
-  const runs = ops === null ? [] : [{ firstRow: 0, transaction: { id: "1", commitTimeMs: 0 } }];
+  const runs = ops === null ? [] : [{ firstRow: 0, transaction: { id: "1", commitTimeMs: 0, place: "" } }];
   return { schema, origin, length: columns[0]!.length, columns, ops, runs, bytes: batchBytes(columns, ops) };
 }
 

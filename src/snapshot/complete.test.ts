@@ -25,7 +25,7 @@ const schema: TableSchema = {
   key: [0],
 };
 
-const transaction = (id: string): Transaction => ({ id, commitTimeMs: 0 });
+const transaction = (id: string): Transaction => ({ id, commitTimeMs: 0, place: "" });
 type Row = readonly [op: Op, id: number, value: number | null];
 
 /** A value of null is absent. */

@@ -82,7 +82,11 @@ describe("gather", () => {
   });
 });
 
-const transaction = (id: string): { id: string; commitTimeMs: number } => ({ id, commitTimeMs: 0 });
+const transaction = (id: string): { id: string; commitTimeMs: number; place: "" } => ({
+  id,
+  commitTimeMs: 0,
+  place: "",
+});
 
 function batch(): ChangeBatch {
   const schema: TableSchema = {

@@ -20,6 +20,10 @@ class WideTransaction implements Transaction {
   get id(): string {
     return this.xid.toString();
   }
+
+  get place(): string {
+    return `0/${this.xid.toString(16)}`;
+  }
 }
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-spill-"));
@@ -69,7 +73,7 @@ describe("FileSpill", () => {
     expect(drained).toEqual(batches);
     const { transaction } = drained[4]!.runs[0]!;
     expect(transaction).toBeInstanceOf(WideTransaction);
-    expect(transaction.id).toBe("4");
+    expect([transaction.id, transaction.place]).toEqual(["4", "0/4"]);
     for (const column of drained[4]!.columns) expect(column.values.byteOffset % 8).toBe(0);
     expect(readdirSync(join(folder, "made"))).toHaveLength(0);
     expect([...spill.drain()]).toEqual([]);

@@ -1,6 +1,7 @@
 import { batchBytes, Op, type ChangeBatch } from "../../src/core/change-batch.ts";
 import type { Column } from "../../src/core/column.ts";
 import { ColumnBuilder } from "../../src/core/column-builder.ts";
+import type { Transaction } from "../../src/core/position.ts";
 import { assertNever } from "../../src/core/errors.ts";
 import type { LogicalType } from "../../src/core/logical-type.ts";
 import { tableId, type ColumnSchema, type TableSchema } from "../../src/core/table-schema.ts";
@@ -28,6 +29,9 @@ export function table(
   return { id: tableId(namespace, name), namespace, name, version, columns, key };
 }
 
+/** Of every change and truncate of the log. */
+export const transaction: Transaction = { id: "1", commitTimeMs: 0, place: "0/1" };
+
 /** Log changes, or the rows of a snapshot where all are `upsert`. */
 export function batch(schema: TableSchema, changes: readonly Change[]): ChangeBatch {
   const snapshot = changes.every(({ op }) => op === "upsert");
@@ -38,7 +42,7 @@ export function batch(schema: TableSchema, changes: readonly Change[]): ChangeBa
     ),
   );
   const ops = snapshot ? null : Uint8Array.from(changes, ({ op }) => Op[op]);
-  const runs = snapshot ? [] : [{ firstRow: 0, transaction: { id: "1", commitTimeMs: 0 } }];
+  const runs = snapshot ? [] : [{ firstRow: 0, transaction }];
   const origin = snapshot ? "snapshot" : "log";
   return { schema, origin, length: changes.length, columns, ops, runs, bytes: batchBytes(columns, ops) };
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import type { Sink } from "../../src/core/sink.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
-import { absent, batch, type Cell, type Change } from "./batch.ts";
+import { absent, batch, type Cell, type Change, transaction } from "./batch.ts";
 import { PIPELINE, record } from "./sink-script.ts";
 
 /** What a history does to its one table, in order. */
@@ -82,7 +82,7 @@ export async function replay(
   for (const steps of epochs) {
     for (const step of steps) {
       if (step.kind === "rows") await sink.write(batch(schema, step.changes));
-      if (step.kind === "truncate") await sink.truncate(schema.id);
+      if (step.kind === "truncate") await sink.truncate(schema.id, transaction);
       if (step.kind === "end-snapshot") await sink.endSnapshot(schema.id);
       rows = step.kind === "truncate" ? [] : step.kind === "rows" ? applied(schema, rows, step.changes) : rows;
     }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { absent, batch, column, table, type Change } from "./batch.ts";
+import { absent, batch, column, table, transaction, type Change } from "./batch.ts";
 import { lines, opened, orders, rowsAfter, type SinkHarness } from "./sink-harness.ts";
 import { int64, record, text } from "./sink-script.ts";
 
@@ -123,9 +123,9 @@ export function movesAndTruncates(harness: () => SinkHarness): void {
     await sink.write(batch(orders, [{ op: "insert", cells: [1n, "committed", null] }]));
     await sink.commit(record(1));
     await sink.write(batch(orders, [{ op: "insert", cells: [2n, "before", null] }]));
-    await sink.truncate(orders.id);
+    await sink.truncate(orders.id, transaction);
     await sink.write(batch(orders, [{ op: "insert", cells: [3n, "between", null] }]));
-    await sink.truncate(orders.id);
+    await sink.truncate(orders.id, transaction);
     await sink.write(batch(orders, [{ op: "insert", cells: [4n, "after", null] }]));
     await sink.commit(record(2));
     await sink.close();

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { batch } from "./batch.ts";
+import { batch, transaction } from "./batch.ts";
 import { opened, orders, type SinkHarness } from "./sink-harness.ts";
 import { absent } from "./batch.ts";
 import { record } from "./sink-script.ts";
@@ -85,7 +85,7 @@ export function afterSnapshots(harness: () => SinkHarness): void {
     await sink.beginTable(orders, 1, "create");
     await sink.write(batch(orders, [{ op: "insert", cells: [1n, "log", null] }]));
     await sink.commit(record(1));
-    await sink.truncate(orders.id);
+    await sink.truncate(orders.id, transaction);
     await sink.write(chunk);
     await sink.write(batch(orders, [{ op: "update", cells: [1n, "late", "x"] }]));
     await sink.endSnapshot(orders.id);

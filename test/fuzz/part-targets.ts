@@ -7,6 +7,7 @@ import { binaryJsonText } from "../../src/sources/mysql/binlog/json.ts";
 import { ddlRules } from "../../src/sources/mysql/ddl/rules.ts";
 import { parseStatement } from "../../src/sources/mysql/ddl/statement.ts";
 import { GtidSet } from "../../src/sources/mysql/position/gtid-set.ts";
+import { NOWHERE } from "../../src/sources/mysql/position/logged-at.ts";
 import { GtidPosition } from "../../src/sources/mysql/position/mariadb-gtid.ts";
 import { parseLogPosition } from "../../src/sources/mysql/position.ts";
 import { patchedJson } from "../../src/sources/mysql/binlog/json-diff.ts";
@@ -129,7 +130,7 @@ function gtidEvent(random: Random): void {
   const event = mutated(random.pick(GTID_EVENTS), random);
   const read = GTID_READERS.get(event[4] ?? 0);
   if (read === undefined || event.length < HEADER_BYTES) return;
-  const { transaction } = read(event, 0, event.length, broken);
+  const { transaction } = read(event, 0, event.length, NOWHERE, broken);
   if (!/^\S+( X'[0-9a-f]*',X'[0-9a-f]*',\d+)?$/.test(transaction.id)) throw wrong(transaction.id);
 }
 

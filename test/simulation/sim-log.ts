@@ -13,6 +13,10 @@ export class SimTransaction implements Transaction {
   get id(): string {
     return `t${this.sequence}`;
   }
+
+  get place(): string {
+    return String(this.sequence);
+  }
 }
 
 export class SimPosition implements Position {

@@ -17,7 +17,7 @@ test("counts what it throws away, and empties what is pending at a commit", asyn
   await sink.beginTable(schema, 1, "create");
   await sink.write(rows);
   await sink.write({ ...rows, origin: "log", ops: new Uint8Array(3) });
-  await sink.truncate(schema.id);
+  await sink.truncate(schema.id, null);
   expect(sink.pendingBytes()).toBe(200);
   await sink.commit(record(1));
   expect(sink.pendingBytes()).toBe(0);

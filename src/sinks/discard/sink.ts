@@ -1,6 +1,7 @@
 import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { Transaction } from "../../core/position.ts";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
 import type { BeginMode, Sink } from "../../core/sink.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
@@ -66,7 +67,7 @@ export class DiscardSink implements Sink {
     batch.recycle?.();
   }
 
-  async truncate(_table: TableId): Promise<void> {
+  async truncate(_table: TableId, _transaction: Transaction | null): Promise<void> {
     this.#checkOpen();
     this.#counts = { ...this.#counts, truncates: this.#counts.truncates + 1 };
   }

@@ -4,6 +4,7 @@ import type { Ambient } from "../../core/ambient.ts";
 import { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { Transaction } from "../../core/position.ts";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
 import type { BeginMode, Sink } from "../../core/sink.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
@@ -271,7 +272,7 @@ class DuckdbSink implements Sink {
     await this.#open().session.run("BEGIN TRANSACTION");
   }
 
-  async truncate(table: TableId): Promise<void> {
+  async truncate(table: TableId, _transaction: Transaction | null): Promise<void> {
     await this.#inEpoch(async () => {
       const writer = this.#writer(table);
       await this.#loading;

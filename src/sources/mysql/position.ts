@@ -3,6 +3,7 @@ import type { Json } from "../../core/json.ts";
 import type { Cut, Position, Transaction } from "../../core/position.ts";
 import { FilePosition } from "./position/file-position.ts";
 import { GtidSet } from "./position/gtid-set.ts";
+import { type LoggedAt, NOWHERE, placeText } from "./position/logged-at.ts";
 import { formatMariadbGtid, GtidPosition, type MariadbGtid, parseMariadbGtid } from "./position/mariadb-gtid.ts";
 
 /** Which of the two servers a source is: their GTIDs, events and cuts differ, and little else. */
@@ -13,15 +14,23 @@ export class MysqlTransaction implements Transaction {
   readonly source: string;
   readonly gno: bigint;
   readonly commitTimeMs: number;
+  readonly file: string;
+  readonly start: number;
 
-  constructor(source: string, gno: bigint, commitTimeMs: number) {
+  constructor(source: string, gno: bigint, commitTimeMs: number, { file, start }: LoggedAt = NOWHERE) {
     this.source = source;
     this.gno = gno;
     this.commitTimeMs = commitTimeMs;
+    this.file = file;
+    this.start = start;
   }
 
   get id(): string {
     return `${this.source}:${this.gno}`;
+  }
+
+  get place(): string {
+    return placeText(this);
   }
 }
 
@@ -31,17 +40,25 @@ export class MariadbTransaction implements Transaction {
   readonly commitTimeMs: number;
   /** Of an XA transaction whose outcome this is. */
   readonly xid: string | null;
+  readonly file: string;
+  readonly start: number;
 
-  constructor(gtid: MariadbGtid, commitTimeMs: number, xid: string | null = null) {
+  constructor(gtid: MariadbGtid, commitTimeMs: number, xid: string | null = null, { file, start }: LoggedAt = NOWHERE) {
     this.gtid = gtid;
     this.commitTimeMs = commitTimeMs;
     this.xid = xid;
+    this.file = file;
+    this.start = start;
   }
 
   /** `0-1-100`; with an XID, that behind a space. */
   get id(): string {
     const gtid = formatMariadbGtid(this.gtid);
     return this.xid === null ? gtid : `${gtid} ${this.xid}`;
+  }
+
+  get place(): string {
+    return placeText(this);
   }
 
   static parse(id: string): MariadbTransaction {

@@ -49,6 +49,10 @@ export class PgTransaction implements Transaction {
   get id(): string {
     return this.xid.toString();
   }
+
+  get place(): string {
+    return formatLsn(this.commitLsn);
+  }
 }
 
 /**

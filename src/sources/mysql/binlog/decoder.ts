@@ -54,8 +54,9 @@ export class BinlogDecoder {
   #format: BinlogFormat | null = null;
   #open: OpenGroup | null = null;
   readonly #progress: ReadingProgress;
-  /** Where positions are places in the log's files. */
-  readonly #place: LogPlace | null;
+  readonly #place = new LogPlace();
+  /** Positions are places in the log's files, and transactions have no other name. */
+  readonly #byPlace: boolean;
   readonly #xa: XaTransactions;
   /** What is decoded before the log goes on. */
   readonly #more: LoggedEvents[] = [];
@@ -66,7 +67,7 @@ export class BinlogDecoder {
     this.#options = options;
     this.#output = new LogOutput(options.from, options);
     this.#progress = new ReadingProgress(options.from);
-    this.#place = options.from instanceof FilePosition ? new LogPlace() : null;
+    this.#byPlace = options.from instanceof FilePosition;
     const { xaBytesMax } = options;
     this.#xa = new XaTransactions(xaBytesMax, this.#output, this.#progress, this.#broken);
     for (const schema of options.tables) this.#tables.set(schema.id, new TableLog(schemaInLog(schema)));
@@ -112,16 +113,16 @@ export class BinlogDecoder {
    */
   decode(bytes: Uint8Array, start: number, end: number, rest: Uint8Array[] = NO_REST): Promise<void> | null {
     if (this.hasMore) return this.#decodeBehind(bytes, start, end, rest);
-    this.#place?.see(bytes, start, end);
+    this.#place.see(bytes, start, end);
     const looking = this.#event(bytes, start, end, this.#format?.checksums === true, rest);
-    if (this.#place !== null && this.#open === null) this.#moveTo(this.#place);
+    if (this.#byPlace && this.#open === null) this.#moveToPlace();
     return looking;
   }
 
   /** No transaction is open: what the log has between them moves a place in its files on, too. */
-  #moveTo(place: LogPlace): void {
+  #moveToPlace(): void {
     const { from } = this.#options;
-    const position = from instanceof FilePosition ? new FilePosition(from.server, place.boundary()) : from;
+    const position = from instanceof FilePosition ? new FilePosition(from.server, this.#place.boundary()) : from;
     this.#progress.moveTo(position);
     this.#output.moveTo(this.position);
   }
@@ -182,7 +183,7 @@ export class BinlogDecoder {
       case EventType.xaPrepare:
         return this.#xaPrepared(b, start, bodyEnd);
       case EventType.anonymousGtid:
-        if (this.#place === null)
+        if (!this.#byPlace)
           throw this.#broken("a transaction without a GTID", "Switch GTIDs on at the source (`gtid_mode = ON`).");
         return this.#other(type, b, start, bodyEnd);
       case EventType.incident:
@@ -194,7 +195,7 @@ export class BinlogDecoder {
 
   #other(type: number, b: Uint8Array, start: number, bodyEnd: number): null {
     const readGroup = GTID_READERS.get(type);
-    if (readGroup !== undefined) this.#begin(readGroup(b, start, bodyEnd, this.#broken));
+    if (readGroup !== undefined) this.#begin(readGroup(b, start, bodyEnd, this.#place.logged, this.#broken));
     else if (!PASSED_OVER.has(type) && !isIgnorable(b, start)) throw this.#broken("an event that is not known");
     return null;
   }
@@ -230,8 +231,9 @@ export class BinlogDecoder {
     const isMysql = group.transaction instanceof MysqlTransaction;
     if (isMysql !== (this.#options.flavour === "mysql")) throw this.#broken("a GTID of another kind of server");
     const { commitTimeMs } = group.transaction;
-    const transaction =
-      this.#place === null ? group.transaction : new FileTransaction(this.#place.file, this.#place.start, commitTimeMs);
+    const transaction = this.#byPlace
+      ? new FileTransaction(this.#place.file, this.#place.start, commitTimeMs)
+      : group.transaction;
     const skipped = this.#options.from.has(transaction);
     const xa = group.prepares === null ? null : new XaEvents(group.prepares, this.#format);
     this.#open = { ...group, transaction, skipped, touched: false, savepoints: new Savepoints(), xa };
@@ -256,14 +258,14 @@ export class BinlogDecoder {
   }
 
   #commit(): void {
-    if (this.#place === null) this.#progress.passed(this.#group().transaction);
+    if (!this.#byPlace) this.#progress.passed(this.#group().transaction);
     this.#end();
   }
 
   #end(): void {
     const { transaction, skipped } = this.#group();
     this.#open = null;
-    if (this.#place !== null) this.#moveTo(this.#place);
+    if (this.#byPlace) this.#moveToPlace();
     this.#output.commit(this.position, skipped ? null : transaction.commitTimeMs);
   }
 

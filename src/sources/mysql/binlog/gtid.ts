@@ -1,5 +1,6 @@
 import { EventType, eventMs, HEADER_BYTES } from "./event.ts";
 import { BinlogFields, type Broken, readUint32 } from "./fields.ts";
+import type { LoggedAt } from "../position/logged-at.ts";
 import { MariadbTransaction, MysqlTransaction } from "../position.ts";
 import { readXid } from "./xa-events.ts";
 
@@ -28,9 +29,9 @@ function uuid(text: string): string {
   return `${text.slice(0, 8)}-${text.slice(8, 12)}-${text.slice(12, 16)}-${text.slice(16, 20)}-${text.slice(20)}`;
 }
 
-function mysqlGroup(source: string, gno: bigint, commitTimeMs: number): GroupStart {
+function mysqlGroup(source: string, gno: bigint, commitTimeMs: number, at: LoggedAt): GroupStart {
   return {
-    transaction: new MysqlTransaction(source, gno, commitTimeMs),
+    transaction: new MysqlTransaction(source, gno, commitTimeMs, at),
     begun: false,
     announced: false,
     prepares: null,
@@ -42,7 +43,7 @@ function mysqlGroup(source: string, gno: bigint, commitTimeMs: number): GroupSta
  * behind a 2, then when this server committed: microseconds in 55 bits, the 56th saying that the original server's
  * follow. The header has seconds where there is none (before 8.0).
  */
-function readMysqlGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
+function readMysqlGtid(b: Uint8Array, start: number, end: number, logged: LoggedAt, broken: Broken): GroupStart {
   const fields = new BinlogFields(b, start + HEADER_BYTES, end, broken);
   fields.uint8();
   const at = fields.skip(16);
@@ -56,7 +57,7 @@ function readMysqlGtid(b: Uint8Array, start: number, end: number, broken: Broken
     if (fields.left >= COMMIT_TIME_BYTES)
       timeMs = Math.floor((fields.uint32() + (fields.uint16() + (fields.uint8() & 0x7f) * 65_536) * 2 ** 32) / 1000);
   }
-  return mysqlGroup(uuid(hex(b, at, at + 16)), gno, timeMs);
+  return mysqlGroup(uuid(hex(b, at, at + 16)), gno, timeMs, logged);
 }
 
 /** Fields of GTID_TAGGED events, by their number in the serialised form. */
@@ -66,7 +67,7 @@ const TaggedField = { flags: 0, uuid: 1, gno: 2, tag: 3, lastCommitted: 4, seque
  * GTID_TAGGED_LOG_EVENT (8.3 on), in the form of `mysql/serialization/readme.md`: version, size, the last field that
  * cannot be ignored, then number and value of each field. All are of variable length. We read up to the commit time.
  */
-function readTaggedGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
+function readTaggedGtid(b: Uint8Array, start: number, end: number, logged: LoggedAt, broken: Broken): GroupStart {
   const fields = new BinlogFields(b, start + HEADER_BYTES, end, broken);
   const next = (): bigint => readVariable(fields, broken);
   for (let left = 3; left > 0; left--) next();
@@ -86,7 +87,7 @@ function readTaggedGtid(b: Uint8Array, start: number, end: number, broken: Broke
   }
   if (gno < 1n || gno >= 1n << 63n || !/^[a-z_0-9]{0,32}$/.test(tag)) throw broken("a GTID that is none");
   const source = uuid(hex(id, 0, 16));
-  return mysqlGroup(tag === "" ? source : `${source}:${tag}`, gno, timeMs);
+  return mysqlGroup(tag === "" ? source : `${source}:${tag}`, gno, timeMs, logged);
 }
 
 /** One to nine bytes, little endian; as many ones as the first has at its lower end, so many bytes follow it. */
@@ -113,7 +114,7 @@ const ROLLBACK_ALTER = 0x08;
  * MariaDB's GTID_EVENT (documentation, *GTID_EVENT*; `sql/log_event.h`): sequence 8, domain 4, flags 1; then the group
  * commit's id, or the XID of an XA transaction, and more flags. The server is the header's.
  */
-function readMariadbGtid(b: Uint8Array, start: number, end: number, broken: Broken): GroupStart {
+function readMariadbGtid(b: Uint8Array, start: number, end: number, logged: LoggedAt, broken: Broken): GroupStart {
   const fields = new BinlogFields(b, start + HEADER_BYTES, end, broken);
   const sequence = fields.uint64();
   const domain = fields.uint32();
@@ -124,16 +125,17 @@ function readMariadbGtid(b: Uint8Array, start: number, end: number, broken: Brok
   const more = fields.left > 0 ? fields.uint8() : 0;
   const gtid = { domain, server: readUint32(b, start + 5), sequence };
   return {
-    transaction: new MariadbTransaction(gtid, eventMs(b, start), completed),
+    transaction: new MariadbTransaction(gtid, eventMs(b, start), completed, logged),
     begun: (flags & STANDALONE) === 0,
     announced: (more & (START_ALTER | ROLLBACK_ALTER)) !== 0,
     prepares: (flags & PREPARED_XA) !== 0 ? xid : null,
   };
 }
 
+/** `logged` is where the event stands. */
 export const GTID_READERS: ReadonlyMap<
   number,
-  (b: Uint8Array, start: number, end: number, broken: Broken) => GroupStart
+  (b: Uint8Array, start: number, end: number, logged: LoggedAt, broken: Broken) => GroupStart
 > = new Map([
   [EventType.gtid, readMysqlGtid],
   [EventType.anonymousGtid, readMysqlGtid],

@@ -62,7 +62,11 @@ export class LogWalk {
         const read = GTID_READERS.get(b[4]!);
         if (read === undefined) return true;
         const end = format?.checksums === true ? checkedEnd(b, 0, b.length, rest, broken) : b.length;
-        return see({ transaction: read(b, 0, end, broken).transaction, file: place.file, offset: place.start });
+        return see({
+          transaction: read(b, 0, end, place.logged, broken).transaction,
+          file: place.file,
+          offset: place.start,
+        });
       },
       signal,
     );

@@ -35,6 +35,10 @@ export class FileTransaction implements Transaction {
     return `${this.file}:${this.offset}`;
   }
 
+  get place(): string {
+    return this.id;
+  }
+
   static parse(id: string): FileTransaction {
     const colon = id.lastIndexOf(":");
     return new FileTransaction(id.slice(0, colon), Number(id.slice(colon + 1)), 0);
