@@ -52,6 +52,7 @@ export function ordersBatch(ids: readonly number[], op: Op | null): ChangeBatch 
     origin: op === null ? "snapshot" : "log",
     length: ids.length,
     columns,
+    before: null,
     ops,
     runs: op === null ? [] : [{ firstRow: 0, transaction: { id: "1", commitTimeMs: 0, place: "0/1" } }],
     bytes: batchBytes(columns, ops),

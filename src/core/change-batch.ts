@@ -35,6 +35,13 @@ export interface ChangeBatch {
   readonly length: number;
   /** As many as `schema.columns`, each `length` long. */
   readonly columns: readonly Column[];
+  /**
+   * The rows as they were, in as many columns of the same types and length: of an `update` the row before it, of a `delete`
+   * the row that was, though `columns` have no more of that than identifies it. A cell that the log does not give is absent;
+   * so is all of a row that had none, an `insert` or a `moved`. Null: the sink did not ask (`SinkTraits.beforeImages`), or
+   * none has come, as in every snapshot. One that was cut from a larger batch may have nothing but absent cells.
+   */
+  readonly before: readonly Column[] | null;
   /** One `Op` a row; null: all rows are `upsert`. Null exactly when the origin is `snapshot`. */
   readonly ops: Uint8Array | null;
   /** Ascending by `firstRow`, the first at 0; empty for a snapshot batch. */
@@ -51,8 +58,17 @@ export interface ChangeBatch {
 /** What a batch and each of its columns take beside their buffers: most of it where a thousand tables have a row each. */
 const OBJECT_BYTES = 640;
 
-export function batchBytes(columns: readonly Column[], ops: Uint8Array | null): number {
-  let bytes = OBJECT_BYTES + (ops?.byteLength ?? 0);
+export function batchBytes(
+  columns: readonly Column[],
+  ops: Uint8Array | null,
+  before: readonly Column[] | null = null,
+): number {
+  const bytes = OBJECT_BYTES + (ops?.byteLength ?? 0) + columnsBytes(columns);
+  return before === null ? bytes : bytes + columnsBytes(before);
+}
+
+function columnsBytes(columns: readonly Column[]): number {
+  let bytes = 0;
   for (const column of columns) bytes += OBJECT_BYTES + columnBytes(column);
   return bytes;
 }

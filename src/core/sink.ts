@@ -72,6 +72,8 @@ export interface Sink {
 export interface SinkTraits {
   readonly kind: "table" | "log";
   readonly nonFinite: NonFiniteSupport;
+  /** It wants `ChangeBatch.before`: about twice the work and memory of an update. */
+  readonly beforeImages: boolean;
   /** False: it keeps no record over a restart, so the checkpoint store alone says where a run goes on. */
   readonly remembers: boolean;
   /** The guarantee, in a sentence, for `plan` and the docs. */

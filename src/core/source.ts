@@ -124,8 +124,10 @@ export interface Source extends AsyncDisposable {
   drop(removed: (what: string) => void, signal: AbortSignal): Promise<void>;
 }
 
-/** What a connector needs of the sink's type system to resolve a table's columns. */
+/** What a connector needs to know of the sink to make its rows: its type system, and what it asks for beside them. */
 export interface ValueRules {
   readonly unrepresentable: UnrepresentablePolicy;
   readonly nonFinite: NonFiniteSupport;
+  /** `ChangeBatch.before` is filled, as far as the log has it. */
+  readonly beforeImages: boolean;
 }

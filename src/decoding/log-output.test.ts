@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { Op } from "../core/change-batch.ts";
+import { type ChangeBatch, Op } from "../core/change-batch.ts";
+import type { ColumnBuilder } from "../core/column-builder.ts";
+import { type Column, isAbsent } from "../core/column.ts";
 import { tableId, type TableSchema } from "../core/table-schema.ts";
 import { LogOutput, type RowsMark } from "./log-output.ts";
 import type { Position, Transaction } from "../core/position.ts";
@@ -58,14 +60,31 @@ test("an epoch may end wherever rows of 64 tables have come", () => {
   expect(kinds).toEqual([...Array<string>(64).fill("rows"), "progress"]);
 });
 
-function appendRow(output: LogOutput, table: TableLog, number: number, transaction: Transaction): void {
-  const batch = output.batch(table);
-  const [builder] = batch.builders;
+function appendNumber([builder]: readonly ColumnBuilder[], number: number): void {
   builder!.reserve();
   builder!.int32[builder!.row] = number;
   builder!.next();
-  batch.endRow(Op.insert, transaction);
-  output.grew(table, 8, 1);
+}
+
+/** Every third is an update, of −1 less the number. */
+function appendRow(output: LogOutput, table: TableLog, number: number, transaction: Transaction): void {
+  const batch = output.batch(table);
+  appendNumber(batch.builders, number);
+  const isUpdate = number % 3 === 0;
+  if (isUpdate) appendNumber(batch.beforeBuilders(), -1 - number);
+  batch.endRow(isUpdate ? Op.update : Op.insert, transaction);
+  output.grew(table, 16, 1);
+}
+
+function numbersOf({ values, length }: Column): number[] {
+  return [...new Int32Array(values.slice().buffer).subarray(0, length)];
+}
+
+/** Of each row the number before it; null: it had none. */
+function numbersBefore({ before, length }: ChangeBatch): (number | null)[] {
+  const [column] = before ?? [];
+  if (column === undefined) return Array<null>(length).fill(null);
+  return numbersOf(column).map((number, row) => (isAbsent(column, row) ? null : number));
 }
 
 /** A row, a place to go back to, going back, columns added, or the end of the transaction. */
@@ -85,6 +104,9 @@ class Script {
   readonly tables = ["a", "b", "c"].map((name) => new TableLog({ ...schemaOf(name, 1), columns: [COLUMN] }));
   readonly got: Rows = { "s.a": [], "s.b": [], "s.c": [] };
   done: Rows = { "s.a": [], "s.b": [], "s.c": [] };
+  /** Of all rows that it gave, in order, the numbers before and after. */
+  readonly before: (number | null)[] = [];
+  readonly after: number[] = [];
   undone = 0;
   #transaction: Transaction = { id: "2", commitTimeMs: 0, place: "" };
   #marks: { readonly mark: RowsMark; readonly done: Rows }[] = [];
@@ -110,10 +132,9 @@ class Script {
   take(): void {
     for (const item of this.output.take())
       if (item.kind === "rows") {
-        const [column] = item.batch.columns;
-        this.got[item.batch.schema.id]!.push(
-          ...new Int32Array(column!.values.slice().buffer).subarray(0, column!.length),
-        );
+        this.got[item.batch.schema.id]!.push(...numbersOf(item.batch.columns[0]!));
+        this.before.push(...numbersBefore(item.batch));
+        this.after.push(...numbersOf(item.batch.columns[0]!));
       }
   }
 
@@ -152,7 +173,7 @@ test("what is undone never comes, and all else does, in order; or it is said tha
   let undone = 0;
   let refused = 0;
   fc.assert(
-    fc.property(STEPS, fc.constantFrom(8, 40, 400, 1 << 20), (steps, batchBytesMax) => {
+    fc.property(STEPS, fc.constantFrom(16, 80, 800, 1 << 20), (steps, batchBytesMax) => {
       const script = new Script(batchBytesMax);
       for (const [i, step] of steps.entries())
         if (!script.step(step, i)) {
@@ -164,6 +185,7 @@ test("what is undone never comes, and all else does, in order; or it is said tha
       script.output.flush();
       script.take();
       expect(script.got).toEqual(script.done);
+      expect(script.before).toEqual(script.after.map((number) => (number % 3 === 0 ? -1 - number : null)));
       expect(script.output.heldBytes).toBe(0);
       undone += script.undone;
     }),

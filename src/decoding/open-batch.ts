@@ -12,13 +12,24 @@ export class OpenBatch {
   readonly builders: readonly ColumnBuilder[];
   /** Rows ended. */
   length: number = 0;
+  readonly #room: readonly ColumnRoom[] | null;
+  /** Of the rows before their changes, as far as such have come; null: none has. */
+  #before: readonly ColumnBuilder[] | null = null;
   #ops: Uint8Array = new Uint8Array(64);
   readonly #runs: Run[] = [];
 
   /** `room`: about what each column will have. */
   constructor(schema: TableSchema, room: readonly ColumnRoom[] | null = null) {
     this.schema = schema;
-    this.builders = schema.columns.map((column, i) => new ColumnBuilder(column.type, room?.[i]));
+    this.#room = room;
+    this.builders = buildersOf(schema, room);
+  }
+
+  /** To write the row into as it was, whose number is `length`; those since the last one that was had none. */
+  beforeBuilders(): readonly ColumnBuilder[] {
+    this.#before ??= buildersOf(this.schema, this.#room);
+    for (const builder of this.#before) while (builder.row < this.length) builder.appendAbsent();
+    return this.#before;
   }
 
   get lastTransaction(): Transaction | null {
@@ -33,6 +44,7 @@ export class OpenBatch {
   get usedBytes(): number {
     let bytes = this.length;
     for (const builder of this.builders) bytes += builder.usedBytes;
+    for (const builder of this.#before ?? []) bytes += builder.usedBytes;
     return bytes;
   }
 
@@ -50,11 +62,10 @@ export class OpenBatch {
 
   /** The rows as a batch; this must not be used again. A row that was begun and not ended is cut off. */
   close(): ChangeBatch {
-    const columns = this.builders.map((builder) => {
-      const column = builder.finish();
-      return column.length === this.length ? column : { ...column, length: this.length };
-    });
-    return batch(this.schema, columns, this.#ops.subarray(0, this.length), this.#runs);
+    const { schema, length } = this;
+    const columns = this.builders.map((builder) => finished(builder, length));
+    const before = this.#before === null ? null : this.beforeBuilders().map((builder) => finished(builder, length));
+    return batch({ schema, columns, before, ops: this.#ops.subarray(0, length), runs: this.#runs });
   }
 
   /** As `close`, in two: what came before the last transaction's rows (null: nothing), and those. */
@@ -75,10 +86,25 @@ export function firstRows(all: ChangeBatch, rows: number): ChangeBatch {
 }
 
 function part(all: ChangeBatch, from: number, to: number, runs: readonly Run[]): ChangeBatch {
-  const columns = all.columns.map((column) => sliceColumn(column, from, to));
-  return batch(all.schema, columns, all.ops!.slice(from, to), runs);
+  const sliced = (column: Column): Column => sliceColumn(column, from, to);
+  const columns = all.columns.map(sliced);
+  const before = all.before?.map(sliced) ?? null;
+  return batch({ schema: all.schema, columns, before, ops: all.ops!.slice(from, to), runs });
 }
 
-function batch(schema: TableSchema, columns: readonly Column[], ops: Uint8Array, runs: readonly Run[]): ChangeBatch {
-  return { schema, origin: "log", length: ops.length, columns, ops, runs, bytes: batchBytes(columns, ops) };
+type Parts = Pick<ChangeBatch, "schema" | "columns" | "before" | "runs"> & { readonly ops: Uint8Array };
+
+function batch(parts: Parts): ChangeBatch {
+  const { columns, before, ops } = parts;
+  return { ...parts, origin: "log", length: ops.length, bytes: batchBytes(columns, ops, before) };
+}
+
+function buildersOf({ columns }: TableSchema, room: readonly ColumnRoom[] | null): readonly ColumnBuilder[] {
+  return columns.map((column, i) => new ColumnBuilder(column.type, room?.[i]));
+}
+
+/** With the rows that were ended. */
+function finished(builder: ColumnBuilder, rows: number): Column {
+  const column = builder.finish();
+  return column.length === rows ? column : { ...column, length: rows };
 }

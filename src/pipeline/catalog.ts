@@ -47,7 +47,8 @@ export const SINK_SECTIONS: Readonly<Record<SinkSpec["type"], Section<SinkSpec>>
 
 /** How values are treated between this source and this sink. */
 export function valueRules(spec: PipelineSpec): ValueRules {
-  return { unrepresentable: spec.source.unrepresentable, nonFinite: sinkTraits(spec).nonFinite };
+  const { nonFinite, beforeImages } = sinkTraits(spec);
+  return { unrepresentable: spec.source.unrepresentable, nonFinite, beforeImages };
 }
 
 /** As for a sink, its code is loaded here: a process has one source, and is to start at once. */

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { batchBytes, Op, type ChangeBatch } from "../core/change-batch.ts";
 import { ColumnBuilder } from "../core/column-builder.ts";
-import { cellBytes, type Column } from "../core/column.ts";
+import { cellBytes, isAbsent, type Column } from "../core/column.ts";
 import { tableId, type TableSchema } from "../core/table-schema.ts";
 import { completed } from "./complete-rows.ts";
 
@@ -37,10 +37,23 @@ function columnOf(cells: readonly (number | null)[]): Column {
   return builder.finish();
 }
 
-function batchOf(columns: readonly Column[], ops: Uint8Array | null): ChangeBatch {
+function batchOf(
+  columns: readonly Column[],
+  ops: Uint8Array | null,
+  before: readonly Column[] | null = null,
+): ChangeBatch {
   const origin = ops === null ? "snapshot" : "log";
   const runs = ops === null ? [] : [{ firstRow: 0, transaction: { id: "1", commitTimeMs: 0, place: "" } }];
-  return { schema, origin, length: columns[0]!.length, columns, ops, runs, bytes: batchBytes(columns, ops) };
+  return {
+    schema,
+    origin,
+    length: columns[0]!.length,
+    columns,
+    before,
+    ops,
+    runs,
+    bytes: batchBytes(columns, ops, before),
+  };
 }
 
 test("takes from a later moment only what the log did not say", () => {
@@ -60,4 +73,27 @@ test("takes from a later moment only what the log did not say", () => {
     [8, 3, 30],
   ]);
   expect([...ops!]).toEqual([Op.insert, Op.insert]);
+});
+
+test("drops a row that is gone, and keeps the others as they were before", () => {
+  const nothing = [null, null, null];
+  const batch = batchOf(
+    [
+      [7, 8, 6, 9],
+      [null, null, 5, 3],
+      [null, null, 4, 30],
+    ].map(columnOf),
+    Uint8Array.of(Op.delete, Op.moved, Op.insert, Op.update),
+    [
+      [7, null, null, 9],
+      [1, null, null, 2],
+      [null, null, null, 29],
+    ].map(columnOf),
+  );
+  const { before, ops, length } = completed(batch, Uint32Array.of(1), null);
+  const cells = Array.from({ length }, (_, row) =>
+    before!.map((column) => (isAbsent(column, row) ? null : Buffer.from(cellBytes(column, row)).readInt32LE())),
+  );
+  expect([...ops!]).toEqual([Op.delete, Op.insert, Op.update]);
+  expect(cells).toEqual([[7, 1, null], nothing, [9, 2, 29]]);
 });

@@ -58,15 +58,18 @@ export function completed(batch: ChangeBatch, rows: Uint32Array, fetched: Change
       rows: left.map((row) => (isFetched(row) ? at[row]! : row)),
     });
   });
+  const stays = { from: null, rows: Uint32Array.from(left) };
+  const before = batch.before?.map((column) => gather(column.type, [column], stays)) ?? null;
   const ops = Uint8Array.from(left, (row) => (batch.ops![row] === Op.moved ? Op.insert : batch.ops![row]!));
   return {
     schema: batch.schema,
     origin: batch.origin,
     length: left.length,
     columns,
+    before,
     ops,
     runs: selectRuns(batch.runs, left),
-    bytes: batchBytes(columns, ops),
+    bytes: batchBytes(columns, ops, before),
   };
 }
 

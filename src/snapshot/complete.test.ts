@@ -45,7 +45,7 @@ function batch(rows: readonly Row[], ids: readonly string[], origin: "log" | "sn
   const columns = builders.map((builder) => builder.finish());
   const ops = origin === "snapshot" ? null : Uint8Array.from(rows, ([op]) => op);
   const runs = origin === "snapshot" ? [] : ids.map((id, i) => ({ firstRow: i, transaction: transaction(id) }));
-  return { schema, origin, length: rows.length, columns, ops, runs, bytes: batchBytes(columns, ops) };
+  return { schema, origin, length: rows.length, columns, before: null, ops, runs, bytes: batchBytes(columns, ops) };
 }
 
 function shown(item: LineItem): unknown {

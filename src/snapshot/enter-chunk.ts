@@ -113,6 +113,7 @@ function overlaid(batch: ChangeBatch, rows: readonly number[], patches: readonly
     origin: "snapshot",
     length: rows.length,
     columns,
+    before: null,
     ops: null,
     runs: [],
     bytes: batchBytes(columns, null),

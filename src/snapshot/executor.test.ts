@@ -42,6 +42,7 @@ function rows(...values: number[]): ChangeBatch {
     origin: "snapshot",
     length: values.length,
     columns,
+    before: null,
     ops: null,
     runs: [],
     bytes: batchBytes(columns, null),

@@ -98,20 +98,23 @@ function batch(): ChangeBatch {
     key: [0],
   };
   const columns = [column({ kind: "int", bits: 32 }, [1, 2, 3, 4, 6, 8])];
+  const before = [column({ kind: "int", bits: 32 }, [7, 12, 13, 14, 7, 18])];
   const ops = Uint8Array.of(Op.insert, Op.update, Op.delete, Op.moved, Op.insert, Op.update);
   const runs = [
     { firstRow: 0, transaction: transaction("a") },
     { firstRow: 2, transaction: transaction("b") },
     { firstRow: 3, transaction: transaction("c") },
   ];
-  return { schema, origin: "log", length: 6, columns, ops, runs, bytes: batchBytes(columns, ops) };
+  return { schema, origin: "log", length: 6, columns, before, ops, runs, bytes: batchBytes(columns, ops, before) };
 }
 
 describe("selectRows", () => {
-  test("keeps ops with their rows and moves the runs", () => {
+  test("keeps ops, and rows as they were, with their rows, and moves the runs", () => {
     const selected = selectRows(batch(), Uint32Array.of(1, 3, 5));
     expect(shown(selected.columns[0]!)).toEqual(shown(column({ kind: "int", bits: 32 }, [2, 4, 8])));
+    expect(shown(selected.before![0]!)).toEqual(shown(column({ kind: "int", bits: 32 }, [12, 14, 18])));
     expect([...selected.ops!]).toEqual([Op.update, Op.moved, Op.update]);
+    expect(selected.bytes).toBe(batchBytes(selected.columns, selected.ops, selected.before));
     expect(selected.runs.map((run) => [run.firstRow, run.transaction.id])).toEqual([
       [0, "a"],
       [1, "c"],

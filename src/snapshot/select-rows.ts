@@ -1,20 +1,24 @@
 import { batchBytes, type ChangeBatch, type Run } from "../core/change-batch.ts";
+import type { Column } from "../core/column.ts";
 import { gather } from "./gather.ts";
 
 /** The batch with only these rows of it (ascending), copied; the batch itself where that is all of them. */
 export function selectRows(batch: ChangeBatch, rows: Uint32Array): ChangeBatch {
   if (rows.length === batch.length) return batch;
   const pick = { from: null, rows };
-  const columns = batch.columns.map((column) => gather(column.type, [column], pick));
+  const selected = (column: Column): Column => gather(column.type, [column], pick);
+  const columns = batch.columns.map(selected);
+  const before = batch.before?.map(selected) ?? null;
   const ops = batch.ops === null ? null : Uint8Array.from(rows, (row) => batch.ops![row]!);
   return {
     schema: batch.schema,
     origin: batch.origin,
     length: rows.length,
     columns,
+    before,
     ops,
     runs: selectRuns(batch.runs, rows),
-    bytes: batchBytes(columns, ops),
+    bytes: batchBytes(columns, ops, before),
   };
 }
 

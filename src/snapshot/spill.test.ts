@@ -50,6 +50,7 @@ function batch(n: number): ChangeBatch {
     else texts.appendBytes(bytes, 0, bytes.length);
   }
   const columns = [ints.finish(), texts.finish()];
+  const before = n % 2 === 0 ? null : [columns[0]!, { ...columns[1]!, absent: new Uint8Array(8).fill(2) }];
   const ops = Uint8Array.of(Op.insert, Op.update, Op.delete);
   const transaction = new WideTransaction(BigInt(n));
   return {
@@ -57,9 +58,10 @@ function batch(n: number): ChangeBatch {
     origin: "log",
     length: 3,
     columns,
+    before,
     ops,
     runs: [{ firstRow: 0, transaction }],
-    bytes: batchBytes(columns, ops),
+    bytes: batchBytes(columns, ops, before),
   };
 }
 
@@ -74,7 +76,8 @@ describe("FileSpill", () => {
     const { transaction } = drained[4]!.runs[0]!;
     expect(transaction).toBeInstanceOf(WideTransaction);
     expect([transaction.id, transaction.place]).toEqual(["4", "0/4"]);
-    for (const column of drained[4]!.columns) expect(column.values.byteOffset % 8).toBe(0);
+    for (const { columns, before } of drained)
+      for (const column of [...columns, ...(before ?? [])]) expect(column.values.byteOffset % 8).toBe(0);
     expect(readdirSync(join(folder, "made"))).toHaveLength(0);
     expect([...spill.drain()]).toEqual([]);
   });

@@ -101,7 +101,12 @@ export class FileSpill implements Spill {
       got += bytes;
     }
     const batch = deserialize(frame) as ChangeBatch;
-    return { ...batch, runs: batch.runs.map((run) => this.#wholeRun(run)), columns: batch.columns.map(aligned) };
+    return {
+      ...batch,
+      runs: batch.runs.map((run) => this.#wholeRun(run)),
+      columns: batch.columns.map(aligned),
+      before: batch.before?.map(aligned) ?? null,
+    };
   }
 
   #plainRun(run: Run): Run {

@@ -10,7 +10,9 @@ export interface RowsNote {
   readonly ops: Uint8Array;
   readonly runs: readonly Run[];
   readonly keys: readonly Column[];
-  /** The whole batch, where an update of it carries only parts, or where its table has no key. */
+  /**
+   * The whole batch, where its table has no key; without its rows as they were, where an update of it carries only parts.
+   */
   readonly batch: ChangeBatch | null;
   /** Bit set: an update that carries only parts of its row. Null: every row is whole. */
   readonly parts: Uint8Array | null;
@@ -42,16 +44,18 @@ export function rowsNote(batch: ChangeBatch): RowsNote {
   const ops = batch.ops ?? new Uint8Array(batch.length);
   const parts = partialUpdates(batch, ops);
   const keys = batch.schema.key.map((index) => batch.columns[index]!);
-  const whole = parts !== null || keys.length === 0;
+  // Of a table without a key, what the window begins with may go down the line.
+  const kept = keys.length === 0 ? batch : parts === null ? null : { ...batch, before: null };
+  const columns = kept === null ? keys : [...kept.columns, ...(kept.before ?? [])];
   return {
     kind: "rows",
     length: batch.length,
     ops,
     runs: batch.runs,
     keys,
-    batch: whole ? batch : null,
+    batch: kept,
     parts,
-    bytes: NOTE_BYTES + batch.runs.length * RUN_BYTES + bytesKeptAlive(whole ? batch.columns : keys, ops),
+    bytes: NOTE_BYTES + batch.runs.length * RUN_BYTES + bytesKeptAlive(columns, ops),
   };
 }
 

@@ -13,6 +13,8 @@ export const absent: unique symbol = Symbol("absent");
 export interface Change {
   readonly op: keyof typeof Op;
   readonly cells: readonly Cell[];
+  /** The row as it was. */
+  readonly before?: readonly Cell[];
 }
 
 export function column(name: string, type: LogicalType, existingRowsDefault: string | null = null): ColumnSchema {
@@ -35,16 +37,31 @@ export const transaction: Transaction = { id: "1", commitTimeMs: 0, place: "0/1"
 /** Log changes, or the rows of a snapshot where all are `upsert`. */
 export function batch(schema: TableSchema, changes: readonly Change[]): ChangeBatch {
   const snapshot = changes.every(({ op }) => op === "upsert");
-  const columns = schema.columns.map(({ type }, i) =>
-    columnOf(
-      type,
-      changes.map(({ cells }) => cells[i] ?? null),
-    ),
-  );
+  const columnsOf = (cellsOf: (change: Change) => readonly Cell[]): readonly Column[] =>
+    schema.columns.map(({ type }, i) =>
+      columnOf(
+        type,
+        changes.map((change) => cellsOf(change)[i] ?? null),
+      ),
+    );
+  const nothing: readonly Cell[] = schema.columns.map(() => absent);
+  const columns = columnsOf(({ cells }) => cells);
+  const before = changes.some((change) => change.before !== undefined)
+    ? columnsOf((change) => change.before ?? nothing)
+    : null;
   const ops = snapshot ? null : Uint8Array.from(changes, ({ op }) => Op[op]);
   const runs = snapshot ? [] : [{ firstRow: 0, transaction }];
   const origin = snapshot ? "snapshot" : "log";
-  return { schema, origin, length: changes.length, columns, ops, runs, bytes: batchBytes(columns, ops) };
+  return {
+    schema,
+    origin,
+    length: changes.length,
+    columns,
+    before,
+    ops,
+    runs,
+    bytes: batchBytes(columns, ops, before),
+  };
 }
 
 function columnOf(type: LogicalType, cells: readonly Cell[]): Column {

@@ -1,7 +1,14 @@
 import type { MillraceError } from "../../src/core/errors.ts";
 import { EventType } from "../../src/sources/mysql/binlog/event.ts";
 import type { Flavour } from "../../src/sources/mysql/position.ts";
-import { binlogDecoder, decodeBinlog, fixtureTable, mended, recordedBinlog } from "../support/binlog-fixture.ts";
+import {
+  binlogDecoder,
+  decodeBinlog,
+  fixtureTable,
+  mended,
+  recordedBinlog,
+  STRICT_MYSQL_RULES,
+} from "../support/binlog-fixture.ts";
 import type { Random } from "../support/random.ts";
 import { mutated } from "./mutation.ts";
 import type { FuzzTarget } from "./target.ts";
@@ -38,10 +45,9 @@ class BinlogEvents {
     const chosen = Array.from({ length: 1 + random.below(GROUPS_MAX) }, () => random.pick(this.#groups));
     const events = [...this.#description, ...chosen.flat()].map((event) => Buffer.from(event));
     for (let edits = random.below(4); edits >= 0; edits--) this.#edit(events, random);
-    await decodeBinlog(
-      binlogDecoder(this.#flavour, [fixtureTable(this.#flavour)], { batchBytesMax: random.pick([100, 10_000]) }),
-      events,
-    );
+    const rules = { ...STRICT_MYSQL_RULES, beforeImages: random.chance(0.5) };
+    const options = { batchBytesMax: random.pick([100, 10_000]), rules };
+    await decodeBinlog(binlogDecoder(this.#flavour, [fixtureTable(this.#flavour)], options), events);
   }
 
   #edit(events: Buffer[], random: Random): void {

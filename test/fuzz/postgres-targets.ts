@@ -24,6 +24,7 @@ import { type FuzzTarget, saysWhere } from "./target.ts";
 const RULES: ValueRules = {
   unrepresentable: "error",
   nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+  beforeImages: false,
 };
 const OID = 16_400;
 const LOGGED = tableOf(
@@ -63,7 +64,7 @@ async function pgoutput(random: Random): Promise<void> {
     nearXid: xid64(1000n),
     batchBytesMax: random.pick([100, 10_000]),
     flushRows: Number.MAX_SAFE_INTEGER,
-    rules: RULES,
+    rules: { ...RULES, beforeImages: random.chance(0.5) },
     lookup: (_, known) => Promise.resolve(known === null ? { kind: "ignore" } : { kind: "same" }),
   });
   for (const message of messages) await decoder.decode(message, 0, message.length);

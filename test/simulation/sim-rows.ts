@@ -104,7 +104,7 @@ function batchOf(
 ): ChangeBatch {
   const ops = opList === null ? null : Uint8Array.from(opList);
   const origin = ops === null ? "snapshot" : "log";
-  return { schema, origin, length, columns, ops, runs, bytes: batchBytes(columns, ops) };
+  return { schema, origin, length, columns, before: null, ops, runs, bytes: batchBytes(columns, ops) };
 }
 
 function append(builder: ColumnBuilder, value: number | string | null | undefined): void {

@@ -16,6 +16,7 @@ import { projectRoot } from "./project-root.ts";
 export const STRICT_MYSQL_RULES: MysqlTypeRules = {
   unrepresentable: "error",
   nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+  beforeImages: false,
   tinyint1AsBoolean: true,
 };
 

@@ -6,12 +6,17 @@ import { createConnection } from "mysql2/promise";
 import { type Column, isAbsent, isNull } from "../../src/core/column.ts";
 import type { LogItem } from "../../src/core/line.ts";
 import { tableId, type TableSchema } from "../../src/core/table-schema.ts";
+import { tableByName } from "../../src/sources/mysql/catalog.ts";
 import type { BinlogDecoderOptions } from "../../src/sources/mysql/binlog/decoder.ts";
+import { definitionOf } from "../../src/sources/mysql/history/table-definition.ts";
+import { withHistory } from "../../src/sources/mysql/history/table-history.ts";
 import { columnType, type MysqlTypeRules, parseMysqlType } from "../../src/sources/mysql/mysql-type.ts";
 import type { Flavour } from "../../src/sources/mysql/position.ts";
+import { catalogSchema } from "../../src/sources/mysql/schema.ts";
 import { cellText } from "../../src/sources/postgres/cell-text.ts";
 import { binlogDecoder, binlogEvents, decodeBinlog, STRICT_MYSQL_RULES } from "./binlog-fixture.ts";
 import { mysqlProgram } from "./mysql-programs.ts";
+import { deadline, openSessions } from "./mysql-source.ts";
 import { createMysqlDatabase, TestMysqlDatabase } from "./mysql.ts";
 import { mysqlConfig, type MysqlSettings, type PrivateMysql, startPrivateMysql } from "./private-mysql.ts";
 import { tempFolder } from "./temp-folder.ts";
@@ -139,6 +144,28 @@ export async function decodedStatements(
 ): Promise<string[]> {
   await using db = await createMysqlDatabase(flavour);
   return await decodedStatementsIn(db, flavour, statements, options);
+}
+
+/**
+ * What the decoder makes of statements in a session with that row image, of which the first creates table `t`; its
+ * definition is known.
+ */
+export async function decodedImages(
+  flavour: Flavour,
+  image: string,
+  [create, ...statements]: readonly string[],
+  options: Partial<BinlogDecoderOptions> = {},
+): Promise<LogItem[]> {
+  await using db = await createMysqlDatabase(flavour);
+  await using sessions = openSessions(db);
+  await db.query(create!);
+  const table = (await tableByName(await sessions.get(deadline()), db.database, "t", deadline()))!;
+  const history = { table: definitionOf(table), asOf: null, copy: null };
+  const schema = withHistory(catalogSchema(table, STRICT_MYSQL_RULES)!, history);
+  const tail = await BinlogTail.open(db, flavour);
+  await db.query(`SET SESSION binlog_row_image = '${image}'`);
+  for (const statement of statements) await db.query(statement);
+  return await decodeBinlog(binlogDecoder(flavour, [schema], options), await tail.events());
 }
 
 export async function decodedStatementsIn(

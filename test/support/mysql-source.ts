@@ -20,6 +20,7 @@ import { catalogSchema } from "../../src/sources/mysql/schema.ts";
 export const RULES: MysqlTypeRules = {
   unrepresentable: "error",
   nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+  beforeImages: false,
   tinyint1AsBoolean: true,
 };
 

@@ -16,6 +16,7 @@ import type { TestDatabase } from "./postgres.ts";
 export const STRICT_RULES: ValueRules = {
   unrepresentable: "error",
   nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+  beforeImages: false,
 };
 
 /** A session with the settings that the source's own sessions have. */

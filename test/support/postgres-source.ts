@@ -19,6 +19,7 @@ export const AMBIENT: Ambient = testAmbient();
 export const RULES: ValueRules = {
   unrepresentable: "error",
   nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+  beforeImages: false,
 };
 
 /** Ends whatever a test waits for before the test itself is ended, so that it is torn down all the same. */

@@ -64,14 +64,20 @@ export function commitMessage(commitLsn: bigint): Buffer {
 }
 
 /** The first column is the key. */
-export function relationMessage(oid: number, table: string, columns: readonly string[]): Buffer {
-  const parts = columns.flatMap((column, i) => [Buffer.from([i === 0 ? 1 : 0]), name(column), int32(25), int32(-1)]);
+export function relationMessage(
+  oid: number,
+  table: string,
+  columns: readonly string[],
+  identity: "d" | "f" = "d",
+): Buffer {
+  const isKey = (i: number): boolean => i === 0 || identity === "f";
+  const parts = columns.flatMap((column, i) => [Buffer.from([isKey(i) ? 1 : 0]), name(column), int32(25), int32(-1)]);
   return Buffer.concat([
     Buffer.from("R"),
     int32(oid),
     name("public"),
     name(table),
-    Buffer.from("d"),
+    Buffer.from(identity),
     int16(columns.length),
     ...parts,
   ]);

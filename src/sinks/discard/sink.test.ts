@@ -7,7 +7,16 @@ import { discardTraits } from "./traits.ts";
 
 const signal = new AbortController().signal;
 const schema: TableSchema = { id: tableId("s", "t"), namespace: "s", name: "t", version: 1, columns: [], key: [] };
-const rows: ChangeBatch = { schema, origin: "snapshot", length: 3, columns: [], ops: null, runs: [], bytes: 100 };
+const rows: ChangeBatch = {
+  schema,
+  origin: "snapshot",
+  length: 3,
+  columns: [],
+  before: null,
+  ops: null,
+  runs: [],
+  bytes: 100,
+};
 const ambient = testAmbient();
 const record = (epoch: number, token = 1) => ({ pipeline: "p", epoch, token, parts: new Map() });
 

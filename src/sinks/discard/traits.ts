@@ -4,6 +4,7 @@ export function discardTraits(): SinkTraits {
   return {
     kind: "table",
     nonFinite: { decimalNaN: true, dateInfinity: true, timestampInfinity: true },
+    beforeImages: false,
     remembers: false,
     guarantee: "none: rows are counted and thrown away, and no epoch is remembered over a restart",
     targetName: (schema) => schema.id,

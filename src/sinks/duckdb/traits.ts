@@ -7,6 +7,7 @@ export function duckdbTraits(options: DuckdbOptions): SinkTraits {
   return {
     kind: "table",
     nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+    beforeImages: false,
     remembers: true,
     guarantee: `exactly once: each epoch's rows and its record are one transaction of ${options.path}`,
     targetName(schema) {

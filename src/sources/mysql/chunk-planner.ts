@@ -25,6 +25,7 @@ const COUNTED_BYTES = 10 * 16_384;
 const KEY_RULES: ValueRules = {
   unrepresentable: "error",
   nonFinite: { decimalNaN: false, dateInfinity: false, timestampInfinity: false },
+  beforeImages: false,
 };
 
 const INTEGERS: readonly string[] = ["tinyint", "smallint", "mediumint", "int", "bigint"];

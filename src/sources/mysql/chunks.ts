@@ -24,7 +24,16 @@ export interface ReadEvents {
 }
 
 export function snapshotBatch(schema: TableSchema, columns: readonly Column[], length: number): ChangeBatch {
-  return { schema, origin: "snapshot", length, columns, ops: null, runs: [], bytes: batchBytes(columns, null) };
+  return {
+    schema,
+    origin: "snapshot",
+    length,
+    columns,
+    before: null,
+    ops: null,
+    runs: [],
+    bytes: batchBytes(columns, null),
+  };
 }
 
 /** Reads chunks over one connection, which is kept from one to the next. */

@@ -40,7 +40,16 @@ function readSettings(schema: TableSchema): readonly string[] {
 export function snapshotBatch(schema: TableSchema, decoder: CopyDecoder): ChangeBatch {
   const length = decoder.rows;
   const columns = decoder.take();
-  return { schema, origin: "snapshot", length, columns, ops: null, runs: [], bytes: batchBytes(columns, null) };
+  return {
+    schema,
+    origin: "snapshot",
+    length,
+    columns,
+    before: null,
+    ops: null,
+    runs: [],
+    bytes: batchBytes(columns, null),
+  };
 }
 
 /** Reads chunks over one connection, which is kept from one to the next. */

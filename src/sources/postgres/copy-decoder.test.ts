@@ -116,14 +116,14 @@ describe("CopyDecoder", () => {
     const infinity = Buffer.from("7fffffffffffffff", "hex");
     const bytes = Buffer.concat([COPY_HEADER, copyRow([int32(1), infinity])]);
     const nonFinite = { decimalNaN: false, dateInfinity: false, timestampInfinity: false };
-    const failing = new CopyDecoder(table, { unrepresentable: "error", nonFinite });
+    const failing = new CopyDecoder(table, { unrepresentable: "error", nonFinite, beforeImages: false });
     expect(() => failing.push(bytes, 0, bytes.length)).toThrow(
       expect.objectContaining({
         code: "VALUE_UNREPRESENTABLE",
         message: "column c1 of public.t (timestamp) has a value in the snapshot that timestamp with zone cannot hold",
       }),
     );
-    const nulling = new CopyDecoder(table, { unrepresentable: "null", nonFinite });
+    const nulling = new CopyDecoder(table, { unrepresentable: "null", nonFinite, beforeImages: false });
     nulling.push(bytes, 0, bytes.length);
     expect(nulling.take().map(cellTexts)).toEqual([["1"], [null]]);
   });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeLog, logDecoder } from "../../../test/support/postgres-decoding.ts";
+import { beforeTexts } from "../../../test/support/before-images.ts";
+import { decodeLog, logDecoder, STRICT_RULES } from "../../../test/support/postgres-decoding.ts";
 import {
   beginMessage,
   changeMessage,
@@ -45,6 +46,41 @@ describe("LogDecoder", () => {
     expect(items.map((item) => item.kind)).toEqual(["rows", "truncate", "progress"]);
   });
 
+  it("has rows as they were where they are asked for, as far as they were sent", async () => {
+    const old = tuple("O", ["7", "old", null, UNCHANGED, "2"]);
+    const full = relationMessage(OID, "t", ["c0", "c1", "c2", "c3", "c4"], "f");
+    const changed = tuple("N", ["7", UNCHANGED, "1.00", null, "3"]);
+    const messages = [BEGIN, full, changeMessage("I", OID, ROW), changeMessage("U", OID, old, changed), COMMIT];
+    const rules = { ...STRICT_RULES, beforeImages: true };
+    const items = await decodeLog(logDecoder([TABLE], { rules }), messages);
+    expect(beforeTexts(items)).toEqual(["insert -", "update 7,old,null,absent,2"]);
+    expect(beforeTexts(await decodeLog(logDecoder([TABLE]), messages))).toEqual(["insert", "update"]);
+    const keys = [
+      changeMessage("U", OID, TOASTED),
+      changeMessage("U", OID, KEY, TOASTED),
+      changeMessage("D", OID, KEY),
+    ];
+    expect(beforeTexts(await decodeLog(logDecoder([TABLE], { rules }), [BEGIN, RELATION, ...keys, COMMIT]))).toEqual([
+      ...["update -", "delete 7,absent,absent,absent,absent", "moved -", "delete 7,absent,absent,absent,absent"],
+    ]);
+  });
+
+  it("stops its table where a row as it was cannot be", async () => {
+    const old = tuple("O", ["7", "old", "NaN", null, "2"]);
+    const full = relationMessage(OID, "t", ["c0", "c1", "c2", "c3", "c4"], "f");
+    const messages = [BEGIN, full, changeMessage("I", OID, ROW), changeMessage("D", OID, old), COMMIT];
+    const rules = { ...STRICT_RULES, beforeImages: true };
+    const items = await decodeLog(logDecoder([TABLE], { rules }), messages);
+    expect(items.map((item) => (item.kind === "rows" ? item.batch.length : item.kind))).toEqual([
+      ...[1, "stop", "progress"],
+    ]);
+    expect(items[1]).toMatchObject({ error: { code: "VALUE_UNREPRESENTABLE" } });
+    const nulling = { ...rules, unrepresentable: "null" } as const;
+    expect(beforeTexts(await decodeLog(logDecoder([TABLE], { rules: nulling }), messages))).toEqual([
+      ...["insert -", "delete 7,old,null,null,2"],
+    ]);
+  });
+
   it("ends in a MillraceError, if at all, whatever the bytes", async () => {
     const edit = fc.record({
       message: fc.nat(VALID.length - 1),
@@ -53,7 +89,7 @@ describe("LogDecoder", () => {
       cut: fc.boolean(),
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), async (edits) => {
+      fc.asyncProperty(fc.array(edit, { minLength: 1, maxLength: 4 }), fc.boolean(), async (edits, beforeImages) => {
         const messages = VALID.map((message) => Buffer.from(message));
         for (const { message, at, value, cut } of edits) {
           const bytes = messages[message]!;
@@ -61,7 +97,7 @@ describe("LogDecoder", () => {
           else bytes[at % bytes.length] = value;
         }
         try {
-          await decodeLog(logDecoder([TABLE]), messages);
+          await decodeLog(logDecoder([TABLE], { rules: { ...STRICT_RULES, beforeImages } }), messages);
         } catch (error) {
           expect(error).toBeInstanceOf(MillraceError);
           expect((error as MillraceError).code).toBe("LOG_NOT_UNDERSTOOD");

@@ -242,7 +242,8 @@ export class LogDecoder {
         : code === MessageCode.update
           ? writer.update(batch, this.#row, hasOld ? this.#oldRow : null, b, transaction)
           : writer.delete(batch, this.#oldRow, b, transaction);
-    if (written) this.#output.grew(table, end - start + writer.rowBytes * (hasOld && hasNew ? 2 : 1), 1);
+    if (written)
+      this.#output.grew(table, (end - start + writer.rowBytes * (hasOld && hasNew ? 2 : 1)) * writer.copies, 1);
     else {
       const at = formatLsn(open.commitLsn);
       this.#output.stop(table, transaction, valueError(writer.failedOutcome, table.schema, writer.failedColumn, at));

@@ -10,7 +10,7 @@ const plain = (oid: number, typmod = -1): PgType => ({ oid, baseOid: oid, typmod
 const numeric = (precision: number, scale: number): PgType => plain(1700, ((precision << 16) | (scale & 0x7ff)) + 4);
 
 function label(type: PgType, unrepresentable: UnrepresentablePolicy = "error", nonFinite = NOTHING): string {
-  return typeLabel(columnType(type, { unrepresentable, nonFinite }));
+  return typeLabel(columnType(type, { unrepresentable, nonFinite, beforeImages: false }));
 }
 
 describe("columnType", () => {
@@ -45,7 +45,7 @@ describe("columnType", () => {
 
 describe("selectExpression", () => {
   const expression = (type: PgType, unrepresentable: UnrepresentablePolicy = "error"): string =>
-    selectExpression('a"b', type, columnType(type, { unrepresentable, nonFinite: NOTHING }));
+    selectExpression('a"b', type, columnType(type, { unrepresentable, nonFinite: NOTHING, beforeImages: false }));
 
   it.each<[string, PgType, string]>([
     ["decodes the binary form where it can", plain(1184), '"a""b"'],

@@ -20,6 +20,8 @@ export class RowWriter {
   readonly schema: TableSchema;
   /** Bytes a row takes at least, next to its text. */
   readonly rowBytes: number;
+  /** How often a value of the log may be written: 2 where rows are kept as they were, too. */
+  readonly copies: number;
   failedColumn: number = 0;
   failedOutcome: Outcome = Outcome.done;
   readonly #types: readonly CellType[];
@@ -38,6 +40,7 @@ export class RowWriter {
     const { columns, key } = schema;
     this.rowBytes = columns.reduce((sum, column) => sum + Math.max(fixedWidth(column.type), 4), 1);
     this.#types = columns.map((column) => cellType(column.type, rules));
+    this.copies = rules.beforeImages ? 2 : 1;
     this.#keyless = key.length === 0;
     this.#nullInstead = rules.unrepresentable === "null";
     this.#identifies = Uint8Array.from(columns, (_, i) => (this.#keyless || key.includes(i) ? 1 : 0));
@@ -58,7 +61,7 @@ export class RowWriter {
     if (replaces) {
       if (old === null) return this.#fail(0, Outcome.malformed);
       if (!this.delete(batch, old, b, transaction)) return false;
-    }
+    } else if (old !== null && !this.#writeBefore(batch, old, b)) return false;
     if (!this.#writeRow(batch.builders, row, old, b)) return false;
     batch.endRow(replaces ? (this.#wroteAbsent ? Op.moved : Op.insert) : Op.update, transaction);
     return true;
@@ -73,7 +76,20 @@ export class RowWriter {
         if (!this.#writeCell(builders[column]!, column, old.starts[place]!, old.ends[place]!, b)) return false;
       }
     }
+    if (!this.#writeBefore(batch, old, b)) return false;
     batch.endRow(Op.delete, transaction);
+    return true;
+  }
+
+  /** The row as it was, as far as the table's replica identity has it. */
+  #writeBefore(batch: OpenBatch, old: TupleCells, b: Uint8Array): boolean {
+    if (this.copies === 1) return true;
+    for (const [column, builder] of batch.beforeBuilders().entries()) {
+      const place = this.#places[column]!;
+      const isKnown = this.#inOldTuple[column] === 1 && old.starts[place] !== TupleCells.unchanged;
+      if (!isKnown) builder.appendAbsent();
+      else if (!this.#writeCell(builder, column, old.starts[place]!, old.ends[place]!, b)) return false;
+    }
     return true;
   }
 

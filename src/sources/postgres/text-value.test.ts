@@ -9,6 +9,7 @@ import { appendText } from "./text-value.ts";
 const FINITE: ValueRules = {
   unrepresentable: "error",
   nonFinite: { decimalNaN: false, dateInfinity: false, timestampInfinity: false },
+  beforeImages: false,
 };
 
 function outcome(type: LogicalType, text: string, rules: ValueRules): Outcome {

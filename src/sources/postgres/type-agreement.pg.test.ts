@@ -24,14 +24,17 @@ const RULES: Readonly<Record<string, ValueRules>> = {
   "a sink with infinities, else null": {
     unrepresentable: "null",
     nonFinite: { decimalNaN: false, dateInfinity: true, timestampInfinity: true },
+    beforeImages: false,
   },
   "a sink without infinities, null": {
     unrepresentable: "null",
     nonFinite: { decimalNaN: false, dateInfinity: false, timestampInfinity: false },
+    beforeImages: false,
   },
   "a sink without infinities, text": {
     unrepresentable: "text",
     nonFinite: { decimalNaN: false, dateInfinity: false, timestampInfinity: false },
+    beforeImages: false,
   },
 };
 

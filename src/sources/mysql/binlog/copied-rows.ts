@@ -39,7 +39,7 @@ export class CopiedRows {
     const added = copiedColumns(table, copy, rules).filter(({ name }) => copy.added.some((one) => one.name === name));
     const key = keyColumns(table);
     const schema = { ...table, columns: [...key, ...added], key: key.map((_, i) => i) };
-    const writer = rowWriter(fitted, schema, rules, charsets);
+    const writer = rowWriter(fitted, schema, { ...rules, beforeImages: false }, charsets);
     return writer instanceof MillraceError ? `cannot be read: ${writer.message}` : new CopiedRows(schema, writer);
   }
 

@@ -219,7 +219,7 @@ export class LogTables {
         if (form.kind === "write") writer.insert(images, row, reader.complete);
         else if (form.kind === "update") writer.update(images, old, row, reader.complete, from);
         else writer.delete(old);
-        bytes += eventBytes + rowBytes;
+        bytes += (eventBytes + rowBytes) * writer.copies;
         rows++;
       },
       write: (from) => {

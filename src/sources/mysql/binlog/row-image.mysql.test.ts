@@ -1,20 +1,5 @@
 import { describe, expect, it } from "vitest";
-import {
-  binlogDecoder,
-  BinlogTail,
-  decodeBinlog,
-  decodedStatements,
-  itemTexts,
-  STRICT_MYSQL_RULES,
-} from "../../../../test/support/mysql-binlog.ts";
-import { deadline, openSessions } from "../../../../test/support/mysql-source.ts";
-import { createMysqlDatabase } from "../../../../test/support/mysql.ts";
-import type { LogItem } from "../../../core/line.ts";
-import { tableByName } from "../catalog.ts";
-import { definitionOf } from "../history/table-definition.ts";
-import { withHistory } from "../history/table-history.ts";
-import type { Flavour } from "../position.ts";
-import { catalogSchema } from "../schema.ts";
+import { decodedImages, decodedStatements, itemTexts } from "../../../../test/support/mysql-binlog.ts";
 
 const FLAVOURS = ["mysql", "mariadb"] as const;
 const KEYED = "CREATE TABLE t (id int PRIMARY KEY, a varchar(20), b longtext, c int NOT NULL DEFAULT 7)";
@@ -26,23 +11,9 @@ const CHANGES = [
   "DELETE FROM t WHERE id = 2",
 ];
 
-/** What the decoder makes of statements, of which the first creates table `t`; its definition is known. */
-async function items(flavour: Flavour, image: string, [create, ...statements]: readonly string[]): Promise<LogItem[]> {
-  await using db = await createMysqlDatabase(flavour);
-  await using sessions = openSessions(db);
-  await db.query(create!);
-  const table = (await tableByName(await sessions.get(deadline()), db.database, "t", deadline()))!;
-  const history = { table: definitionOf(table), asOf: null, copy: null };
-  const schema = withHistory(catalogSchema(table, STRICT_MYSQL_RULES)!, history);
-  const tail = await BinlogTail.open(db, flavour);
-  await db.query(`SET SESSION binlog_row_image = '${image}'`);
-  for (const statement of statements) await db.query(statement);
-  return await decodeBinlog(binlogDecoder(flavour, [schema]), await tail.events());
-}
-
 describe.each(FLAVOURS)("images of rows (%s)", (flavour) => {
   it("lack what a minimal one leaves out", async () => {
-    expect(itemTexts(await items(flavour, "MINIMAL", [KEYED, ...CHANGES]))).toEqual([
+    expect(itemTexts(await decodedImages(flavour, "MINIMAL", [KEYED, ...CHANGES]))).toEqual([
       "moved 1,one,x,absent",
       "update 1,two,absent,absent",
       "update 1,absent,null,absent",
@@ -53,7 +24,7 @@ describe.each(FLAVOURS)("images of rows (%s)", (flavour) => {
   });
 
   it("lack texts that did not change in one without blobs", async () => {
-    expect(itemTexts(await items(flavour, "NOBLOB", [KEYED, ...CHANGES]))).toEqual([
+    expect(itemTexts(await decodedImages(flavour, "NOBLOB", [KEYED, ...CHANGES]))).toEqual([
       "insert 1,one,x,7",
       "update 1,two,absent,7",
       "update 1,two,null,7",
@@ -64,7 +35,7 @@ describe.each(FLAVOURS)("images of rows (%s)", (flavour) => {
   });
 
   it.each(["INSERT", "REPLACE"])("stop their table where a key has a default in a minimal %s", async (verb) => {
-    const stopped = await items(flavour, "MINIMAL", [
+    const stopped = await decodedImages(flavour, "MINIMAL", [
       "CREATE TABLE t (tenant int NOT NULL DEFAULT 1, id int, v int, PRIMARY KEY (tenant, id))",
       "INSERT INTO t VALUES (1, 1, 1)",
       `${verb} INTO t (id, v) VALUES (2, 2)`,
@@ -88,7 +59,10 @@ describe("generated columns in updates", () => {
   const statements = [create, "INSERT INTO t (id, a) VALUES (1, 1)", "UPDATE t SET a = 5"];
 
   it.each(["FULL", "NOBLOB", "MINIMAL"])("are in MySQL's log where they change (%s)", async (image) => {
-    expect(itemTexts(await items("mysql", image, statements))).toEqual(["insert 1,1,2,1,3", "update 1,5,6,5,7"]);
+    expect(itemTexts(await decodedImages("mysql", image, statements))).toEqual([
+      "insert 1,1,2,1,3",
+      "update 1,5,6,5,7",
+    ]);
   });
 
   it.each([
@@ -97,7 +71,7 @@ describe("generated columns in updates", () => {
     ["NOBLOB", "moved 1,1,2,absent,3"],
     ["MINIMAL", "moved 1,1,absent,absent,3"],
   ])("are not in MariaDB's log, and their row is to be fetched (%s)", async (image, inserted) => {
-    expect(itemTexts(await items("mariadb", image, statements))).toEqual([
+    expect(itemTexts(await decodedImages("mariadb", image, statements))).toEqual([
       inserted,
       "delete 1,absent,absent,absent,absent",
       "moved 1,5,absent,absent,absent",
@@ -113,7 +87,7 @@ describe("MariaDB's images", () => {
       "UPDATE t SET a = 'two'",
       "UPDATE t SET id = 2",
     ];
-    expect(itemTexts(await items("mariadb", "FULL_NODUP", statements))).toEqual([
+    expect(itemTexts(await decodedImages("mariadb", "FULL_NODUP", statements))).toEqual([
       ...["insert 1,one,x,7", "update 1,two,x,7", "delete 1,absent,absent,absent", "insert 2,two,x,7"],
     ]);
   });

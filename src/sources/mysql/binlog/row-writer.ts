@@ -30,6 +30,8 @@ export class BinlogRowWriter {
   readonly widths: Int32Array;
   /** Bytes a row takes at least, next to its text. */
   readonly rowBytes: number;
+  /** How often a value of the log may be written: 2 where rows are kept as they were, too. */
+  readonly copies: number;
   #failedColumn = 0;
   #failedOutcome: Outcome = Outcome.done;
   /** What failed was not there to be decoded, in a row of that operation. */
@@ -57,6 +59,7 @@ export class BinlogRowWriter {
     this.#plans = plans;
     const { columns, key } = schema;
     this.rowBytes = columns.reduce((sum, column) => sum + Math.max(fixedWidth(column.type), 4), 1);
+    this.copies = rules.beforeImages ? 2 : 1;
     this.#keyless = key.length === 0;
     const nulls = rules.unrepresentable === "null";
     this.#nullInstead = Uint8Array.from(columns, (_, i) => (nulls && !key.includes(i) ? 1 : 0));
@@ -158,8 +161,33 @@ export class BinlogRowWriter {
       this.#gather(images, column, rows);
       rows = this.#append(builder, column, b, rows);
     }
+    // The rows of an event are all of one kind.
+    if (this.copies === 2 && hasBefore(this.#ops[0] as Op)) rows = this.#writeBefore(batch, images, b, rows);
     for (let row = 0; row < rows; row++) batch.endRow(this.#ops[row] as Op, transaction);
     return rows === noted;
+  }
+
+  /** The rows as they were. How many could be written: all, or those before the first that cannot be. */
+  #writeBefore(batch: OpenBatch, images: RowImages, b: Uint8Array, all: number): number {
+    let rows = all;
+    for (const [column, builder] of batch.beforeBuilders().entries()) {
+      this.#gatherBefore(images, column, rows);
+      rows = this.#append(builder, column, b, rows);
+    }
+    return rows;
+  }
+
+  /** A deleted row's image is the one that was noted; that of an updated row stands before it (`RowsReader`). */
+  #gatherBefore(images: RowImages, column: number, rows: number): void {
+    const place = this.#places[column]!;
+    const width = this.map.columns.length;
+    const { starts, ends } = this.#cells;
+    for (let row = 0; row < rows; row++) {
+      const op = this.#ops[row] as Op;
+      const cell = this.#firsts[row]! + place - (op === Op.update ? width : 0);
+      starts[row] = hasBefore(op) ? images.starts[cell]! : RowImages.absent;
+      ends[row] = images.ends[cell]!;
+    }
   }
 
   /** Where the column's cells of the first rows noted are, one behind the other. */
@@ -196,6 +224,11 @@ export class BinlogRowWriter {
       builder.appendNull();
     }
   }
+}
+
+/** An update that is written as two has it with its delete. */
+function hasBefore(op: Op): boolean {
+  return op === Op.update || op === Op.delete;
 }
 
 /**
