@@ -17,12 +17,12 @@ const OPS = Object.keys(Op);
 function rowsOf({ batch }: RowsItem): LoggedRow[] {
   const columns = batch.columns.map(cellTexts);
   const before = batch.before?.map(cellTexts) ?? null;
-  const { key } = batch.schema;
+  const { id, key } = batch.schema;
   return Array.from(batch.ops!, (op, row) => {
     const cells = columns.map((column) => column[row]!);
     return {
       op: OPS[op]!,
-      key: key.map((i) => cells[i]).join(),
+      key: [id, ...key.map((i) => cells[i])].join(),
       cells,
       before: before?.map((column) => column[row]!) ?? null,
     };
@@ -42,23 +42,23 @@ export function beforeTexts(items: readonly LogItem[]): string[] {
 }
 
 /**
- * How many cells before changes there are, of a table with a key; and those, if any, that are not what an earlier change
- * has left there.
+ * How many cells before changes could be held against what an earlier change has left there, of tables with a key; and
+ * those, if any, that are something else.
  */
-export function checkedAgainstEarlier(items: readonly LogItem[]): { known: number; wrong: string[] } {
+export function checkedAgainstEarlier(items: readonly LogItem[]): { checked: number; wrong: string[] } {
   const rows = new Map<string, Cells>();
   const wrong: string[] = [];
-  let known = 0;
+  let checked = 0;
   for (const { op, key, cells, before } of loggedRows(items)) {
-    const was = rows.get(key);
+    const was = rows.get(key) ?? [];
     for (const [i, cell] of (before ?? []).entries()) {
-      if (cell === "absent") continue;
-      known++;
-      if (was !== undefined && was[i] !== "absent" && was[i] !== cell) wrong.push(`${op} ${key}: column ${i}`);
+      if (cell === "absent" || was[i] === undefined || was[i] === "absent") continue;
+      checked++;
+      if (was[i] !== cell) wrong.push(`${op} ${key}: column ${i}`);
     }
     if (op === "delete") rows.delete(key);
     else
-      rows.set(key, op === "update" ? cells.map((cell, i) => (cell === "absent" ? (was?.[i] ?? cell) : cell)) : cells);
+      rows.set(key, op === "update" ? cells.map((cell, i) => (cell === "absent" && i in was ? was[i]! : cell)) : cells);
   }
-  return { known, wrong };
+  return { checked, wrong };
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { beforeTexts, checkedAgainstEarlier } from "../../../test/support/before-images.ts";
 import { rowTexts, STRICT_RULES } from "../../../test/support/postgres-decoding.ts";
 import { LogFixture } from "../../../test/support/postgres-log.ts";
+import { TYPE_CASES, TYPE_CASES_SETUP } from "../../../test/support/postgres-type-cases.ts";
 
 const ASKED = { rules: { ...STRICT_RULES, beforeImages: true } };
 const LARGE = (letter: string): string =>
@@ -85,6 +86,22 @@ describe.each(["newest", "oldest"] as const)("rows as they were (%s)", (version)
     expect(beforeTexts(await log.items(ASKED))).toEqual(["insert", "insert"]);
     await log.run("UPDATE a SET v = 'z'", "DELETE FROM a");
     expect(beforeTexts(await log.items())).toEqual([...["insert", "insert", "update", "update", "delete", "delete"]]);
+  });
+
+  it("have values of every type as the log has brought them before", async () => {
+    const cases = TYPE_CASES.filter(({ since = 0 }) => since <= (version === "oldest" ? 14 : 18));
+    const tables = cases.flatMap(({ type }, i) => [
+      `CREATE TABLE t${i} (id int PRIMARY KEY, v ${type})`,
+      `ALTER TABLE t${i} REPLICA IDENTITY FULL`,
+    ]);
+    await using log = await LogFixture.on(version, TYPE_CASES_SETUP, ...tables);
+    for (const [i, { type, values }] of cases.entries()) {
+      const rows = [...values, "NULL"].map((value, id) => `(${id}, (${value})::${type})`);
+      await log.run(`INSERT INTO t${i} VALUES ${rows.join(", ")}`, `DELETE FROM t${i}`);
+    }
+    const items = await log.items({ rules: { ...ASKED.rules, unrepresentable: "null" } });
+    const deletes = cases.reduce((sum, { values }) => sum + values.length + 1, 0);
+    expect(checkedAgainstEarlier(items)).toEqual({ checked: deletes * 2, wrong: [] });
   });
 
   it("are those of their rows where batches are small and a transaction large", async () => {

@@ -67,10 +67,10 @@ describe.each(FLAVOURS)("a recorded binlog (%s)", (flavour) => {
   it("has rows as they were, where they are asked for", async () => {
     const rules = { ...STRICT_MYSQL_RULES, beforeImages: true };
     const items = await decodeBinlog(binlogDecoder(flavour, [fixtureTable(flavour)], { rules }), events);
-    const { known, wrong } = checkedAgainstEarlier(items);
+    const { checked, wrong } = checkedAgainstEarlier(items);
     expect(wrong).toEqual([]);
     // Of 37 columns: in whole images all, in a minimal one the key.
-    expect(known).toBe(flavour === "mysql" ? 8 * 37 + 1 : 5 * 37 + 1);
+    expect(checked).toBe(flavour === "mysql" ? 8 * 37 + 1 : 5 * 37 + 1);
     expect(beforeTexts(items).filter((text) => text.startsWith("insert"))).toEqual(Array<string>(4).fill("insert -"));
   });
 
