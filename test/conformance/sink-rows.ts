@@ -134,6 +134,20 @@ export function movesAndTruncates(harness: () => SinkHarness): void {
 }
 
 export function rowsWithoutKey(harness: () => SinkHarness): void {
+  test("a snapshot that is read again begins with a truncate of no transaction", async () => {
+    await using target = harness();
+    const sink = await opened(target);
+    await sink.beginTable(lines, 1, "create");
+    await sink.write(batch(lines, [{ op: "upsert", cells: [1n, "first"] }]));
+    await sink.commit(record(1));
+    await sink.truncate(lines.id, null);
+    await sink.write(batch(lines, [{ op: "upsert", cells: [1n, "again"] }]));
+    await sink.endSnapshot(lines.id);
+    await sink.commit(record(2));
+    await sink.close();
+    expect(await target.rows(lines)).toEqual([["1", "again"]]);
+  });
+
   test("a delete removes exactly one of identical rows, nulls are equal, and deletes of nothing are nothing", async () => {
     await using target = harness();
     const twin = { op: "insert", cells: [1n, null] } as const;

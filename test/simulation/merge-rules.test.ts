@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { Op, type ChangeBatch } from "../../src/core/change-batch.ts";
+import { cellBytes } from "../../src/core/column.ts";
 import { MillraceError } from "../../src/core/errors.ts";
 import type { LineItem, LogItem } from "../../src/core/line.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
@@ -226,6 +227,19 @@ describe("the merge of a table without a key", () => {
     expect(shown(pass(merge, progress(2)))).toEqual(["progress"]);
     expect(shown(pass(merge, progress(3)))).toEqual(["chunk-entered", "log 10", "log 12", "progress"]);
     expect(shown(pass(merge, inserted(3, 13)))).toEqual(["log 13"]);
+  });
+
+  test("rows as they were go down the line with changes that waited, and not with those that are dropped", () => {
+    const { merge } = mergeOf(PLAIN_SCHEMA);
+    const runs = [0, 1].map((n) => ({ firstRow: n, transaction: new SimTransaction(n) }));
+    const deleted = plainBatch([10, 11], [Op.delete, Op.delete], runs);
+    pass(merge, { kind: "rows", batch: { ...deleted, before: deleted.columns } });
+    merge.register(1, PLAIN_SCHEMA.id);
+    merge.keylessOpened(1, PLAIN_SCHEMA.id, cut([0], 2));
+    merge.keylessThrough(1, PLAIN_SCHEMA.id);
+    const before = pass(merge, progress(2)).flatMap((item) => (item.kind === "rows" ? (item.batch.before ?? []) : []));
+    expect(before.map((column) => cellBytes(column, 0)[0])).toEqual([11]);
+    expect(before.map(({ length }) => length)).toEqual([1]);
   });
 
   test("a TRUNCATE that it does not include begins it again, and the line is emptied before new rows", () => {
