@@ -1,10 +1,5 @@
 import { MillraceError } from "../core/errors.ts";
-
-/** The error code that Node gives a failed call of the file system: `ENOENT`. */
-export function systemCode(error: unknown): string | null {
-  const code = error instanceof Error && "code" in error ? error.code : null;
-  return typeof code === "string" ? code : null;
-}
+import { systemCode } from "../flow/durable-file.ts";
 
 /** A failed call on a path of the store, as an error an operator can act on. */
 export function fileFailure(error: unknown, path: string): MillraceError {

@@ -4,10 +4,11 @@ import type { Ambient } from "../core/ambient.ts";
 import type { CheckpointStore, StoredEpochs } from "../core/checkpoint-store.ts";
 import { MillraceError } from "../core/errors.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord } from "../core/record.ts";
-import { makeFolder, syncFolder, UNFINISHED, writeDurably } from "./durable-file.ts";
+import { makeFolder, syncPath, systemCode } from "../flow/durable-file.ts";
+import { UNFINISHED, writeDurably } from "./durable-file.ts";
 import { encodeFile, type FileKind } from "./epoch-file.ts";
 import { fileName, listFolder, loadFolder, type FileName, type LoadedFile, type LoadedFolder } from "./epoch-folder.ts";
-import { fileFailure, systemCode } from "./file-failure.ts";
+import { fileFailure } from "./file-failure.ts";
 import { takeLock, type ProcessLock } from "./process-lock.ts";
 
 /** A new base is written when there are so many epochs behind the last one … */
@@ -57,7 +58,11 @@ class FileStore implements CheckpointStore {
 
   async open(passOverDamage: boolean = false): Promise<StoredEpochs | null> {
     if (this.#state !== null) throw new MillraceError("INTERNAL", "the checkpoint store is already open");
-    await makeFolder(this.#folder);
+    try {
+      await makeFolder(this.#folder);
+    } catch (error) {
+      throw fileFailure(error, this.#folder);
+    }
     const lock = await takeLock(this.#folder, this.#ambient.pid);
     try {
       const names = await listFolder(this.#folder);
@@ -257,7 +262,7 @@ export async function removeStore(folder: string, pipeline: string, pid: number)
   const lock = await takeLock(path, pid);
   try {
     await rename(path, removed);
-    await syncFolder(folder);
+    await syncPath(folder);
     await rm(removed, { recursive: true, force: true });
   } catch (error) {
     await lock.release();

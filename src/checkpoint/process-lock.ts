@@ -4,8 +4,9 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { MillraceError } from "../core/errors.ts";
-import { UNFINISHED, writeSynced } from "./durable-file.ts";
-import { fileFailure, systemCode } from "./file-failure.ts";
+import { systemCode, writeSynced } from "../flow/durable-file.ts";
+import { UNFINISHED } from "./durable-file.ts";
+import { fileFailure } from "./file-failure.ts";
 import { lives, startOf } from "./process-life.ts";
 
 /** A folder that this process alone has. */
