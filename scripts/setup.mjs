@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { ensureS3Server } from "./s3-server.mjs";
 import { orExit, root, run, say } from "./steps.mjs";
 
 const NODE_MIN = [20, 19];
@@ -89,5 +90,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
     ensureInstalled();
     ensureOldestPostgres();
     ensureMysqlServers();
+    ensureS3Server();
     ensureBuilt();
   });

@@ -2,13 +2,14 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-type ServerKind = "postgres" | "mysql" | "mariadb";
+type ServerKind = "postgres" | "mysql" | "mariadb" | "s3";
 
 /** How a server is found in its folder, and what ends it there and then: PostgreSQL's takes its other processes along. */
 const ENDS: Readonly<Record<ServerKind, { readonly pidFile: string; readonly signal: NodeJS.Signals }>> = {
   postgres: { pidFile: join("data", "postmaster.pid"), signal: "SIGQUIT" },
   mysql: { pidFile: "server.pid", signal: "SIGKILL" },
   mariadb: { pidFile: "server.pid", signal: "SIGKILL" },
+  s3: { pidFile: "server.pid", signal: "SIGKILL" },
 };
 
 /** The beginning of a server's folder's name: it says which process has started the server. */
