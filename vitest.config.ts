@@ -3,6 +3,8 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const postgres = { globalSetup: ["test/support/postgres-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 };
 const mysql = { globalSetup: ["test/support/mysql-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 };
 
+const s3 = { globalSetup: ["test/support/s3-setup.ts"] };
+
 const config: ViteUserConfig = defineConfig({
   test: {
     // Two cores is what the smallest machine has. Tests wait for servers, disks and processes for half of their time.
@@ -21,7 +23,14 @@ const config: ViteUserConfig = defineConfig({
       { test: { name: "pg", include: ["src/**/*.pg.test.ts", "test/support/**/*.pg.test.ts"], ...postgres } },
       { test: { name: "mysql", include: ["src/**/*.mysql.test.ts", "test/support/**/*.mysql.test.ts"], ...mysql } },
       { test: { name: "simulation", include: ["test/simulation/**/*.test.ts"], testTimeout: 300_000 } },
-      { test: { name: "conformance", include: ["test/conformance/**/*.test.ts"], ...postgres } },
+      {
+        test: {
+          name: "conformance",
+          include: ["test/conformance/**/*.test.ts"],
+          ...postgres,
+          globalSetup: [...postgres.globalSetup, ...s3.globalSetup],
+        },
+      },
       {
         test: {
           name: "integration",

@@ -4,6 +4,7 @@ import { COMMAND_ERRORS, type CommandErrorCode } from "./command-errors.ts";
 import { SINK_ERRORS, type SinkErrorCode } from "./sink-errors.ts";
 import { SNAPSHOT_ERRORS, type SnapshotErrorCode } from "./snapshot-errors.ts";
 import { SOURCE_ERRORS, type SourceErrorCode } from "./source-errors.ts";
+import { STORE_ERRORS, type StoreErrorCode } from "./store-errors.ts";
 
 export type ErrorCode =
   | CommandErrorCode
@@ -11,6 +12,7 @@ export type ErrorCode =
   | SnapshotErrorCode
   | CheckpointErrorCode
   | SinkErrorCode
+  | StoreErrorCode
   | "INTERNAL";
 
 /**
@@ -23,6 +25,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
   ...SNAPSHOT_ERRORS,
   ...CHECKPOINT_ERRORS,
   ...SINK_ERRORS,
+  ...STORE_ERRORS,
   INTERNAL: {
     exit: 1,
     retry: "never",

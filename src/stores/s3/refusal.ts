@@ -1,0 +1,102 @@
+import { MillraceError } from "../../core/errors.ts";
+import type { ErrorCode } from "../../core/error-codes.ts";
+
+/** An answer that is no success, or the lack of one, as far as the client's many kinds of errors have it in common. */
+export interface Refusal {
+  /** `NoSuchKey`; of an answer without a body what the status is called, of the network `ECONNRESET`. */
+  readonly name: string;
+  readonly message: string;
+  /** Null: no answer came. */
+  readonly status: number | null;
+  /** The client's own, all without an effect, or with one of which nothing was heard. */
+  readonly attempts: number;
+  /** Where the bucket is, when that is somewhere else. */
+  readonly region: string | null;
+}
+
+const CREDENTIALS = [
+  "InvalidAccessKeyId",
+  "SignatureDoesNotMatch",
+  "ExpiredToken",
+  "ExpiredTokenException",
+  "InvalidToken",
+  "InvalidSecurity",
+  "TokenRefreshRequired",
+  "CredentialsProviderError",
+  "TokenProviderError",
+];
+const REGION = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"];
+const BUSY = [
+  "SlowDown",
+  "SlowDownRead",
+  "SlowDownWrite",
+  "Throttling",
+  "ThrottlingException",
+  "RequestLimitExceeded",
+  "TooManyRequests",
+];
+const FULL = [
+  "QuotaExceeded",
+  "InsufficientCapacity",
+  "XMinioStorageFull",
+  "XMinioAdminBucketQuotaExceeded",
+  "EntityTooLargeForQuota",
+];
+const UNREACHABLE = /^(TimeoutError|RequestTimeout|IncompleteBody|E[A-Z_]+|CERT_[A-Z_]+|.*CERT.*|NetworkingError)$/;
+
+interface ClientError {
+  readonly name?: unknown;
+  readonly message?: unknown;
+  readonly code?: unknown;
+  readonly Code?: unknown;
+  readonly Region?: unknown;
+  readonly $metadata?: { readonly httpStatusCode?: number; readonly attempts?: number };
+  readonly $response?: { readonly headers?: Readonly<Record<string, string>> };
+}
+
+const text = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+
+/** Keeps nothing of the error but this: it holds the request with its signature. */
+export function refusalOf(error: unknown): Refusal {
+  const { name, message, code, Code, Region, $metadata, $response } = (error ?? {}) as ClientError;
+  const status = $metadata?.httpStatusCode ?? null;
+  const known = [Code, code, name]
+    .map(text)
+    .find((it) => it !== null && !["Error", "UnknownError", "S3ServiceException"].includes(it));
+  return {
+    name: known ?? String(status ?? "unknown"),
+    message: (text(message) ?? "").replace(/\s+/g, " ").slice(0, 300),
+    status,
+    attempts: $metadata?.attempts ?? 1,
+    region: text(Region) ?? text($response?.headers?.["x-amz-bucket-region"]),
+  };
+}
+
+/** The code of a refusal that the caller has not expected. */
+function codeOf({ name, status, region, message }: Refusal): ErrorCode {
+  if (CREDENTIALS.includes(name) || /credentials?\b.*\b(missing|not found|could not)/i.test(message))
+    return "STORE_CREDENTIALS";
+  if (region !== null || REGION.includes(name) || status === 301 || message === "Region is missing")
+    return "STORE_REGION";
+  if (BUSY.includes(name) || status === 429 || status === 503) return "STORE_BUSY";
+  if (FULL.includes(name) || status === 507) return "STORE_FULL";
+  if (name === "NoSuchBucket") return "STORE_MISSING";
+  if (status === 412) return "STORE_CONDITION";
+  if (status === 501 || name === "NotImplemented") return "STORE_UNSUPPORTED";
+  if (status === 401 || status === 403) return "STORE_DENIED";
+  if ((status !== null && status >= 500) || UNREACHABLE.test(name)) return "STORE_UNREACHABLE";
+  return "STORE_FAILED";
+}
+
+/** `doing` as in "cannot <doing>". */
+export function refused(refusal: Refusal, doing: string, place: string): MillraceError {
+  const { name, message, status, attempts, region } = refusal;
+  const code = codeOf(refusal);
+  const answer = status === null ? name : `${name} (${status})`;
+  const tries = attempts > 1 ? `, after ${attempts} attempts` : "";
+  const hint = code === "STORE_REGION" && region !== null ? `Set the region of the bucket: ${region}.` : null;
+  return new MillraceError(code, `cannot ${doing} ${place}: ${answer}${tries}${message === "" ? "" : `: ${message}`}`, {
+    place: { file: place },
+    ...(hint === null ? {} : { hint }),
+  });
+}
