@@ -3,6 +3,8 @@ import { defineConfig, type ViteUserConfig } from "vitest/config";
 const postgres = { globalSetup: ["test/support/postgres-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 };
 const mysql = { globalSetup: ["test/support/mysql-setup.ts"], testTimeout: 60_000, hookTimeout: 60_000 };
 
+// As src/cli/main.ts does it.
+const env = { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" };
 const s3 = { globalSetup: ["test/support/s3-setup.ts"] };
 
 const config: ViteUserConfig = defineConfig({
@@ -29,6 +31,7 @@ const config: ViteUserConfig = defineConfig({
           include: ["test/conformance/**/*.test.ts"],
           ...postgres,
           globalSetup: [...postgres.globalSetup, ...s3.globalSetup],
+          env,
         },
       },
       {

@@ -76,4 +76,8 @@ function ownVersion(folder: string): string {
   return dirname(folder) === folder ? "unknown" : ownVersion(dirname(folder));
 }
 
+// On Node.js 20 the AWS client would print, among our lines, that its own next versions want a newer one. By this it is told not
+// to; the one that package-lock.json names runs on 20.
+process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] = "true";
+
 process.exitCode = await millrace(process.argv.slice(2), surroundings);

@@ -14,6 +14,7 @@ export async function tryConditions(store: ObjectStore, signal: AbortSignal): Pr
     store.put(key, Buffer.from(String(++written)), condition, signal);
   const before = await put(null);
   try {
+    if (String(Buffer.from((await store.get(key, null, signal)) ?? [])) !== String(written)) throw forgetful(store);
     const conditionalPut = (await outcome(put({ kind: "absent" }))) === "refused";
     const same: PutCondition = { kind: "same", tag: before.tag };
     const replaced = conditionalPut ? await outcome(put(same)) : "unsupported";
@@ -23,6 +24,12 @@ export async function tryConditions(store: ObjectStore, signal: AbortSignal): Pr
     // Where `signal` is aborted too: nobody else would take it away.
     await store.delete([key], new AbortController().signal);
   }
+}
+
+function forgetful({ place }: ObjectStore): MillraceError {
+  return new MillraceError("STORE_FAILED", `what is written to ${place} does not come back`, {
+    place: { file: place },
+  });
 }
 
 async function outcome(put: Promise<unknown>): Promise<"written" | "refused" | "unsupported"> {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Committable, ObjectStore, StagedLeftover, StoreAbilities } from "../../src/stores/object-store.ts";
 import type { Clock } from "../../src/core/ambient.ts";
 import { systemClock } from "../../src/observe/system-clock.ts";
+import { patternBytes } from "../support/pattern-bytes.ts";
 import { Random } from "../support/random.ts";
 
 /** Where one test's objects are. */
@@ -20,13 +21,6 @@ const ABSENT = { kind: "absent" } as const;
 
 export function bytesOf(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-/** Bytes of which each stretch is another. */
-export function patternBytes(length: number, seed: number = 1): Uint8Array {
-  const words = new Uint32Array(Math.ceil(length / 4));
-  for (let i = 0; i < words.length; i++) words[i] = Math.imul(i + seed, 0x9e3779b1);
-  return new Uint8Array(words.buffer, 0, length);
 }
 
 export async function all<T>(items: AsyncIterable<T>): Promise<T[]> {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readdir, rmdir } from "node:fs/promises";
 import { dirname, join, relative, sep } from "node:path";
 import { systemCode } from "../../flow/durable-file.ts";
 import { STAGED_SUFFIX } from "../object-key.ts";
@@ -47,6 +48,12 @@ export class Staging {
     return PUT_NAME.test(name) ? name.replace(PUT_NAME, "") : null;
   }
 
+  /** Takes away the folders that stand empty since what was staged in them was completed: days and hours make many. */
+  async prune(): Promise<void> {
+    for (const entry of await readdir(this.#staged, { withFileTypes: true }))
+      if (entry.isDirectory()) await removeEmpty(join(this.#staged, entry.name));
+  }
+
   /** `work` with the folder of `path` there, and durable; once more where somebody removes it meanwhile. */
   async inFolderOf<T>(path: string, work: () => Promise<T>): Promise<T> {
     const folder = dirname(path);
@@ -59,5 +66,16 @@ export class Staging {
         this.#folders.forget(folder);
       }
     }
+  }
+}
+
+/** Also where other processes make, fill and remove folders meanwhile. */
+async function removeEmpty(folder: string): Promise<void> {
+  try {
+    for (const entry of await readdir(folder, { withFileTypes: true }))
+      if (entry.isDirectory()) await removeEmpty(join(folder, entry.name));
+    await rmdir(folder);
+  } catch (error) {
+    if (!["ENOENT", "ENOTEMPTY", "EEXIST"].includes(systemCode(error) ?? "")) throw error;
   }
 }

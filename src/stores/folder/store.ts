@@ -44,8 +44,14 @@ export class FolderStore implements ObjectStore {
     } catch (error) {
       throw folderFailure(error, this.place);
     }
+    const found = await tryConditions(this, signal);
+    try {
+      await this.#staging.prune();
+    } catch (error) {
+      throw folderFailure(error, this.place);
+    }
     // A file is compared and replaced in two steps, whatever the trial says.
-    return { ...(await tryConditions(this, signal)), conditionalReplace: false };
+    return { ...found, conditionalReplace: false };
   }
 
   /** Not what is above it: a path with a mistake in it would be filled, and the one that is meant stay empty. */
@@ -131,7 +137,7 @@ export class FolderStore implements ObjectStore {
         throw stagedLost(key, `neither ${staged} nor a file of ${bytes} bytes at ${path} is there`);
       // Where a crash or another process has moved it too: that may not have come so far.
       await syncPath(dirname(path));
-      if (moved) await syncPath(dirname(staged));
+      if (moved) await syncUnlessGone(dirname(staged));
     });
   }
 
@@ -193,6 +199,15 @@ export class FolderStore implements ObjectStore {
       signal.throwIfAborted();
       throw folderFailure(error, path);
     }
+  }
+}
+
+/** Empty folders of what was staged are taken away. */
+async function syncUnlessGone(folder: string): Promise<void> {
+  try {
+    await syncPath(folder);
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT") throw error;
   }
 }
 

@@ -42,6 +42,6 @@ async function deleteBatch(deletion: Deletion, keys: readonly string[], signal: 
   const failed = Errors?.find(({ Code }) => Code !== "NoSuchKey");
   if (failed === undefined) return;
   const { Key = "", Code = "", Message = "" } = failed;
-  const refusal = { name: Code, message: Message, status: 200, attempts: 1, region: null };
+  const refusal = { name: Code, message: Message, status: null, attempts: 1, region: null };
   throw refused(refusal, "delete", bucket.placeOf(bucket.keyOf(Key)));
 }

@@ -1,6 +1,7 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { ObjectInfo } from "../object-store.ts";
 import type { Bucket } from "./bucket.ts";
+import { noS3 } from "./refusal.ts";
 import type { S3Session } from "./session.ts";
 
 /** S3's own limit of a page. */
@@ -27,8 +28,10 @@ export async function* listObjects(
       { doing: "list", place, call: (s3, options) => s3.listObjectsV2({ ...input, ...next }, options) },
       signal,
     );
-    for (const { Key, Size, ETag } of Contents ?? [])
-      if (Key !== undefined) yield { key: bucket.keyOf(Key), bytes: Size ?? 0, tag: ETag ?? "" };
+    for (const { Key, Size, ETag } of Contents ?? []) {
+      if (Key === undefined || Size === undefined || ETag === undefined) throw noS3(place);
+      yield { key: bucket.keyOf(Key), bytes: Size, tag: ETag };
+    }
     token = following(IsTruncated, NextContinuationToken, token, place);
   } while (token !== undefined);
 }

@@ -3,6 +3,7 @@ import type { Clock } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { ObjectInfo, PutCondition } from "../object-store.ts";
 import { type Bucket, checksumOf } from "./bucket.ts";
+import { noS3 } from "./refusal.ts";
 import type { S3Answer, S3Session } from "./session.ts";
 
 /** An object's metadata that tells which call has written it. */
@@ -38,7 +39,7 @@ export async function putObject(
   try {
     for (let attempt = 1; ; attempt++) {
       const answer = await send(put, key, bytes, condition, mark, signal);
-      if (answer.kind === "done") return { key, bytes: bytes.byteLength, tag: answer.output.ETag ?? "" };
+      if (answer.kind === "done") return writtenObject(put, key, bytes, answer.output.ETag);
       const own = await ownWrite(put, key, bytes, mark, signal);
       if (own !== null) return own;
       if (answer.refusal.name !== CONFLICT || attempt === CONFLICTS_MAX) throw notHeld(put.bucket.placeOf(key));
@@ -98,7 +99,17 @@ async function ownWrite(
     signal,
   );
   if (answer.kind === "refused" || answer.output.Metadata?.[WRITTEN_BY] !== mark) return null;
-  return { key, bytes: bytes.byteLength, tag: answer.output.ETag ?? "" };
+  return writtenObject({ bucket }, key, bytes, answer.output.ETag);
+}
+
+function writtenObject(
+  { bucket }: Pick<Put, "bucket">,
+  key: string,
+  bytes: Uint8Array,
+  tag: string | undefined,
+): ObjectInfo {
+  if (tag === undefined) throw noS3(bucket.placeOf(key));
+  return { key, bytes: bytes.byteLength, tag };
 }
 
 function notHeld(place: string): MillraceError {

@@ -91,6 +91,7 @@ function codeOf({ name, status, region, message }: Refusal): ErrorCode {
 /** `doing` as in "cannot <doing>". */
 export function refused(refusal: Refusal, doing: string, place: string): MillraceError {
   const { name, message, status, attempts, region } = refusal;
+  if (status === 200) return noS3(place);
   const code = codeOf(refusal);
   const answer = status === null ? name : `${name} (${status})`;
   const tries = attempts > 1 ? `, after ${attempts} attempts` : "";
@@ -98,5 +99,13 @@ export function refused(refusal: Refusal, doing: string, place: string): Millrac
   return new MillraceError(code, `cannot ${doing} ${place}: ${answer}${tries}${message === "" ? "" : `: ${message}`}`, {
     place: { file: place },
     ...(hint === null ? {} : { hint }),
+  });
+}
+
+/** An answer that says that all is well, and is not what S3 says then. */
+export function noS3(place: string): MillraceError {
+  return new MillraceError("STORE_FAILED", `what answers for ${place} does not speak as S3 does`, {
+    place: { file: place },
+    hint: "Check the endpoint: another server may be there, or a proxy that answers in its place.",
   });
 }

@@ -18,6 +18,7 @@ import { deleteObjects } from "./delete.ts";
 import { listObjects, listUploads } from "./listing.ts";
 import type { S3Options } from "./options.ts";
 import { putObject } from "./put.ts";
+import { noS3 } from "./refusal.ts";
 import { S3Session } from "./session.ts";
 import { parseLeftover } from "./staged-upload.ts";
 import { abortUpload, Upload } from "./upload.ts";
@@ -102,7 +103,9 @@ export class S3Store implements ObjectStore {
       signal,
     );
     if (answer.kind === "refused") return null;
-    return { key, bytes: answer.output.ContentLength ?? 0, tag: answer.output.ETag ?? "" };
+    const { ContentLength, ETag } = answer.output;
+    if (ContentLength === undefined || ETag === undefined) throw noS3(this.#bucket.placeOf(key));
+    return { key, bytes: ContentLength, tag: ETag };
   }
 
   list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectInfo> {

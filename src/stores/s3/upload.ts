@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { MillraceError } from "../../core/errors.ts";
 import type { Committable, StagedWriter } from "../object-store.ts";
 import { type Bucket, checksumOf } from "./bucket.ts";
+import { noS3 } from "./refusal.ts";
 import type { S3Session } from "./session.ts";
 import { stagedJson, type UploadedPart } from "./staged-upload.ts";
 import type { UploadQueue } from "./upload-queue.ts";
@@ -140,7 +141,8 @@ export class Upload implements StagedWriter {
       },
       this.#signal,
     );
-    return [ETag ?? "", ChecksumCRC32 ?? null];
+    if (ETag === undefined) throw noS3(bucket.placeOf(this.#key));
+    return [ETag, ChecksumCRC32 ?? null];
   }
 
   async #begin(): Promise<string> {
@@ -156,7 +158,7 @@ export class Upload implements StagedWriter {
       // Where the writer is aborted it goes on: nobody would know the upload's id, to abort it.
       this.#opener,
     );
-    if (UploadId === undefined) throw new MillraceError("STORE_FAILED", `the server began no upload of ${place}`);
+    if (UploadId === undefined) throw noS3(place);
     return UploadId;
   }
 }
