@@ -1,6 +1,7 @@
 import type { ErrorCodeInfo } from "./error-code-info.ts";
 import { CHECKPOINT_ERRORS, type CheckpointErrorCode } from "./checkpoint-errors.ts";
 import { COMMAND_ERRORS, type CommandErrorCode } from "./command-errors.ts";
+import { FORMAT_ERRORS, type FormatErrorCode } from "./format-errors.ts";
 import { SINK_ERRORS, type SinkErrorCode } from "./sink-errors.ts";
 import { SNAPSHOT_ERRORS, type SnapshotErrorCode } from "./snapshot-errors.ts";
 import { SOURCE_ERRORS, type SourceErrorCode } from "./source-errors.ts";
@@ -12,7 +13,7 @@ export type ErrorCode =
   | SnapshotErrorCode
   | CheckpointErrorCode
   | SinkErrorCode
-  | StoreErrorCode
+  | FormatErrorCode
   | "INTERNAL";
 
 /**
@@ -25,7 +26,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
   ...SNAPSHOT_ERRORS,
   ...CHECKPOINT_ERRORS,
   ...SINK_ERRORS,
-  ...STORE_ERRORS,
+  ...FORMAT_ERRORS,
   INTERNAL: {
     exit: 1,
     retry: "never",
