@@ -1,0 +1,104 @@
+import {
+  DuckDBBlobValue,
+  type DuckDBConnection,
+  DuckDBDateValue,
+  DuckDBDecimalValue,
+  DuckDBListValue,
+  DuckDBStructValue,
+  DuckDBTimestampTZValue,
+  DuckDBTimestampValue,
+  DuckDBTimeValue,
+  type DuckDBValue,
+} from "@duckdb/node-api";
+import { decompress } from "fzstd";
+import { type Compressors, parquetMetadata, parquetRead, type ParquetParsers } from "hyparquet";
+import type { FileColumn, FileSchema } from "../../src/formats/file-schema.ts";
+import { type Cell, decimalCell, doubleCell } from "./parquet-cells.ts";
+
+/** What DuckDB reads in a file: the cells of each column. */
+export async function duckdbColumns(
+  connection: DuckDBConnection,
+  schema: FileSchema,
+  path: string,
+): Promise<readonly (readonly Cell[])[]> {
+  const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet('${path.replaceAll("'", "''")}')`);
+  return reader.getColumns().map((column, i) => column.map((value) => duckdbCell(schema[i]!, value)));
+}
+
+function duckdbCell({ type }: FileColumn, value: DuckDBValue): Cell {
+  if (value === null) return null;
+  if (value instanceof DuckDBListValue) return value.items.map(String);
+  if (value instanceof DuckDBStructValue) {
+    const { entries } = value;
+    const fields = type.kind === "row" ? type.fields : [];
+    return Object.fromEntries(fields.map((field) => [field.name, duckdbCell(field, entries[field.name]!)]));
+  }
+  if (value instanceof DuckDBDecimalValue) return decimalCell(value.value, value.scale);
+  if (value instanceof DuckDBBlobValue) return Buffer.from(value.bytes).toString("hex");
+  if (value instanceof DuckDBDateValue) return String(value.days);
+  if (value instanceof DuckDBTimeValue) return String(value.micros);
+  if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue) return String(value.micros);
+  return type.kind === "float" ? doubleCell(value as number) : String(value);
+}
+
+const utf8 = new TextDecoder();
+const PARSERS: Partial<ParquetParsers> = {
+  timestampFromMicroseconds: String,
+  dateFromDays: (days: number | undefined) => days && String(days),
+  jsonFromBytes: (bytes: Uint8Array | undefined) => bytes && utf8.decode(bytes),
+};
+const HYPARQUET_COMPRESSORS: Compressors = {
+  ZSTD: (input, outputLength) => decompress(input, new Uint8Array(outputLength)),
+};
+
+type Found = string | number | bigint | boolean | null | undefined | Uint8Array | readonly string[] | FoundRow;
+interface FoundRow {
+  readonly [name: string]: Found;
+}
+
+/**
+ * What hyparquet reads. It makes doubles of decimals, whose last digits are lost: where they are the only difference it is
+ * `expected` that is given.
+ */
+export async function hyparquetColumns(
+  schema: FileSchema,
+  file: ArrayBuffer,
+  expected: readonly (readonly Cell[])[],
+): Promise<readonly (readonly Cell[])[]> {
+  const rows = await new Promise<readonly (readonly Found[])[]>((resolve, reject) => {
+    parquetRead({
+      file,
+      metadata: parquetMetadata(file),
+      compressors: HYPARQUET_COMPRESSORS,
+      parsers: PARSERS,
+      utf8: false,
+      onComplete: resolve,
+    }).catch(reject);
+  });
+  return schema.map((column, i) => rows.map((row, at) => hyparquetCell(column, row[i], expected[i]![at]!)));
+}
+
+function hyparquetCell({ type }: FileColumn, value: Found, expected: Cell): Cell {
+  if (value === null || value === undefined) return null;
+  switch (type.kind) {
+    case "texts":
+      return value as readonly string[];
+    case "row": {
+      const read = value as FoundRow;
+      const due = (expected ?? {}) as Readonly<Record<string, Cell>>;
+      const cellOf = (field: FileColumn): Cell => hyparquetCell(field, read[field.name], due[field.name] ?? null);
+      return Object.fromEntries(type.fields.map((field) => [field.name, cellOf(field)]));
+    }
+    case "float":
+      return doubleCell(value as number);
+    case "decimal": {
+      const difference = Math.abs((value as number) - Number(expected));
+      return difference <= Math.abs(value as number) * 1e-12 ? expected : String(value);
+    }
+    case "bytes":
+      return Buffer.from(value as Uint8Array).toString("hex");
+    default:
+      if (typeof value === "object") throw new Error(`hyparquet gave an object where a ${type.kind} is due`);
+      return String(value);
+  }
+}
