@@ -1,7 +1,8 @@
 import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
 import type { ChangeBatch } from "../core/change-batch.ts";
-import { receivedError, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
+import { receivedError } from "../core/sent-error.ts";
+import { transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 import type { ChunkListener } from "./chunk-listener.ts";
 
 /** A thread, or what stands for one, that runs `serveChunks`. */

@@ -1,8 +1,7 @@
 import type { ChangeBatch } from "../core/change-batch.ts";
 import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
-import type { ErrorCode } from "../core/error-codes.ts";
-import { asMillraceError, MillraceError, type ErrorPlace } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
+import type { SentError } from "../core/sent-error.ts";
 
 /** What the engine tells a chunk worker. `chunk` names the request that it is about, so that a late answer finds no one. */
 export type ToWorker =
@@ -23,23 +22,6 @@ export type FromWorker =
 
 /** Batches of one chunk that may be under way to the engine: one being sent while another is being taken. */
 export const BATCH_CREDITS = 2;
-
-/** An error as it crosses threads and processes. */
-export interface SentError {
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly hint: string;
-  readonly place: ErrorPlace;
-}
-
-export function sentError(error: unknown): SentError {
-  const { code, message, hint, place } = asMillraceError(error);
-  return { code, message, hint, place };
-}
-
-export function receivedError({ code, message, hint, place }: SentError): MillraceError {
-  return new MillraceError(code, message, { hint, place });
-}
 
 /** The buffers of a batch, each once, to be moved rather than copied. */
 export function transferable(batch: ChangeBatch): ArrayBuffer[] {

@@ -2,8 +2,9 @@ import type { MessagePort } from "node:worker_threads";
 import type { BufferPool } from "../core/buffer-pool.ts";
 import type { ChunkReader } from "../core/chunk.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
+import { sentError } from "../core/sent-error.ts";
 import { Notice } from "../flow/notice.ts";
-import { BATCH_CREDITS, sentError, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
+import { BATCH_CREDITS, transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 
 /**
  * Reads the chunks that `port` asks for, as many at a time as it asks for: each with a reader of its own, which later ones
