@@ -1,4 +1,4 @@
-// Puts what was compiled into few files, dist/bin/: of the command, and of the threads that read chunks. A process that loads
+// Puts what was compiled into few files, dist/bin/: of the command, and of the threads that read chunks or encode Parquet. A process that loads
 // a hundred files of ours spends a tenth of a second of its start on finding them. Packages stay where npm has put them.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,12 @@ import { root } from "./steps.mjs";
 const compiled = (path) => join(root, "dist", "src", path);
 const dir = join(root, "dist", "bin");
 
-/** `chunk-worker` is looked for under that name, beside whoever starts it. */
-const input = { millrace: compiled("cli/main.js"), "chunk-worker": compiled("pipeline/chunk-worker.js") };
+/** Workers are looked for under their names, beside whoever starts them. */
+const input = {
+  millrace: compiled("cli/main.js"),
+  "chunk-worker": compiled("pipeline/chunk-worker.js"),
+  "parquet-worker": compiled("pipeline/parquet-worker.js"),
+};
 const isPackage = /^[^./]/;
 
 rmSync(dir, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-import { arrowStream } from "../../src/formats/arrow/stream.ts";
+import { ArrowStream } from "../../src/formats/arrow/stream.ts";
 import type { ColumnSet, FileSchema } from "../../src/formats/file-schema.ts";
 import { ParquetFile } from "../../src/formats/parquet/file.ts";
 import { type EncodeOptions, rowGroupTraits } from "../../src/formats/parquet/encoding.ts";
@@ -17,7 +17,7 @@ export function parquetFile(
   const parts = [file.begin()];
   for (const sets of rowGroups) {
     const traits = rowGroupTraits(schema, sets, options);
-    parts.push(file.add(encodeRowGroup(arrowStream(schema, sets).bytes, traits, options)));
+    parts.push(file.add(encodeRowGroup(new ArrowStream(schema, sets).copy(), traits, options)));
   }
   parts.push(file.end(metadata));
   return Buffer.concat(parts);

@@ -93,7 +93,7 @@ function hyparquetCell({ type }: FileColumn, value: Found, expected: Cell): Cell
       return doubleCell(value as number);
     case "decimal": {
       const difference = Math.abs((value as number) - Number(expected));
-      return difference <= Math.abs(value as number) * 1e-12 ? expected : String(value);
+      return difference <= Math.abs(value as number) * 1e-12 ? expected : (value as number).toString();
     }
     case "bytes":
       return Buffer.from(value as Uint8Array).toString("hex");

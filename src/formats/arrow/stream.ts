@@ -10,32 +10,45 @@ import { arrowField } from "./field.ts";
 const CONTINUATION = 0xffff_ffff;
 const PREFIX_BYTES = 8;
 
-export interface ArrowStream {
-  readonly rows: number;
-  /** Has its buffer for itself, so that it can be moved to another thread. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 interface StreamMessage {
   readonly metadata: Uint8Array;
   readonly body: ArrowBody | null;
 }
 
 /**
- * The sets as one stream of Arrow's IPC format (columnar format 1.x, "encapsulated message format"), a record batch a set.
- * Every cell is copied once, into the stream: the sets are of no more use to it then.
+ * Sets as one stream of Arrow's IPC format (columnar format 1.x, "encapsulated message format"), a record batch a set. It
+ * refers to their cells until they are copied.
  */
-export function arrowStream(schema: FileSchema, sets: readonly ColumnSet[]): ArrowStream {
-  const messages: StreamMessage[] = [
-    { metadata: Message.encode(Message.from(new Schema(schema.map(arrowField)))), body: null },
-  ];
-  let rows = 0;
-  for (const set of sets) {
-    if (set.length === 0) continue;
-    messages.push(batchMessage(schema, set));
-    rows += set.length;
+export class ArrowStream {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly #messages: readonly StreamMessage[];
+
+  constructor(schema: FileSchema, sets: readonly ColumnSet[]) {
+    const filled = sets.filter(({ length }) => length > 0);
+    const metadata = Message.encode(Message.from(new Schema(schema.map(arrowField))));
+    this.#messages = [{ metadata, body: null }, ...filled.map((set) => batchMessage(schema, set))];
+    this.rows = filled.reduce((sum, { length }) => sum + length, 0);
+    this.bytes = this.#messages.reduce((sum, message) => sum + messageBytes(message), PREFIX_BYTES);
   }
-  return { rows, bytes: joined(messages) };
+
+  /** The stream, with a buffer for itself, so that it can be moved to another thread: every cell is copied once. */
+  copy(): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(this.bytes);
+    const view = new DataView(bytes.buffer);
+    let at = 0;
+    for (const message of this.#messages) {
+      const { metadata, body } = message;
+      const prefixed = prefixedBytes(metadata);
+      view.setUint32(at, CONTINUATION, true);
+      view.setInt32(at + 4, prefixed - PREFIX_BYTES, true);
+      bytes.set(metadata, at + PREFIX_BYTES);
+      body?.writeTo(bytes, at + prefixed);
+      at += messageBytes(message);
+    }
+    view.setUint32(at, CONTINUATION, true);
+    return bytes;
+  }
 }
 
 function batchMessage(schema: FileSchema, { length, columns }: ColumnSet): StreamMessage {
@@ -49,22 +62,8 @@ function batchMessage(schema: FileSchema, { length, columns }: ColumnSet): Strea
   return { metadata: Message.encode(Message.from(header, body.bytes)), body };
 }
 
-function joined(messages: readonly StreamMessage[]): Uint8Array<ArrayBuffer> {
-  let end = PREFIX_BYTES;
-  for (const { metadata, body } of messages) end += prefixedBytes(metadata) + (body?.bytes ?? 0);
-  const bytes = new Uint8Array(end);
-  const view = new DataView(bytes.buffer);
-  let at = 0;
-  for (const { metadata, body } of messages) {
-    const prefixed = prefixedBytes(metadata);
-    view.setUint32(at, CONTINUATION, true);
-    view.setInt32(at + 4, prefixed - PREFIX_BYTES, true);
-    bytes.set(metadata, at + PREFIX_BYTES);
-    body?.writeTo(bytes, at + prefixed);
-    at += prefixed + (body?.bytes ?? 0);
-  }
-  view.setUint32(at, CONTINUATION, true);
-  return bytes;
+function messageBytes({ metadata, body }: StreamMessage): number {
+  return prefixedBytes(metadata) + (body?.bytes ?? 0);
 }
 
 function prefixedBytes(metadata: Uint8Array): number {

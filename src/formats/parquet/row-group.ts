@@ -24,7 +24,7 @@ const COMPRESSION: Readonly<Record<EncodeOptions["compression"], Compression>> =
 };
 
 /**
- * Makes one row group of an `arrowStream`. parquet-wasm makes a whole file of it, of which the column chunks are taken and
+ * Makes one row group of an `ArrowStream`. parquet-wasm makes a whole file of it, of which the column chunks are taken and
  * the footer is read: a file of any length is put together of such row groups while only one of them is in memory.
  *
  * The encoder's memory never shrinks. It grows to three times a row group of many cells (the stream, its cells, and what
