@@ -54,13 +54,10 @@ def columns(table):
 
 
 def leaf(column):
-    logical = json.loads(column.logical_type.to_json())
     return {
         "path": column.path,
         "physical": column.physical_type,
-        "length": column.length,
-        "logical": logical,
-        "converted": column.converted_type,
+        "logical": json.loads(column.logical_type.to_json()),
     }
 
 

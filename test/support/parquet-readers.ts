@@ -3,6 +3,7 @@ import {
   type DuckDBConnection,
   DuckDBDateValue,
   DuckDBDecimalValue,
+  DuckDBInstance,
   DuckDBListValue,
   DuckDBStructValue,
   DuckDBTimestampTZValue,
@@ -14,15 +15,47 @@ import { decompress } from "fzstd";
 import { type Compressors, parquetMetadata, parquetRead, type ParquetParsers } from "hyparquet";
 import type { FileColumn, FileSchema } from "../../src/formats/file-schema.ts";
 import { type Cell, decimalCell, doubleCell } from "./parquet-cells.ts";
+import { PythonReader } from "./python-reader.ts";
+import { tempFolder, type TempFolder } from "./temp-folder.ts";
 
-/** What DuckDB reads in a file: the cells of each column. */
-export async function duckdbColumns(
+/** DuckDB, and Python with its readers, for the files of a test. */
+export interface ParquetReaders extends AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly python: PythonReader;
+  /** The rows of a query. */
+  ask(sql: string): Promise<readonly (readonly string[])[]>;
+  /** What DuckDB reads in a file: the cells of each column. */
+  duckdb(schema: FileSchema, path: string): Promise<readonly (readonly Cell[])[]>;
+}
+
+export async function openReaders(): Promise<ParquetReaders> {
+  const [folder, python] = [tempFolder(), new PythonReader()];
+  const instance = await DuckDBInstance.create(":memory:");
+  const connection = await instance.connect();
+  await connection.run("SET TimeZone = 'UTC'");
+  return {
+    folder,
+    python,
+    duckdb: (schema, path) => duckdbColumns(connection, schema, path),
+    ask: async (sql) => (await connection.runAndReadAll(sql)).getRows().map((row) => row.map(String)),
+    [Symbol.asyncDispose]: async () => {
+      connection.closeSync();
+      instance.closeSync();
+      await python[Symbol.asyncDispose]();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function duckdbColumns(
   connection: DuckDBConnection,
   schema: FileSchema,
   path: string,
 ): Promise<readonly (readonly Cell[])[]> {
   const reader = await connection.runAndReadAll(`SELECT * FROM read_parquet('${path.replaceAll("'", "''")}')`);
-  return reader.getColumns().map((column, i) => column.map((value) => duckdbCell(schema[i]!, value)));
+  const columns = reader.getColumns();
+  // Of no rows there are no columns either.
+  return schema.map((column, i) => (columns[i] ?? []).map((value) => duckdbCell(column, value)));
 }
 
 function duckdbCell({ type }: FileColumn, value: DuckDBValue): Cell {

@@ -9,9 +9,7 @@ import { projectRoot } from "./project-root.ts";
 export interface PythonLeaf {
   readonly path: string;
   readonly physical: string;
-  readonly length: number;
   readonly logical: Readonly<Record<string, unknown>>;
-  readonly converted: string;
 }
 
 /** What parquet-reader.py prints of a file. */

@@ -19,8 +19,8 @@ const PLACES = 4096;
 const RECURRENCE = 8;
 const FNV_PRIME = 0x0100_0193;
 const FNV_BASIS = 0x811c_9dc5;
-/** Of a long text so much is hashed, with its length. */
-const HASHED_BYTES_MAX = 64;
+/** So much is hashed of a long text's beginning, and of its end: documents often differ in neither alone. */
+const HASHED_BYTES_MAX = 512;
 
 /** What was seen of one leaf. */
 interface Sampled {
@@ -139,7 +139,9 @@ function take(
 /** Never 0, which is a free place. */
 function hashOf(bytes: Uint8Array, start: number, end: number): number {
   let hash = FNV_BASIS ^ (end - start);
-  for (let at = start, stop = Math.min(end, start + HASHED_BYTES_MAX); at < stop; at++)
+  const middle = Math.min(end, start + HASHED_BYTES_MAX);
+  for (let at = start; at < middle; at++) hash = Math.imul(hash ^ bytes[at]!, FNV_PRIME);
+  for (let at = Math.max(middle, end - HASHED_BYTES_MAX); at < end; at++)
     hash = Math.imul(hash ^ bytes[at]!, FNV_PRIME);
   return hash | 1;
 }
