@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { ensureS3Server } from "./s3-server.mjs";
 import { ensurePythonReaders } from "./python-readers.mjs";
 import { checkNode, ensureBuilt, ensureInstalled, ensureOldestPostgres } from "./setup.mjs";
 import { orExit, root } from "./steps.mjs";
@@ -17,6 +18,7 @@ orExit(
     ensureInstalled();
     ensureOldestPostgres();
     ensureMysqlServers();
+    ensureS3Server();
     ensurePythonReaders();
     ensureBuilt();
   },

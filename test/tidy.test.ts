@@ -36,6 +36,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "pg-logical-replication": "src/sources/postgres/",
   "@duckdb/node-api": "src/sinks/duckdb/",
   "@duckdb/node-bindings": "src/sinks/duckdb/",
+  "@aws-sdk/client-s3": "src/stores/s3/",
   "parquet-wasm": "src/formats/parquet/",
   "apache-arrow": "src/formats/arrow/",
   commander: "src/cli/",

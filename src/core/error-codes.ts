@@ -13,6 +13,7 @@ export type ErrorCode =
   | SnapshotErrorCode
   | CheckpointErrorCode
   | SinkErrorCode
+  | StoreErrorCode
   | FormatErrorCode
   | "INTERNAL";
 
@@ -26,6 +27,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeInfo>> = {
   ...SNAPSHOT_ERRORS,
   ...CHECKPOINT_ERRORS,
   ...SINK_ERRORS,
+  ...STORE_ERRORS,
   ...FORMAT_ERRORS,
   INTERNAL: {
     exit: 1,

@@ -2,9 +2,9 @@ import { batchBytes, Op, type ChangeBatch } from "../core/change-batch.ts";
 import { isAbsent } from "../core/column.ts";
 import { MillraceError } from "../core/errors.ts";
 import type { Transaction } from "../core/position.ts";
-import { gather } from "./gather.ts";
+import { gather } from "../core/gather.ts";
 import { KeyRows, KeyTable } from "./key-table.ts";
-import { selectRuns } from "./select-rows.ts";
+import { selectRuns } from "../core/select-rows.ts";
 import { columnsByName, endOfRun } from "./window.ts";
 
 /** What *complete* has to do with a batch: nothing; take moved rows for the inserts they are; or fetch some of them. */

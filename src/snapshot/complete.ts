@@ -6,7 +6,7 @@ import type { Cut, Transaction } from "../core/position.ts";
 import type { Source } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
 import { completed, completionOf, movedAsInserts } from "./complete-rows.ts";
-import { selectRows } from "./select-rows.ts";
+import { selectRows } from "../core/select-rows.ts";
 
 export interface CompleteOptions {
   readonly source: Pick<Source, "selectByKey" | "visible">;

@@ -2,9 +2,9 @@ import { batchBytes, Op, type ChangeBatch } from "../core/change-batch.ts";
 import { bit, isAbsent, type Column } from "../core/column.ts";
 import { assertNever } from "../core/errors.ts";
 import type { Cut } from "../core/position.ts";
-import { gather } from "./gather.ts";
+import { gather } from "../core/gather.ts";
 import { KeyRows, KeyTable } from "./key-table.ts";
-import { selectRows } from "./select-rows.ts";
+import { selectRows } from "../core/select-rows.ts";
 import { columnsByName, endOfRun, type Note, type RowsNote } from "./window.ts";
 
 /** A chunk's rows, all read, with what is known of the moment they are of. */

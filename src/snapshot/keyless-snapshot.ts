@@ -2,7 +2,7 @@ import type { ChangeBatch } from "../core/change-batch.ts";
 import type { LineItem, RowsItem } from "../core/line.ts";
 import type { Cut, Position, Transaction } from "../core/position.ts";
 import type { TableId } from "../core/table-schema.ts";
-import { rowsOfRuns, selectRows } from "./select-rows.ts";
+import { rowsOfRuns, selectRows } from "../core/select-rows.ts";
 
 /** Where the changes of a table without a key wait until its rows are through: in memory first, in a file beyond that. */
 export interface Spill {

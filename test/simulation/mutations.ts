@@ -2,8 +2,8 @@ import { bit, setBit } from "../../src/core/column.ts";
 import type { Cut, Transaction } from "../../src/core/position.ts";
 import type { TableId } from "../../src/core/table-schema.ts";
 import { enterChunk, type EnterResult, type ReadChunk } from "../../src/snapshot/enter-chunk.ts";
-import { gather } from "../../src/snapshot/gather.ts";
-import { selectRows, selectRuns } from "../../src/snapshot/select-rows.ts";
+import { gather } from "../../src/core/gather.ts";
+import { selectRows, selectRuns } from "../../src/core/select-rows.ts";
 import { Unsettled } from "../../src/snapshot/unsettled.ts";
 import { endOfRun, type Note, type RowsNote } from "../../src/snapshot/window.ts";
 

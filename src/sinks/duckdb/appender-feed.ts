@@ -2,7 +2,7 @@ import duckdb, { type Connection, type Vector } from "@duckdb/node-bindings";
 import { quoteIdentifier } from "../../core/table-schema.ts";
 import type { VectorData } from "./encode.ts";
 import { nativeType, RowCursor, type Feed, type FeedRows } from "./feed.ts";
-import { duckdbType } from "./schema.ts";
+import { duckdbType } from "../../formats/duckdb-sql.ts";
 
 const STAGE = "millrace_stage";
 

@@ -1,6 +1,6 @@
 import { quoteIdentifier } from "../../core/table-schema.ts";
 import { Fold, MASK_BITS } from "./change-rows.ts";
-import { existingRowsDefault } from "./schema.ts";
+import { existingRowsDefault } from "../../formats/duckdb-sql.ts";
 import { cellsOf, changeKey, lastKey, quotedColumns, sameKey, targetKey, type Target } from "./target.ts";
 
 /**

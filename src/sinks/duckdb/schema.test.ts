@@ -2,7 +2,8 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { expect, test } from "vitest";
 import type { LogicalType } from "../../core/logical-type.ts";
 import { tableId, type ColumnSchema, type TableSchema } from "../../core/table-schema.ts";
-import { addColumnsSql, columnMapping, createTableSql, existingRowsDefault } from "./schema.ts";
+import { existingRowsDefault } from "../../formats/duckdb-sql.ts";
+import { addColumnsSql, columnMapping, createTableSql } from "./schema.ts";
 
 function column(name: string, type: LogicalType, value: string | null = null): ColumnSchema {
   return { name, type, nullable: true, sourceType: type.kind, collation: null, existingRowsDefault: value };

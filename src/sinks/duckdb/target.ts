@@ -1,6 +1,6 @@
 import { quoteIdentifier, type TableId, type TableSchema } from "../../core/table-schema.ts";
 import { maskCount } from "./change-rows.ts";
-import { duckdbType, existingRowsDefault } from "./schema.ts";
+import { duckdbType, existingRowsDefault } from "../../formats/duckdb-sql.ts";
 import type { TargetName } from "./target-name.ts";
 
 /** A target table and the tables that serve it, as the SQL of this folder speaks of them. */

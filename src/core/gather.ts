@@ -1,5 +1,5 @@
-import { bit, bitmapBytes, setBit, type Column } from "../core/column.ts";
-import { fixedWidth, type LogicalType } from "../core/logical-type.ts";
+import { bit, bitmapBytes, setBit, type Column } from "./column.ts";
+import { fixedWidth, type LogicalType } from "./logical-type.ts";
 
 /**
  * Which cell of which column each cell of a new column is taken from: row `rows[i]` of `sources[from[i]]`, of

@@ -1,5 +1,5 @@
-import { batchBytes, type ChangeBatch, type Run } from "../core/change-batch.ts";
-import type { Column } from "../core/column.ts";
+import { batchBytes, type ChangeBatch, type Run } from "./change-batch.ts";
+import type { Column } from "./column.ts";
 import { gather } from "./gather.ts";
 
 /** The batch with only these rows of it (ascending), copied; the batch itself where that is all of them. */

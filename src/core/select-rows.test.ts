@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { batchBytes, Op, type ChangeBatch } from "../core/change-batch.ts";
-import { ColumnBuilder } from "../core/column-builder.ts";
-import { bit, cellBytes, isAbsent, isNull, type Column } from "../core/column.ts";
-import type { LogicalType } from "../core/logical-type.ts";
-import { tableId, type TableSchema } from "../core/table-schema.ts";
+import { batchBytes, Op, type ChangeBatch } from "./change-batch.ts";
+import { ColumnBuilder } from "./column-builder.ts";
+import { bit, cellBytes, isAbsent, isNull, type Column } from "./column.ts";
+import type { LogicalType } from "./logical-type.ts";
+import { tableId, type TableSchema } from "./table-schema.ts";
 import { gather } from "./gather.ts";
 import { rowsOfRuns, selectRows } from "./select-rows.ts";
 
