@@ -46,9 +46,12 @@ export interface SourcePart {
   readonly snapshotOnly?: true;
 }
 
+/** The part with the committable of the record's own epoch: what `Sink.prepare` returned. Staged sinks alone have it. */
+export const STAGED_KEY = "staged";
+
 /**
  * What one epoch changed in the record: only those parts, so that its size follows the change and not the state. A null
- * removes the part. Keys: `source`, `position`, `table/<id>`.
+ * removes the part. Keys: `source`, `position`, `table/<id>`, `staged`.
  */
 export type RecordParts = ReadonlyMap<string, Json>;
 
@@ -77,4 +80,11 @@ export function applyEpoch(before: CommittedRecord | null, record: EpochRecord):
     else parts.set(key, value);
   }
   return { epoch: record.epoch, token: record.token, parts };
+}
+
+/** The epoch that makes one record of the other: all its parts, and a null for each that is gone. */
+export function epochBetween(pipeline: string, before: CommittedRecord | null, after: CommittedRecord): EpochRecord {
+  const gone = [...(before?.parts.keys() ?? [])].filter((key) => !after.parts.has(key));
+  const parts = new Map<string, Json>([...after.parts, ...gone.map((key) => [key, null] as const)]);
+  return { pipeline, epoch: after.epoch, token: after.token, parts };
 }

@@ -10,6 +10,8 @@ export type SinkErrorCode =
   | "SINK_TABLE_EXISTS"
   | "SINK_NAME_CLASH"
   | "SINK_DUPLICATE_KEY"
+  | "SINK_STAGED_LOST"
+  | "SINK_FILES_LOST"
   | "SINK_DAMAGED"
   | "SINK_FAILED"
   | "SINK_CLOSED";
@@ -73,6 +75,22 @@ export const SINK_ERRORS: Readonly<Record<SinkErrorCode, ErrorCodeInfo>> = {
     retry: "never",
     meaning: "A row's key is in the target already although it should not be: the target was changed by somebody else.",
     action: "Begin the table anew, or run without `primary-key` after finding out who writes to the target.",
+  },
+  SINK_STAGED_LOST: {
+    exit: 3,
+    retry: "timed",
+    meaning:
+      "What was staged for an epoch is gone before the epoch was decided: somebody removed it, or the store has let the upload expire. Nothing of the epoch was visible, and it is written anew from the source.",
+    action:
+      "Nothing, where it happens once. Else find out who removes unfinished uploads, or the folder `.staged`, while the pipeline runs.",
+  },
+  SINK_FILES_LOST: {
+    exit: 3,
+    retry: "never",
+    meaning:
+      "Files of an epoch that was decided were staged, and are gone before they could be made visible: somebody removed them, or the store has let the upload expire while the pipeline was down. The epoch's other files may be visible already.",
+    action:
+      "Put the folder or bucket back to a state that has them, or begin anew with `millrace drop FILE`: the tables' history stays, and their next one begins with a snapshot.",
   },
   SINK_DAMAGED: {
     exit: 3,

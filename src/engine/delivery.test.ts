@@ -30,6 +30,7 @@ async function calls(items: readonly LineItem[]): Promise<string[]> {
     truncate: () => note("truncate"),
     applySchema: () => note("applySchema"),
     endSnapshot: () => note("endSnapshot"),
+    prepare: async () => null,
     commit: () => note("commit"),
     pendingBytes: () => 0,
   } as Partial<Sink> as Sink;

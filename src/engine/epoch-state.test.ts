@@ -18,6 +18,7 @@ const record = { pipeline: "shop", epoch: 8, token: 3, parts: new Map([["positio
 const STATES = {
   open,
   closing: { kind: "closing", reason: "interval", rows: 2, record },
+  prepared: { kind: "prepared", rows: 2, record },
   stored: { kind: "stored", rows: 2, record },
   committed: { kind: "committed", rows: 2, record },
   failed: { kind: "failed", in: "stored", error },
@@ -28,6 +29,7 @@ const EVENTS = {
   part: { kind: "part", key: "table/a", value: { rows: 1 } },
   progress: { kind: "progress", position: "p8" },
   close: { kind: "close", reason: "stop" },
+  prepared: { kind: "prepared", committable: ["a file"] },
   stored: { kind: "stored" },
   committed: { kind: "committed" },
   acknowledged: { kind: "acknowledged", atMs: 2000 },
@@ -42,6 +44,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
       part: "open",
       progress: "open",
       close: "closing",
+      prepared: null,
       stored: null,
       committed: null,
       acknowledged: null,
@@ -52,6 +55,18 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
       part: null,
       progress: null,
       close: null,
+      prepared: "prepared",
+      stored: null,
+      committed: null,
+      acknowledged: null,
+      failed: "failed",
+    },
+    prepared: {
+      written: null,
+      part: null,
+      progress: null,
+      close: null,
+      prepared: null,
       stored: "stored",
       committed: null,
       acknowledged: null,
@@ -62,6 +77,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
       part: null,
       progress: null,
       close: null,
+      prepared: null,
       stored: null,
       committed: "committed",
       acknowledged: null,
@@ -72,6 +88,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
       part: null,
       progress: null,
       close: null,
+      prepared: null,
       stored: null,
       committed: null,
       acknowledged: "open",
@@ -82,6 +99,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
       part: null,
       progress: null,
       close: null,
+      prepared: null,
       stored: null,
       committed: null,
       acknowledged: null,
@@ -132,6 +150,13 @@ describe("an epoch", () => {
   test("takes a part away by a null", () => {
     const closing = after({ kind: "part", key: "table/a", value: null }, EVENTS.close);
     expect(closing.kind === "closing" && closing.record.parts.get("table/a")).toBeNull();
+  });
+
+  test("has in its record what the sink staged, and nothing of a transactional sink", () => {
+    const staged = after(EVENTS.part, EVENTS.close, EVENTS.prepared);
+    expect(staged.kind === "prepared" && staged.record.parts.get("staged")).toEqual(["a file"]);
+    const plain = after(EVENTS.part, EVENTS.close, { kind: "prepared", committable: null });
+    expect(plain.kind === "prepared" && plain.record.parts.has("staged")).toBe(false);
   });
 
   test("cannot end inside a transaction", () => {

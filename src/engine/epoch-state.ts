@@ -1,6 +1,6 @@
 import { assertNever, MillraceError } from "../core/errors.ts";
 import { sameJson, type Json } from "../core/json.ts";
-import type { CommittedRecord, EpochRecord } from "../core/record.ts";
+import { STAGED_KEY, type CommittedRecord, type EpochRecord } from "../core/record.ts";
 import { POSITION_KEY } from "./record-parts.ts";
 
 /** Why an epoch ends. `schema`: the sink must alter or begin a table before the next row. */
@@ -10,13 +10,15 @@ export type CloseReason = "interval" | "rows" | "bytes" | "schema" | "stop";
  * One epoch of one run (design §4), from its first row until the source may forget it. Immutable.
  *
  * `open` collects: `atBoundary` tells whether everything written so far lies before the last `progress`, the only place
- * where it may end. `closing`: the record is made and not yet stored. `stored`: in the checkpoint store. `committed`: in
+ * where it may end. `closing`: the record is made, and the sink has not prepared. `prepared`: what the sink has to commit is
+ * in the record, and that not yet stored. `stored`: in the checkpoint store. `committed`: in
  * the sink, with its rows. `failed`: nothing more may happen in this run; what became of the epoch is found out by
  * recovery.
  */
 export type EpochState =
   | OpenEpoch
   | { readonly kind: "closing"; readonly reason: CloseReason; readonly rows: number; readonly record: EpochRecord }
+  | { readonly kind: "prepared"; readonly rows: number; readonly record: EpochRecord }
   | { readonly kind: "stored"; readonly rows: number; readonly record: EpochRecord }
   | { readonly kind: "committed"; readonly rows: number; readonly record: EpochRecord }
   | { readonly kind: "failed"; readonly in: Exclude<EpochState["kind"], "failed">; readonly error: MillraceError };
@@ -45,6 +47,8 @@ export type EpochEvent =
   /** A transaction boundary, with the part `position` there. */
   | { readonly kind: "progress"; readonly position: Json }
   | { readonly kind: "close"; readonly reason: CloseReason }
+  /** With the sink's committable; null: it is transactional. */
+  | { readonly kind: "prepared"; readonly committable: Json }
   | { readonly kind: "stored" }
   | { readonly kind: "committed" }
   /** The store has been told and the source acknowledged: the next epoch opens. */
@@ -114,6 +118,9 @@ export function reduceEpoch(state: EpochState, event: EpochEvent): EpochState {
     case "open":
       return reduceOpen(state, event);
     case "closing":
+      if (event.kind !== "prepared") return illegal(state, event);
+      return { kind: "prepared", rows: state.rows, record: withCommittable(state.record, event.committable) };
+    case "prepared":
       if (event.kind !== "stored") return illegal(state, event);
       return { kind: "stored", rows: state.rows, record: state.record };
     case "stored":
@@ -165,6 +172,11 @@ function close(state: OpenEpoch, reason: CloseReason): EpochState {
   const position = parts.get(POSITION_KEY) ?? committedPosition;
   const all = position === null ? parts : new Map(parts).set(POSITION_KEY, position);
   return { kind: "closing", reason, rows: state.rows, record: { pipeline, epoch, token, parts: all } };
+}
+
+function withCommittable(record: EpochRecord, committable: Json): EpochRecord {
+  if (committable === null) return record;
+  return { ...record, parts: new Map(record.parts).set(STAGED_KEY, committable) };
 }
 
 function next(record: EpochRecord, atMs: number): OpenEpoch {

@@ -94,8 +94,8 @@ export class Epochs {
   }
 
   /**
-   * Ends the epoch: the record into the store, then rows and record into the sink, then the store told. Returns what the
-   * source may be acknowledged. After a failure the epoch is lost, and only recovery knows what became of it.
+   * Ends the epoch: what the sink stages made durable, the record into the store, then rows and record into the sink, then
+   * the store told. Returns what the source may be acknowledged. After a failure the epoch is lost, and only recovery knows what became of it.
    */
   async commit(reason: CloseReason): Promise<DurablePosition> {
     const { ambient, events, store, sink } = this.#options;
@@ -105,7 +105,8 @@ export class Epochs {
     try {
       ambient.failpoint("engine.epoch-closing");
       this.#reduce({ kind: "close", reason });
-      if (this.#state.kind !== "closing") throw new MillraceError("INTERNAL", "the epoch did not close");
+      this.#reduce({ kind: "prepared", committable: await sink.prepare() });
+      if (this.#state.kind !== "prepared") throw new MillraceError("INTERNAL", "the epoch was not prepared");
       const { record, rows } = this.#state;
       await store.put(record);
       this.#reduce({ kind: "stored" });

@@ -5,6 +5,7 @@ import { sameJson, type Json } from "../core/json.ts";
 import type { LogicalType } from "../core/logical-type.ts";
 import {
   RECORD_VERSION,
+  STAGED_KEY,
   type PositionPart,
   type RecordParts,
   type SourcePart,
@@ -102,7 +103,7 @@ export function decodeParts(parts: ReadonlyMap<string, Json>): RecordContent {
       const part = decode(tablePart, key, value);
       if (tableKey(part.schema.id) !== key) throw damaged(key, `it holds the table ${part.schema.id}`);
       tables.set(part.schema.id, part);
-    } else if (key !== SOURCE_KEY) throw damaged(key, "no such part is known");
+    } else if (key !== SOURCE_KEY && key !== STAGED_KEY) throw damaged(key, "no such part is known");
   }
   return { source: source === undefined ? null : decode(sourcePart, SOURCE_KEY, source), position, tables };
 }

@@ -51,6 +51,34 @@ describe("where a run goes on", () => {
     expect(told(recover({ sink, store, sinkRemembers: true, operator: "sink" }))).toBe(expected);
   });
 
+  describe("a staged epoch", () => {
+    const staged = (epoch: number, token = 1): CommittedRecord => {
+      const { parts, ...record } = at(epoch, token);
+      return { ...record, parts: new Map(parts).set("staged", ["a file"]) };
+    };
+    const again = (sink: CommittedRecord | null, store: StoredEpochs, operator: "none" | "sink" = "none"): unknown => {
+      const recovery = recover({ sink, store, sinkRemembers: true, operator });
+      return recovery.kind === "refuse" ? recovery.error.code : recovery.staged;
+    };
+
+    test("that was stored and not committed is committed again, under the new token", () => {
+      expect(again(staged(4), stored(staged(5, 3), staged(4)))).toEqual(staged(5, 4));
+      expect(again(null, stored(staged(1), null))).toEqual(staged(1, 2));
+    });
+
+    test("is not, where it followed another epoch of that number than the one that is in the sink", () => {
+      const other = { ...staged(4), parts: new Map([["position", "elsewhere"]]) };
+      expect(again(other, stored(staged(5), staged(4)))).toBeNull();
+      expect(again(staged(4), stored(staged(5), null))).toBeNull();
+    });
+
+    test("is not, where it is in the sink, or was never staged, or the operator says that the sink is right", () => {
+      expect(again(staged(5), stored(staged(5), staged(4)))).toBeNull();
+      expect(again(at(4), stored(at(5), at(4)))).toBeNull();
+      expect(again(staged(4), stored(staged(5), staged(4)), "sink")).toBeNull();
+    });
+  });
+
   test("a sink without a memory leaves the truth to the store", () => {
     const facts = { sink: null, sinkRemembers: false, operator: "none" } as const;
     expect(told(recover({ ...facts, store: null }))).toBe('fresh 0:"-" token 1 in-step');

@@ -1,7 +1,7 @@
 import type { StoredEpochs } from "../core/checkpoint-store.ts";
 import { MillraceError } from "../core/errors.ts";
 import { sameJson } from "../core/json.ts";
-import type { CommittedRecord } from "../core/record.ts";
+import { STAGED_KEY, type CommittedRecord } from "../core/record.ts";
 
 /** What a start finds, and what the operator has said about it (`--recover-from sink`). */
 export interface RecoveryFacts {
@@ -22,11 +22,16 @@ type StoreRepair = "in-step" | "bring-forward" | "go-back";
 /**
  * What a run begins with. `from` is the record to go on from, already under the new run's fencing token, which is above
  * everything that sink and store have seen; the next epoch is `from.epoch + 1`. `fresh`: nothing was ever committed,
- * and `from` is epoch 0 without parts.
+ * and `from` is epoch 0 without parts. `staged`: the next epoch as the store has it, under that token too, where a staged
+ * sink made its rows durable: to be committed first of all, since then nothing has to be read again for it.
  */
 export type Recovery =
-  | { readonly kind: "fresh"; readonly from: CommittedRecord; readonly store: StoreRepair }
-  | { readonly kind: "resume"; readonly from: CommittedRecord; readonly store: StoreRepair }
+  | {
+      readonly kind: "fresh" | "resume";
+      readonly from: CommittedRecord;
+      readonly staged: CommittedRecord | null;
+      readonly store: StoreRepair;
+    }
   | { readonly kind: "refuse"; readonly error: MillraceError };
 
 /**
@@ -40,7 +45,30 @@ export function recover(facts: RecoveryFacts): Recovery {
   if (refusal !== null) return { kind: "refuse", error: refusal };
   const token = Math.max(truth?.token ?? 0, store?.newest.token ?? 0) + 1;
   const from: CommittedRecord = { epoch: truth?.epoch ?? 0, token, parts: truth?.parts ?? new Map() };
-  return { kind: from.epoch === 0 ? "fresh" : "resume", from, store: repair(from, store) };
+  const staged = stagedNext(truth, store, facts.operator, token);
+  return { kind: from.epoch === 0 ? "fresh" : "resume", from, staged, store: repair(from, store) };
+}
+
+/**
+ * Only where the store's epoch follows the very one that the sink has: after a sink was put back, or where two runs wrote
+ * the same epoch, its number alone does not tell. Not where the operator has said that the store is not to be trusted.
+ */
+function stagedNext(
+  truth: CommittedRecord | null,
+  store: StoredEpochs | null,
+  operator: RecoveryFacts["operator"],
+  token: number,
+): CommittedRecord | null {
+  if (store === null || operator === "sink" || !store.newest.parts.has(STAGED_KEY)) return null;
+  const { newest, confirmed } = store;
+  const before = confirmed?.epoch === 0 ? null : confirmed;
+  const follows = newest.epoch === (truth?.epoch ?? 0) + 1 && sameRecord(before, truth);
+  return follows ? { ...newest, token } : null;
+}
+
+function sameRecord(a: CommittedRecord | null, b: CommittedRecord | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.epoch === b.epoch && sameParts(a.parts, b.parts);
 }
 
 function refuse(

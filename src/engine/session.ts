@@ -1,8 +1,10 @@
-import type { MillraceError } from "../core/errors.ts";
+import type { Ambient } from "../core/ambient.ts";
+import { MillraceError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Position } from "../core/position.ts";
-import type { CommittedRecord } from "../core/record.ts";
+import { epochBetween, type CommittedRecord } from "../core/record.ts";
 import type { LogReader, Source } from "../core/source.ts";
+import type { Sink } from "../core/sink.ts";
 import type { TableId } from "../core/table-schema.ts";
 import { Snapshot } from "../snapshot/snapshot.ts";
 import { beginTables } from "./begin-tables.ts";
@@ -10,7 +12,7 @@ import { Delivery } from "./delivery.ts";
 import { Epochs } from "./epochs.ts";
 import type { Connectors, Pipeline, RunRequest } from "./parts.ts";
 import { decodeParts, type RecordContent } from "./record-parts.ts";
-import { recover, type Recovery } from "./recovery.ts";
+import { recover } from "./recovery.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 import { allRead, allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 import { definable, planTables, type TablePlan, withDefinitions } from "./table-plan.ts";
@@ -61,7 +63,7 @@ async function begin(
   const { source, sink } = connectors;
   const { ambient, events } = request;
   events({ kind: "starting", step: "opening the checkpoint store and the sink" });
-  const { from } = await recoverRecord(pipeline, request, connectors, signal);
+  const from = await recoverRecord(pipeline, request, connectors, signal);
   const content = decodeParts(from.parts);
   events({ kind: "starting", step: "inspecting the source" });
   const inspection = await source.inspect(signal);
@@ -194,25 +196,45 @@ function openLine(pipeline: Pipeline, request: RunRequest, connectors: Connector
   };
 }
 
-type Resumed = Exclude<Recovery, { kind: "refuse" }>;
-
 async function recoverRecord(
   pipeline: Pipeline,
   request: RunRequest,
   { store, sink }: Connectors,
   signal: AbortSignal,
-): Promise<Resumed> {
+): Promise<CommittedRecord> {
   const stored = await store.open(pipeline.sinkRemembers && request.recoverFrom === "sink");
   const committed = await sink.open(pipeline.name, signal);
   const operator = request.recoverFrom ?? "none";
   const recovery = recover({ sink: committed, store: stored, sinkRemembers: pipeline.sinkRemembers, operator });
   if (recovery.kind === "refuse") throw recovery.error;
+  const again = await commitStaged(pipeline.name, request.ambient, sink, recovery.from, recovery.staged);
+  const from = again ?? recovery.from;
   // In step too: the new token must be in the store before anything else, or a frozen run could still commit under its own.
-  await store.reset(recovery.from);
-  const { epoch, token } = recovery.from;
-  request.ambient.logger.info("recovered", { kind: recovery.kind, store: recovery.store, epoch, token });
-  if (recovery.kind === "resume") request.events({ kind: "notice", text: `resuming after epoch ${epoch}` });
-  return recovery;
+  await store.reset(from);
+  const { epoch, token } = from;
+  const repair = again === null ? recovery.store : "committed-again";
+  request.ambient.logger.info("recovered", { kind: recovery.kind, store: repair, epoch, token });
+  if (epoch > 0) request.events({ kind: "notice", text: `resuming after epoch ${epoch}` });
+  return from;
+}
+
+/** Commits what a run before had staged. Null: there is nothing, or it is gone, and is written anew from the source. */
+async function commitStaged(
+  pipeline: string,
+  ambient: Ambient,
+  sink: Sink,
+  from: CommittedRecord,
+  staged: CommittedRecord | null,
+): Promise<CommittedRecord | null> {
+  if (staged === null) return null;
+  try {
+    await sink.commit(epochBetween(pipeline, from, staged));
+    return staged;
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== "SINK_STAGED_LOST") throw error;
+    ambient.logger.warn("a staged epoch is gone and is written anew", { epoch: staged.epoch, reason: error.message });
+    return null;
+  }
 }
 
 async function prepare(

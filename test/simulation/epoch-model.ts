@@ -55,6 +55,18 @@ export class ModelStore implements Readonly<{ [Call in keyof Omit<CheckpointStor
   }
 }
 
+/** The last row that is in once these are behind `before`: each once, in order, and the record tells of it. */
+export function checkedEnd(before: number, rows: readonly number[], record: EpochRecord): number {
+  let end = before;
+  for (const row of rows) {
+    if (row !== end + 1) throw new Violation(row <= end ? `row ${row} came twice` : `row ${end + 1} was lost`);
+    end = row;
+  }
+  if (record.parts.get("position") !== end || record.parts.get("table/t") !== end)
+    throw new Violation(`the record does not tell of the ${end} rows that are in`);
+  return end;
+}
+
 interface Commit {
   readonly record: CommittedRecord;
   /** Number of the last row that is in. */
@@ -78,6 +90,11 @@ export class ModelSink {
     return this.#commits.at(-1)?.record ?? null;
   }
 
+  /** As `open`. */
+  get record(): CommittedRecord | null {
+    return this.open();
+  }
+
   get rows(): number {
     return this.#commits.at(-1)?.rows ?? 0;
   }
@@ -88,13 +105,7 @@ export class ModelSink {
       throw new MillraceError("FENCED", "by the sink");
     if (this.#mutation !== "tokens are not compared" && record.token < (last?.token ?? 0))
       throw new MillraceError("FENCED", "by the sink");
-    let end = this.rows;
-    for (const row of rows) {
-      if (row !== end + 1) throw new Violation(row <= end ? `row ${row} came twice` : `row ${end + 1} was lost`);
-      end = row;
-    }
-    if (record.parts.get("position") !== end || record.parts.get("table/t") !== end)
-      throw new Violation(`the record does not tell of the ${end} rows that are in`);
+    const end = checkedEnd(this.rows, rows, record);
     this.#commits.push({ record: applyEpoch(last, record), rows: end });
   }
 

@@ -11,4 +11,17 @@ export const MUTATIONS = [
   "ends inside a transaction",
   "acknowledges nothing when it starts",
 ] as const;
-export type Mutation = (typeof MUTATIONS)[number] | "none";
+
+/** Those of a staged sink, and of a run over one. */
+export const STAGED_MUTATIONS = [
+  "opening finishes nothing",
+  "epochs are not compared",
+  "tokens are not compared",
+  "any record of the epoch is the same one",
+  "decides what is gone",
+  "leftovers go before their epoch is over",
+  "commits again whatever the store has",
+  "visible before it is decided",
+  "acknowledged before it is visible",
+] as const;
+export type Mutation = (typeof MUTATIONS)[number] | (typeof STAGED_MUTATIONS)[number] | "none";

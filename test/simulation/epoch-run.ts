@@ -1,5 +1,5 @@
-import type { MillraceError } from "../../src/core/errors.ts";
-import type { CommittedRecord } from "../../src/core/record.ts";
+import { MillraceError } from "../../src/core/errors.ts";
+import { epochBetween, type CommittedRecord, type EpochRecord } from "../../src/core/record.ts";
 import {
   dueReason,
   firstEpoch,
@@ -19,10 +19,11 @@ import {
 } from "./epoch-model.ts";
 import type { Mutation } from "./epoch-mutation.ts";
 import type { Random } from "./random.ts";
+import { StagedSink } from "./staged-model.ts";
 
 export interface World {
   readonly store: ModelStore;
-  readonly sink: ModelSink;
+  readonly sink: ModelSink | StagedSink;
   readonly source: ModelSource;
   /** Requests whose sender no longer waits: each may be carried out later, or again. */
   readonly inFlight: (() => void)[];
@@ -49,13 +50,14 @@ export function* engineRun(
   operator: RecoveryFacts["operator"],
 ): Generator<Stage, RunEnd, void> {
   const store = world.store.open();
-  const sinkThen = world.sink.open();
+  const sinkThen = world.sink.record;
   yield "start";
   const sink = world.sink.open();
+  const hold = new Hold(world);
   yield "start";
   const recovery = recoverBy(world.mutation, { sink, store, sinkRemembers: true, operator });
   if (recovery.kind === "refuse") return { kind: "refused", error: recovery.error, overtaken: sink !== sinkThen };
-  const { from } = recovery;
+  const from = (yield* commitAgain(random, hold, recovery)) ?? recovery.from;
   if (world.mutation !== "does not claim the store") {
     world.store.reset(from);
     yield "start";
@@ -70,7 +72,7 @@ export function* engineRun(
     if (full === null) return { kind: "caught-up" };
     const closing = reduceEpoch(full, { kind: "close", reason: "interval" });
     if (closing.kind !== "closing") throw new Violation(`an epoch became ${closing.kind} by closing`);
-    const next = yield* deliver(world, random, closing, rows);
+    const next = yield* deliver(world, random, hold, closing, rows);
     if (next.kind !== "open") throw new Violation(`no epoch opened after epoch ${epoch.epoch}`);
     epoch = next;
   }
@@ -113,12 +115,15 @@ function* fill(
 function* deliver(
   world: World,
   random: Random,
+  hold: Hold,
   closing: Extract<EpochState, { kind: "closing" }>,
   rows: readonly number[],
 ): Generator<Stage, EpochState, void> {
-  const { record } = closing;
+  const committable = hold.stage(closing.record.epoch, rows);
+  let state: EpochState = reduceEpoch(closing, { kind: "prepared", committable });
+  if (state.kind !== "prepared") throw new Violation(`an epoch became ${state.kind} when the sink had prepared`);
+  const { record } = state;
   const acknowledge = (): void => world.source.acknowledge(positionOf(record));
-  let state: EpochState = closing;
   yield "store";
   if (world.mutation !== "stored after the sink commits") send(world, random, () => world.store.put(record));
   state = reduceEpoch(state, { kind: "stored" });
@@ -126,7 +131,7 @@ function* deliver(
   yield "commit";
   if (!world.store.hadStored(record))
     throw new Violation(`epoch ${record.epoch} goes to the sink and was never stored`);
-  send(world, random, () => world.sink.commit(record, rows));
+  yield* hold.commit(random, record, rows, acknowledge);
   state = reduceEpoch(state, { kind: "committed" });
   yield "acknowledge";
   if (world.mutation === "stored after the sink commits") send(world, random, () => world.store.put(record));
@@ -134,6 +139,75 @@ function* deliver(
   if (random.chance(0.2)) yield "acknowledge";
   acknowledge();
   return reduceEpoch(state, { kind: "acknowledged", atMs: 0 });
+}
+
+/** Commits what a run before had staged. Null: nothing, or it is gone. */
+function* commitAgain(
+  random: Random,
+  hold: Hold,
+  recovery: Exclude<Recovery, { kind: "refuse" }>,
+): Generator<Stage, CommittedRecord | null, void> {
+  const { from, staged } = recovery;
+  if (staged === null) return null;
+  try {
+    yield* hold.commitFound(random, epochBetween("p", from, staged));
+    return staged;
+  } catch (error) {
+    if (!(error instanceof MillraceError) || error.code !== "SINK_STAGED_LOST") throw error;
+    return null;
+  }
+}
+
+/** What a run has of the sink. */
+class Hold {
+  readonly #world: World;
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  /** The committable; null of a transactional sink. */
+  stage(epoch: number, rows: readonly number[]): number | null {
+    const { sink, mutation } = this.#world;
+    if (!(sink instanceof StagedSink)) return null;
+    if (mutation === "leftovers go before their epoch is over") sink.discard(epoch);
+    if (mutation === "visible before it is decided") sink.show(rows);
+    return sink.stage(epoch, rows);
+  }
+
+  *commit(
+    random: Random,
+    record: EpochRecord,
+    rows: readonly number[],
+    acknowledge: () => void,
+  ): Generator<Stage, void, void> {
+    const { sink } = this.#world;
+    if (!(sink instanceof StagedSink)) return send(this.#world, random, () => sink.commit(record, rows));
+    yield* this.#commitStaged(random, sink, record, acknowledge);
+  }
+
+  *commitFound(random: Random, record: EpochRecord): Generator<Stage, void, void> {
+    const { sink } = this.#world;
+    if (!(sink instanceof StagedSink)) throw new Violation("a transactional sink was given a committable");
+    yield* this.#commitStaged(random, sink, record, () => undefined);
+  }
+
+  *#commitStaged(
+    random: Random,
+    sink: StagedSink,
+    record: EpochRecord,
+    acknowledge: () => void,
+  ): Generator<Stage, void, void> {
+    if (!sink.isDecided(record)) {
+      sink.checkStaged(record);
+      send(this.#world, random, () => sink.decide(record));
+    }
+    if (random.chance(0.5)) yield "commit";
+    if (this.#world.mutation === "acknowledged before it is visible") acknowledge();
+    send(this.#world, random, () => sink.complete(record));
+    if (random.chance(0.3)) yield "acknowledge";
+    sink.discard(record.epoch);
+  }
 }
 
 /** A request over a network: done, done twice, not done, done without an answer, or done late, perhaps never. */
@@ -157,7 +231,9 @@ function recoverBy(mutation: Mutation, facts: RecoveryFacts): Recovery {
   const { from } = recovery;
   if (mutation === "the token is above the sink's alone")
     return { ...recovery, from: { ...from, token: (sink?.token ?? 0) + 1 } };
+  if (mutation === "commits again whatever the store has" && store?.newest.epoch === from.epoch + 1)
+    return { ...recovery, staged: { ...store.newest, token: from.token } };
   if (mutation === "forward instead of back" && recovery.store === "go-back" && store !== null)
-    return { kind: "resume", store: "in-step", from: { ...from, parts: store.newest.parts } };
+    return { kind: "resume", staged: null, store: "in-step", from: { ...from, parts: store.newest.parts } };
   return recovery;
 }

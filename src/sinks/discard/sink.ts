@@ -1,6 +1,7 @@
 import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { Json } from "../../core/json.ts";
 import type { Transaction } from "../../core/position.ts";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
 import type { BeginMode, Sink } from "../../core/sink.ts";
@@ -74,6 +75,11 @@ export class DiscardSink implements Sink {
 
   async endSnapshot(_table: TableId): Promise<void> {
     this.#checkOpen();
+  }
+
+  async prepare(): Promise<Json> {
+    this.#checkOpen();
+    return null;
   }
 
   async commit(record: EpochRecord): Promise<void> {

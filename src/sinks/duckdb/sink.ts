@@ -4,6 +4,7 @@ import type { Ambient } from "../../core/ambient.ts";
 import { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
+import type { Json } from "../../core/json.ts";
 import type { Transaction } from "../../core/position.ts";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
 import type { BeginMode, Sink } from "../../core/sink.ts";
@@ -290,6 +291,11 @@ class DuckdbSink implements Sink {
       await writer.endSnapshot();
       await state.saveTable({ ...row, touched: null });
     });
+  }
+
+  /** An epoch is one transaction: there is nothing to stage. */
+  async prepare(): Promise<Json> {
+    return null;
   }
 
   async commit(record: EpochRecord): Promise<void> {
