@@ -37,8 +37,10 @@ export const FAILPOINTS = [
   "checkpoint.base-written",
   "sink.table-begun",
   "sink.schema-applied",
+  "sink.files-staged",
   "sink.changes-applied",
   "sink.record-written",
+  "sink.file-completed",
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 

@@ -8,7 +8,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 import { testAmbient } from "../support/test-ambient.ts";
 import { batch, column, table, type Change } from "./batch.ts";
 import { signal } from "./sink-harness.ts";
-import { int64, PIPELINE, record, text } from "./sink-script.ts";
+import { commit, int64, PIPELINE, record, text } from "./sink-script.ts";
 
 /** Of 150 tables with changes, DuckDB holds 43 MB until a checkpoint. */
 const MEMORY_LIMIT_BYTES = 32 * 1024 * 1024;
@@ -30,9 +30,9 @@ async function write(sink: Sink, op: Change["op"], name: string, from: number): 
   let epoch = from;
   for (const schema of TABLES) {
     await sink.write(batch(schema, [{ op, cells: [1n, name] }]));
-    if (sink.pendingBytes() >= EPOCH_BYTES) await sink.commit(record(epoch++));
+    if (sink.pendingBytes() >= EPOCH_BYTES) await commit(sink, record(epoch++));
   }
-  await sink.commit(record(epoch));
+  await commit(sink, record(epoch));
   return epoch + 1;
 }
 
@@ -68,7 +68,7 @@ describe("more tables than DuckDB's memory limit holds changes of", () => {
     await write(sink, "upsert", "snapshot", 1);
     const oneEpoch = async (): Promise<void> => {
       for (const schema of TABLES) await sink.write(batch(schema, [{ op: "update", cells: [1n, "changed"] }]));
-      await sink.commit(record(99));
+      await commit(sink, record(99));
     };
     await expect(oneEpoch()).rejects.toMatchObject({
       code: "SINK_OUT_OF_MEMORY",

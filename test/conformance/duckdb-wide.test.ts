@@ -7,7 +7,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 import { testAmbient } from "../support/test-ambient.ts";
 import { batch, column, table, type Change } from "./batch.ts";
 import { signal } from "./sink-harness.ts";
-import { int64, PIPELINE, record, text } from "./sink-script.ts";
+import { commit, int64, PIPELINE, record, text } from "./sink-script.ts";
 
 const MEMORY_LIMIT_BYTES = 80 * 1024 * 1024;
 const BODY = "0123456789".repeat(100_000);
@@ -23,7 +23,7 @@ async function write(sink: Sink, op: Change["op"], count: number, from: number):
   let epoch = from;
   for (let first = 0; first < count; first += 2) {
     await sink.write(batch(wide, rows(op, first)));
-    if (sink.pendingBytes() >= EPOCH_BYTES || first + 2 >= count) await sink.commit(record(epoch++));
+    if (sink.pendingBytes() >= EPOCH_BYTES || first + 2 >= count) await commit(sink, record(epoch++));
   }
   return epoch;
 }
@@ -42,13 +42,13 @@ describe("rows of a megabyte, many times more of them than DuckDB's memory limit
     await sink.beginTable(wide, 1, "create");
     let epoch = await write(sink, "upsert", 160, 1);
     await sink.endSnapshot(wide.id);
-    await sink.commit(record(epoch++));
+    await commit(sink, record(epoch++));
     await sink.close();
     sink = await opened(path);
     epoch = await write(sink, "update", 100, epoch);
     const small = Array.from({ length: 5000 }, (_, i): Change => ({ op: "insert", cells: [BigInt(i + 200), "small"] }));
     await sink.write(batch(wide, small));
-    await sink.commit(record(epoch));
+    await commit(sink, record(epoch));
     await sink.close();
     const instance = await DuckDBInstance.create(path);
     const connection = await instance.connect();
@@ -69,17 +69,17 @@ describe("rows of a megabyte, many times more of them than DuckDB's memory limit
     const path = folder.file("wide.duckdb");
     let sink = await opened(path);
     await sink.beginTable(wide, 1, "create");
-    await sink.commit(record(1));
+    await commit(sink, record(1));
     const oneEpoch = async (): Promise<void> => {
       for (let first = 0; first < 120; first += 2) await sink.write(batch(wide, rows("insert", first)));
-      await sink.commit(record(2));
+      await commit(sink, record(2));
     };
     await expect(oneEpoch()).rejects.toMatchObject({ code: "SINK_OUT_OF_MEMORY" });
     await sink.close();
     sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS, memoryLimitBytes: MEMORY_LIMIT_BYTES }, testAmbient());
     expect(await sink.open(PIPELINE, signal)).toMatchObject({ epoch: 1 });
     await sink.write(batch(wide, rows("insert", 0)));
-    await sink.commit(record(2));
+    await commit(sink, record(2));
     await sink.close();
   });
 });

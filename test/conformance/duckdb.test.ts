@@ -2,7 +2,6 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, test } from "vitest";
 import { typeLabel, type LogicalType } from "../../src/core/logical-type.ts";
@@ -13,11 +12,9 @@ import { projectRoot } from "../support/project-root.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { batch, column, table, type Cell } from "./batch.ts";
 import { byText } from "./sink-model.ts";
-import type { SinkHarness } from "./sink-harness.ts";
+import { killedAt, type Kill, type SinkHarness } from "./sink-harness.ts";
 import { sinkConformance } from "./sink.ts";
 import { testAmbient } from "../support/test-ambient.ts";
-
-const CHILD = join(projectRoot, "dist", "test", "conformance", "killed-sink.js");
 
 function duckdbHarness(tuning: DuckdbTuning, primaryKey: boolean): SinkHarness {
   const folder = tempFolder();
@@ -30,13 +27,8 @@ function duckdbHarness(tuning: DuckdbTuning, primaryKey: boolean): SinkHarness {
         tuning,
       ),
     rows: (schema) => readRows(path, schema),
-    async killedAt(failpoint, nth) {
-      const child = spawn(process.execPath, [CHILD, path, failpoint, String(nth)], {
-        stdio: ["ignore", "inherit", "inherit"],
-      });
-      const [, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-      if (signal !== "SIGKILL") throw new Error(`the process was not killed at ${failpoint}: is dist/ built?`);
-    },
+    begins: "at once",
+    killedAt: (failpoint, nth) => killedAt({ kind: "duckdb", path }, failpoint, nth),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
 }
@@ -63,12 +55,24 @@ async function readRows(path: string, schema: TableSchema): Promise<(string | nu
 const applying: DuckdbTuning = { ...DUCKDB_TUNING, bufferRowsMax: 3 };
 const folding: DuckdbTuning = { ...applying, changeRowsMax: 4, searchedPerChange: 0, searchedAtEnd: 0 };
 
-sinkConformance("duckdb", () => duckdbHarness(DUCKDB_TUNING, false));
-sinkConformance("duckdb, by the appender", () => duckdbHarness({ ...DUCKDB_TUNING, feed: "appender" }, false));
-sinkConformance("duckdb, applying every few rows", () => duckdbHarness(applying, false));
-sinkConformance("duckdb, folding every few rows", () => duckdbHarness(folding, false));
-sinkConformance("duckdb, with primary keys", () => duckdbHarness(folding, true));
-sinkConformance("duckdb, with primary keys, applying", () => duckdbHarness(applying, true));
+/** The transaction's COMMIT decides: killed before it, nothing of the epoch is there. */
+const DEATHS: readonly Kill[] = [
+  ["sink.table-begun", 1, 0],
+  ["sink.changes-applied", 1, 0],
+  ["sink.record-written", 1, 0],
+  ["sink.schema-applied", 1, 1],
+  ["sink.changes-applied", 2, 1],
+  ["sink.record-written", 2, 1],
+];
+
+const conformance = (name: string, tuning: DuckdbTuning, primaryKey: boolean): void =>
+  sinkConformance(name, () => duckdbHarness(tuning, primaryKey), DEATHS);
+conformance("duckdb", DUCKDB_TUNING, false);
+conformance("duckdb, by the appender", { ...DUCKDB_TUNING, feed: "appender" }, false);
+conformance("duckdb, applying every few rows", applying, false);
+conformance("duckdb, folding every few rows", folding, false);
+conformance("duckdb, with primary keys", folding, true);
+conformance("duckdb, with primary keys, applying", applying, true);
 
 /** One column per type, its edge values, and how DuckDB and JavaScript each write a value as text. */
 const TYPE_CASES: readonly {

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import type { Sink } from "../../src/core/sink.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
 import { absent, batch, type Cell, type Change, transaction } from "./batch.ts";
-import { PIPELINE, record } from "./sink-script.ts";
+import { commit, PIPELINE, record } from "./sink-script.ts";
 
 /** What a history does to its one table, in order. */
 export type Step =
@@ -86,7 +86,7 @@ export async function replay(
       if (step.kind === "end-snapshot") await sink.endSnapshot(schema.id);
       rows = step.kind === "truncate" ? [] : step.kind === "rows" ? applied(schema, rows, step.changes) : rows;
     }
-    await sink.commit(record(++number));
+    await commit(sink, record(++number));
     if (!steps.some((step) => step.kind === "reopen")) continue;
     await sink.close();
     sink = make();

@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import { absent, batch, column, table, transaction, type Change } from "./batch.ts";
-import { lines, opened, orders, rowsAfter, type SinkHarness } from "./sink-harness.ts";
-import { int64, record, text } from "./sink-script.ts";
+import { lines, opened, orders, rowsAfter, type MakeHarness } from "./sink-harness.ts";
+import { commit, int64, record, text } from "./sink-script.ts";
 
-export function rowsWithKey(harness: () => SinkHarness): void {
+export function rowsWithKey(harness: MakeHarness): void {
   test("the last change of a key wins, within an epoch and over epochs", async () => {
-    await using target = harness();
+    await using target = await harness();
     const epochs: Change[][][] = [
       [
         [
@@ -32,7 +32,7 @@ export function rowsWithKey(harness: () => SinkHarness): void {
   });
 
   test("an update of absent cells leaves what is there, in the target and earlier in the epoch", async () => {
-    await using target = harness();
+    await using target = await harness();
     const epochs: Change[][][] = [
       [[{ op: "insert", cells: [1n, "a", "long"] }]],
       [
@@ -55,7 +55,7 @@ export function rowsWithKey(harness: () => SinkHarness): void {
   });
 
   test("an update of absent cells finds its row by a key of two columns, beside a column named rowid", async () => {
-    await using target = harness();
+    await using target = await harness();
     const odd = table("odd", [column("b", text), column("rowid", text), column("a", int64)], [2, 0]);
     const epochs: Change[][][] = [
       [
@@ -73,15 +73,15 @@ export function rowsWithKey(harness: () => SinkHarness): void {
   });
 
   test("an update that knows the whole row brings it where it is not there", async () => {
-    await using target = harness();
+    await using target = await harness();
     const epochs: Change[][][] = [[[{ op: "update", cells: [1n, "a", "b"] }]]];
     expect(await rowsAfter(target, orders, epochs)).toEqual([["1", "a", "b"]]);
   });
 }
 
-export function movesAndTruncates(harness: () => SinkHarness): void {
+export function movesAndTruncates(harness: MakeHarness): void {
   test("a moved key is a delete and an insert, also in a circle", async () => {
-    await using target = harness();
+    await using target = await harness();
     const epochs: Change[][][] = [
       [
         [
@@ -107,7 +107,7 @@ export function movesAndTruncates(harness: () => SinkHarness): void {
   });
 
   test("a cell that is not known never becomes a null", async () => {
-    await using target = harness();
+    await using target = await harness();
     const sink = await opened(target);
     await sink.beginTable(orders, 1, "create");
     await expect(sink.write(batch(orders, [{ op: "insert", cells: [1n, "a", absent] }]))).rejects.toMatchObject({
@@ -117,39 +117,39 @@ export function movesAndTruncates(harness: () => SinkHarness): void {
   });
 
   test("a truncate empties what came before it in the epoch and before the epoch, nothing after it", async () => {
-    await using target = harness();
+    await using target = await harness();
     const sink = await opened(target);
     await sink.beginTable(orders, 1, "create");
     await sink.write(batch(orders, [{ op: "insert", cells: [1n, "committed", null] }]));
-    await sink.commit(record(1));
+    await commit(sink, record(1));
     await sink.write(batch(orders, [{ op: "insert", cells: [2n, "before", null] }]));
     await sink.truncate(orders.id, transaction);
     await sink.write(batch(orders, [{ op: "insert", cells: [3n, "between", null] }]));
     await sink.truncate(orders.id, transaction);
     await sink.write(batch(orders, [{ op: "insert", cells: [4n, "after", null] }]));
-    await sink.commit(record(2));
+    await commit(sink, record(2));
     await sink.close();
     expect(await target.rows(orders)).toEqual([["4", "after", null]]);
   });
 }
 
-export function rowsWithoutKey(harness: () => SinkHarness): void {
+export function rowsWithoutKey(harness: MakeHarness): void {
   test("a snapshot that is read again begins with a truncate of no transaction", async () => {
-    await using target = harness();
+    await using target = await harness();
     const sink = await opened(target);
     await sink.beginTable(lines, 1, "create");
     await sink.write(batch(lines, [{ op: "upsert", cells: [1n, "first"] }]));
-    await sink.commit(record(1));
+    await commit(sink, record(1));
     await sink.truncate(lines.id, null);
     await sink.write(batch(lines, [{ op: "upsert", cells: [1n, "again"] }]));
     await sink.endSnapshot(lines.id);
-    await sink.commit(record(2));
+    await commit(sink, record(2));
     await sink.close();
     expect(await target.rows(lines)).toEqual([["1", "again"]]);
   });
 
   test("a delete removes exactly one of identical rows, nulls are equal, and deletes of nothing are nothing", async () => {
-    await using target = harness();
+    await using target = await harness();
     const twin = { op: "insert", cells: [1n, null] } as const;
     const gone = { op: "delete", cells: [1n, null] } as const;
     const other = { op: "insert", cells: [2n, "b"] } as const;

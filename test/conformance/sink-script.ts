@@ -1,4 +1,5 @@
-import type { CommittedRecord, EpochRecord } from "../../src/core/record.ts";
+import type { Json } from "../../src/core/json.ts";
+import { STAGED_KEY, type CommittedRecord, type EpochRecord } from "../../src/core/record.ts";
 import type { Sink } from "../../src/core/sink.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
 import { absent, batch, column, table } from "./batch.ts";
@@ -12,6 +13,16 @@ const widened: TableSchema = table("scripted", [...scripted.columns, column("gra
 
 export function record(epoch: number, parts: Record<string, string | null> = {}, token = 1): EpochRecord {
   return { pipeline: PIPELINE, epoch, token, parts: new Map(Object.entries(parts)) };
+}
+
+/** Ends an epoch as the engine does. */
+export async function commit(sink: Sink, epoch: EpochRecord): Promise<void> {
+  const staged = await sink.prepare();
+  await sink.commit(staged === null ? epoch : withStaged(epoch, staged));
+}
+
+function withStaged(epoch: EpochRecord, staged: Json): EpochRecord {
+  return { ...epoch, parts: new Map(epoch.parts).set(STAGED_KEY, staged) };
 }
 
 /** The rows after each epoch of the script, as text, in order. */
@@ -44,7 +55,7 @@ export async function runScript(sink: Sink, committed: CommittedRecord | null): 
         { op: "upsert", cells: [2n, "two"] },
       ]),
     );
-    await sink.commit(record(1, { position: "1" }));
+    await commit(sink, record(1, { position: "1" }));
   }
   if (committed === null || committed.epoch === 1) {
     await sink.applySchema(widened);
@@ -61,6 +72,6 @@ export async function runScript(sink: Sink, committed: CommittedRecord | null): 
         { op: "update", cells: [3n, absent, "good"] },
       ]),
     );
-    await sink.commit(record(2, { position: "2" }));
+    await commit(sink, record(2, { position: "2" }));
   }
 }

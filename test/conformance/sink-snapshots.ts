@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
 import { batch, transaction } from "./batch.ts";
-import { opened, orders, type SinkHarness } from "./sink-harness.ts";
+import { opened, orders, type MakeHarness } from "./sink-harness.ts";
 import { absent } from "./batch.ts";
-import { record } from "./sink-script.ts";
+import { commit, record } from "./sink-script.ts";
 
 const chunk = batch(
   orders,
   [1n, 2n, 3n, 4n].map((id) => ({ op: "upsert", cells: [id, "chunk", null] })),
 );
 
-export function snapshots(harness: () => SinkHarness): void {
+export function snapshots(harness: MakeHarness): void {
   test("chunk rows replace what the log delivered in the same epoch, and the log goes on over them", async () => {
-    await using target = harness();
+    await using target = await harness();
     const sink = await opened(target);
     await sink.beginTable(orders, 1, "create");
     await sink.write(
@@ -28,7 +28,7 @@ export function snapshots(harness: () => SinkHarness): void {
       ]),
     );
     await sink.endSnapshot(orders.id);
-    await sink.commit(record(1));
+    await commit(sink, record(1));
     await sink.close();
     expect(await target.rows(orders)).toEqual([
       ["1", "chunk", null],
@@ -38,7 +38,7 @@ export function snapshots(harness: () => SinkHarness): void {
   });
 
   test("chunk rows replace what the log delivered in an epoch before, over a restart", async () => {
-    await using target = harness();
+    await using target = await harness();
     let sink = await opened(target);
     await sink.beginTable(orders, 1, "create");
     await sink.write(
@@ -47,13 +47,13 @@ export function snapshots(harness: () => SinkHarness): void {
         { op: "insert", cells: [7n, "log", null] },
       ]),
     );
-    await sink.commit(record(1));
+    await commit(sink, record(1));
     await sink.close();
     sink = await opened(target);
     await sink.write(chunk);
-    await sink.commit(record(2));
+    await commit(sink, record(2));
     await sink.endSnapshot(orders.id);
-    await sink.commit(record(3));
+    await commit(sink, record(3));
     await sink.close();
     expect((await target.rows(orders)).map(([id, name]) => `${id} ${name}`)).toEqual([
       "1 chunk",
@@ -65,31 +65,31 @@ export function snapshots(harness: () => SinkHarness): void {
   });
 }
 
-export function afterSnapshots(harness: () => SinkHarness): void {
+export function afterSnapshots(harness: MakeHarness): void {
   test("rows read again after the snapshot are upserts", async () => {
-    await using target = harness();
+    await using target = await harness();
     const sink = await opened(target);
     await sink.beginTable(orders, 1, "create");
     await sink.write(chunk);
     await sink.endSnapshot(orders.id);
-    await sink.commit(record(1));
+    await commit(sink, record(1));
     await sink.write(batch(orders, [{ op: "upsert", cells: [2n, "again", "x"] }]));
-    await sink.commit(record(2));
+    await commit(sink, record(2));
     await sink.close();
     expect((await target.rows(orders)).map((row) => row[1])).toEqual(["chunk", "again", "chunk", "chunk"]);
   });
 
   test("a truncate during the snapshot forgets the keys that were touched", async () => {
-    await using target = harness();
+    await using target = await harness();
     const sink = await opened(target);
     await sink.beginTable(orders, 1, "create");
     await sink.write(batch(orders, [{ op: "insert", cells: [1n, "log", null] }]));
-    await sink.commit(record(1));
+    await commit(sink, record(1));
     await sink.truncate(orders.id, transaction);
     await sink.write(chunk);
     await sink.write(batch(orders, [{ op: "update", cells: [1n, "late", "x"] }]));
     await sink.endSnapshot(orders.id);
-    await sink.commit(record(2));
+    await commit(sink, record(2));
     await sink.close();
     expect((await target.rows(orders)).map((row) => row[1])).toEqual(["late", "chunk", "chunk", "chunk"]);
   });

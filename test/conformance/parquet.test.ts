@@ -1,0 +1,13 @@
+import type { Partition } from "../../src/sinks/parquet/partition.ts";
+import { DEATHS, folderHarness, type ParquetVariant } from "./parquet-harness.ts";
+import { sinkConformance } from "./sink.ts";
+
+const byEach = (by: readonly Partition[]): ParquetVariant => ({ options: { partitions: [{ tables: null, by }] } });
+
+sinkConformance("parquet in a folder", () => folderHarness(), DEATHS);
+sinkConformance(
+  "parquet, a row group for each batch and a file for each row group",
+  () => folderHarness({ options: { rowGroupBytesMax: 1, fileBytesMax: 1 } }),
+  [],
+);
+sinkConformance("parquet, parted by day", () => folderHarness(byEach([{ kind: "commit", unit: "day" }])), []);
