@@ -1,8 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { MillraceError } from "../core/errors.ts";
-import { parsePipeline } from "./parse.ts";
-
-const ENVIRONMENT = { PASSWORD: "swordfish", EMPTY: "", PORT_TEXT: "five", SECRET_PORT: "hunter2" };
+import { pipelineProblems as problemsOf } from "../../test/support/pipeline-problems.ts";
 
 /** A good file, line by line; a case replaces lines of it, or the whole. */
 const GOOD = `source:
@@ -17,22 +14,6 @@ sink:
 pipeline:
   name: shop
 `;
-
-function problemsOf(text: string): readonly string[] {
-  try {
-    parsePipeline(text, { file: "p.yaml", folder: "/tmp", environment: ENVIRONMENT });
-  } catch (error) {
-    if (!(error instanceof MillraceError)) throw error;
-    expect(error.code).toBe("CONFIG_INVALID");
-    expect(error.exitCode).toBe(2);
-    const { file, line, column } = error.place;
-    if (line !== undefined) return [`${file}:${line}:${column}: ${error.message}`];
-    const [headline, ...lines] = error.message.split("\n");
-    expect(headline).toBe(`the pipeline file has ${lines.length} problems`);
-    return lines.map((text) => text.trim());
-  }
-  return [];
-}
 
 /** The good file with one line replaced (several, where the new text has more). */
 const line = (from: string, to: string): string => {
@@ -137,10 +118,13 @@ const STRUCTURE_CASES: Record<string, readonly [string, ...string[]]> = {
     line("pipeline:\n  name: shop", "pipeline:\n  - name: shop"),
     "p.yaml:11:3: `pipeline` is a mapping of options, not a list",
   ],
-  "no type": [line("  type: duckdb\n", ""), "p.yaml:7:1: `type` is missing in `sink`: `duckdb` or `discard`"],
+  "no type": [
+    line("  type: duckdb\n", ""),
+    "p.yaml:7:1: `type` is missing in `sink`: `duckdb`, `parquet` or `discard`",
+  ],
   "a type nobody knows": [
     line("type: duckdb", "type: duckbd"),
-    "p.yaml:8:9: `type` takes `duckdb` or `discard`, not `duckbd`; did you mean `duckdb`?",
+    "p.yaml:8:9: `type` takes `duckdb`, `parquet` or `discard`, not `duckbd`; did you mean `duckdb`?",
   ],
   "a type for later": [
     line("type: postgres", "type: oracle"),

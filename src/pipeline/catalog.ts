@@ -1,15 +1,18 @@
 import type { Ambient } from "../core/ambient.ts";
+import { assertNever } from "../core/errors.ts";
 import type { Sink, SinkTraits } from "../core/sink.ts";
 import type { Source, ValueRules } from "../core/source.ts";
 import { discardTraits } from "../sinks/discard/traits.ts";
 import { duckdbTraits } from "../sinks/duckdb/traits.ts";
+import { parquetTraits } from "../sinks/parquet/traits.ts";
 import type { ChunkWorkerData, ConnectorData } from "./chunk-readers.ts";
 import { discardSink } from "./discard-keys.ts";
 import { duckdbSink } from "./duckdb-keys.ts";
+import { parquetOptions, parquetPlace, parquetSink } from "./parquet-keys.ts";
 import { mysqlOptions, mysqlSource } from "./mysql-keys.ts";
 import { postgresOptions, postgresSource } from "./postgres-keys.ts";
 import type { Section } from "./section.ts";
-import type { DiscardSpec, DuckdbSpec, PipelineSpec, SinkSpec, SourceSpec } from "./spec.ts";
+import type { DiscardSpec, DuckdbSpec, ParquetSpec, PipelineSpec, SinkSpec, SourceSpec } from "./spec.ts";
 
 /** A kind of sink. Its code is loaded when it is opened: most commands never do, and it may be large. */
 interface SinkConnector<Spec> {
@@ -24,6 +27,16 @@ const duckdb: SinkConnector<DuckdbSpec> = {
   open: async (spec, ambient) => (await import("../sinks/duckdb/sink.ts")).createDuckdbSink(spec, ambient),
 };
 
+const parquet: SinkConnector<ParquetSpec> = {
+  section: parquetSink,
+  traits: (spec) => parquetTraits(spec, parquetPlace(spec)),
+  open: async (spec, ambient) => {
+    const { createParquetSink } = await import("../sinks/parquet/sink.ts");
+    const workerUrl = new URL("./parquet-worker.js", import.meta.url);
+    return createParquetSink(parquetOptions(spec), { ambient, workerUrl });
+  },
+};
+
 const discard: SinkConnector<DiscardSpec> = {
   section: discardSink,
   traits: discardTraits,
@@ -34,7 +47,7 @@ const discard: SinkConnector<DiscardSpec> = {
  * Every connector there is, by the `type` of its section. A new one is its folder under sources/ or sinks/, its section,
  * and a word in what stands below (a source also has one in chunk-readers.ts).
  */
-const SINKS = { duckdb, discard };
+const SINKS = { duckdb, parquet, discard };
 
 export const SOURCE_SECTIONS: Readonly<Record<SourceSpec["type"], Section<SourceSpec>>> = {
   postgres: postgresSource,
@@ -42,6 +55,7 @@ export const SOURCE_SECTIONS: Readonly<Record<SourceSpec["type"], Section<Source
 };
 export const SINK_SECTIONS: Readonly<Record<SinkSpec["type"], Section<SinkSpec>>> = {
   duckdb: duckdb.section,
+  parquet: parquet.section,
   discard: discard.section,
 };
 
@@ -86,10 +100,28 @@ export function madeOnSource({ source }: PipelineSpec): string | null {
 
 export function sinkTraits(spec: PipelineSpec): SinkTraits {
   const { sink } = spec;
-  return sink.type === "duckdb" ? SINKS.duckdb.traits(sink) : SINKS.discard.traits(sink);
+  switch (sink.type) {
+    case "duckdb":
+      return SINKS.duckdb.traits(sink);
+    case "parquet":
+      return SINKS.parquet.traits(sink);
+    case "discard":
+      return SINKS.discard.traits(sink);
+    default:
+      return assertNever(sink);
+  }
 }
 
 export async function openSink(spec: PipelineSpec, ambient: Ambient): Promise<Sink> {
   const { sink } = spec;
-  return await (sink.type === "duckdb" ? SINKS.duckdb.open(sink, ambient) : SINKS.discard.open(sink, ambient));
+  switch (sink.type) {
+    case "duckdb":
+      return await SINKS.duckdb.open(sink, ambient);
+    case "parquet":
+      return await SINKS.parquet.open(sink, ambient);
+    case "discard":
+      return await SINKS.discard.open(sink, ambient);
+    default:
+      return assertNever(sink);
+  }
 }

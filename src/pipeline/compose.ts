@@ -34,7 +34,7 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
   const rules = valueRules(spec);
   return {
     name: spec.name,
-    settings: engineSettings(spec),
+    settings: engineSettings(spec, traits.kind),
     startup: spec.source.startup,
     sinkRemembers: traits.remembers,
     spillFolder: join(spec.checkpointFolder, "spill"),

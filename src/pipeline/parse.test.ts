@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { expect, test } from "vitest";
 import { nearest } from "./nearest.ts";
+import { parquetOptions } from "./parquet-keys.ts";
 import { parsePipeline } from "./parse.ts";
 import { postgresName } from "./postgres-keys.ts";
 import type { PipelineSpec } from "./spec.ts";
@@ -113,6 +114,44 @@ test("a start is named by its mode and what belongs to it", () => {
     });
 });
 
+test("a Parquet sink has its place, its partitions and its secrets", () => {
+  const lake = (sink: string): PipelineSpec["sink"] =>
+    parse(SHORT.replace("{type: discard}", `{type: parquet, ${sink}}`), { K: "hunter2" }).sink;
+  expect(lake("path: ../lake")).toEqual({
+    type: "parquet",
+    place: { kind: "folder", path: "/etc/lake" },
+    layout: "{schema}/{table}",
+    partitions: [],
+    compression: "zstd",
+    fileBytesMax: 128_000_000,
+    rowGroupBytesMax: 32 << 20,
+    pageBytes: 1 << 20,
+    beforeImages: false,
+  });
+  const s3 = lake(
+    "path: s3://shop/lake, s3.endpoint: 'http://localhost:9000', s3.access-key-id: me, s3.secret-access-key: '${K}'",
+  );
+  expect(s3).toMatchObject({
+    place: { kind: "s3", bucket: "shop", prefix: "lake/", endpoint: "http://localhost:9000", pathStyle: true },
+  });
+  expect(inspect(s3, { depth: 9 }) + JSON.stringify(s3)).not.toContain("hunter2");
+  expect(s3.type === "parquet" && parquetOptions(s3).location).toMatchObject({
+    credentials: { accessKeyId: "me", secretAccessKey: "hunter2" },
+  });
+  expect(lake("path: s3://shop")).toMatchObject({ place: { prefix: "", endpoint: null, pathStyle: false } });
+  const parted = lake("path: l, partition.by: {'shop.orders': 'region, day(created at)', '*': hour}");
+  expect(parted.type === "parquet" && parted.partitions).toEqual([
+    {
+      tables: [{ schema: "shop", table: "orders" }],
+      by: [
+        { kind: "column", column: "region", unit: "identity" },
+        { kind: "column", column: "created at", unit: "day" },
+      ],
+    },
+    { tables: null, by: [{ kind: "commit", unit: "hour" }] },
+  ]);
+});
+
 const SHORT = `
 source: {type: postgres, hostname: h, username: 12, password: &p 0123, tables: 'd.s.t'}
 sink: {type: discard}
@@ -121,7 +160,7 @@ pipeline: {name: *p}
 
 test("what is left out has its default", () => {
   const spec = parse(SHORT);
-  expect(spec).toMatchObject({ parallelism: 2, checkpointIntervalMs: 1000, checkpointRowsMax: 100_000 });
+  expect(spec).toMatchObject({ parallelism: 2, checkpointIntervalMs: 1000, checkpointRowsMax: null });
   expect(spec.checkpointFolder).toBe("/etc/millrace/.millrace/0123");
   expect(spec.sink).toEqual({ type: "discard" });
   expect(spec.source).toMatchObject({

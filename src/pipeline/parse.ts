@@ -113,7 +113,8 @@ class Findings {
 }
 
 function oneOf(words: readonly string[]): string {
-  return words.map((name) => `\`${name}\``).join(" or ");
+  const quoted = words.map((name) => `\`${name}\``);
+  return [...quoted.slice(0, -2), quoted.slice(-2).join(" or ")].join(", ");
 }
 
 const LISTED_MAX = 50;

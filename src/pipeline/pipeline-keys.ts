@@ -27,8 +27,8 @@ const keys = z.strictObject({
   "checkpoint.max-rows": integer(
     1,
     100_000_000,
-    "An epoch has at most so many changes; more only where a single transaction brings them.",
-  ).prefault("100000"),
+    "An epoch has at most so many changes; more only where a single transaction brings them. Default: 100000 where the sink brings them into tables, and no limit where it keeps them all.",
+  ).optional(),
   "checkpoint.store": text(
     "The folder where the pipeline's checkpoint is kept, in a folder of its name. Relative to the folder of the pipeline file.",
     "the path of a folder",
@@ -58,7 +58,7 @@ export const pipelineSection: Section<PipelineSettings> = section(
     name: options.name,
     parallelism: options.parallelism,
     checkpointIntervalMs: options["checkpoint.interval"],
-    checkpointRowsMax: options["checkpoint.max-rows"],
+    checkpointRowsMax: options["checkpoint.max-rows"] ?? null,
     checkpointFolder: join(resolve(context.folder, options["checkpoint.store"]), folderName(options.name)),
   }),
 );

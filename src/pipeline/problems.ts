@@ -46,8 +46,7 @@ function valueProblem(at: SectionNode, issue: SectionIssue): Problem | [] {
   if (key === undefined) return { place: at.keyPlace, message: `\`${at.name}\` takes ${issue.message}` };
   const entry = at.mapping.entries.get(key);
   if (entry === undefined) return { place: at.keyPlace, message: `\`${key}\` is missing in \`${at.name}\`` };
-  const inList = index !== undefined && entry.value.kind === "list" ? entry.value.items[Number(index)] : undefined;
-  const node = inList ?? entry.value;
+  const node = (index === undefined ? undefined : childOf(entry.value, index)) ?? entry.value;
   switch (node.kind) {
     case "broken":
       return [];
@@ -72,12 +71,18 @@ function valueProblem(at: SectionNode, issue: SectionIssue): Problem | [] {
   }
 }
 
+/** An item of a list, or a value of a mapping. */
+function childOf(node: FileNode, index: string): FileNode | undefined {
+  if (node.kind === "list") return node.items[Number(index)];
+  return node.kind === "mapping" ? node.entries.get(index)?.value : undefined;
+}
+
 const SHOWN_LENGTH_MAX = 60;
 
 /** The value found, unless it may be a secret. */
 export function shown(node: Extract<FileNode, { readonly kind: "scalar" }>, key: string): string {
   if (node.variables.length > 0) return `the value of ${node.variables.map((name) => `\`\${${name}}\``).join(" and ")}`;
-  if (key === "password") return "this";
+  if (key === "password" || key.includes("secret")) return "this";
   if (node.text === "") return "an empty text";
   const line = node.text.replaceAll(/\s+/g, " ");
   return `\`${line.length > SHOWN_LENGTH_MAX ? `${line.slice(0, SHOWN_LENGTH_MAX)}…` : line}\``;

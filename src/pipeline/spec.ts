@@ -1,6 +1,8 @@
 import type { UnrepresentablePolicy } from "../core/logical-type.ts";
 import type { Startup } from "../core/startup.ts";
 import type { TablePattern } from "../core/table-pattern.ts";
+import type { ParquetOptions } from "../sinks/parquet/config.ts";
+import type { S3Options } from "../stores/s3/options.ts";
 import type { Secret } from "./secret.ts";
 
 /** TLS: `verify` with the server's certificate checked, `require` with it unchecked. */
@@ -59,13 +61,25 @@ export interface DuckdbSpec {
   readonly primaryKey: boolean;
 }
 
+/** `sink` of type `parquet`. */
+export interface ParquetSpec extends Omit<ParquetOptions, "location"> {
+  readonly type: "parquet";
+  readonly place:
+    | { readonly kind: "folder"; /** Absolute. */ readonly path: string }
+    | (Omit<S3Options, "credentials"> & {
+        readonly kind: "s3";
+        readonly accessKeyId: string | null;
+        readonly secretAccessKey: Secret | null;
+      });
+}
+
 /** `sink` of type `discard`: takes everything and keeps nothing, for measuring a source. */
 export interface DiscardSpec {
   readonly type: "discard";
 }
 
 export type SourceSpec = PostgresSpec | MysqlSpec;
-export type SinkSpec = DuckdbSpec | DiscardSpec;
+export type SinkSpec = DuckdbSpec | ParquetSpec | DiscardSpec;
 
 /** The section `pipeline`. */
 export interface PipelineSettings {
@@ -73,8 +87,11 @@ export interface PipelineSettings {
   /** Chunks read at a time. */
   readonly parallelism: number;
   readonly checkpointIntervalMs: number;
-  /** An epoch ends at the first transaction boundary behind this many rows, however short the interval has been. */
-  readonly checkpointRowsMax: number;
+  /**
+   * An epoch ends at the first transaction boundary behind this many changes, however short the interval has been. Null:
+   * it is for the sink to say.
+   */
+  readonly checkpointRowsMax: number | null;
   /** The folder of this pipeline in the checkpoint store; absolute. */
   readonly checkpointFolder: string;
 }

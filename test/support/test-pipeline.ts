@@ -7,7 +7,9 @@ import type { StatusDocument } from "../../src/observe/status-file.ts";
 import { tableId } from "../../src/core/table-schema.ts";
 import { DUCKDB_DEFAULTS } from "../../src/sinks/duckdb/config.ts";
 import { createDuckdbSink } from "../../src/sinks/duckdb/sink.ts";
+import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
 import { type ComparedDatabase, tableDifferences } from "./compare.ts";
+import { encoderUrl, lakeViews, parquetOptions } from "./lake.ts";
 import { type MillraceProcess, millraceProcess, type ProcessOptions } from "./millrace-process.ts";
 import { TestMysqlDatabase } from "./mysql.ts";
 import { type TempFolder, tempFolder } from "./temp-folder.ts";
@@ -27,13 +29,19 @@ export interface PipelineChoices {
   readonly pipeline?: Readonly<Record<string, string>>;
 }
 
-/** A pipeline file of its own for a test's database, into a DuckDB file beside it, run by the built command. */
+type SinkType = "duckdb" | "parquet" | "discard";
+
+/**
+ * A pipeline file of its own for a test's database, run by the built command: into a DuckDB file beside it, or, with a
+ * sink of type `parquet`, into a folder, whose tables are then read as they are now by the queries that lie in it.
+ */
 export class TestPipeline implements AsyncDisposable {
   readonly #source: ComparedDatabase;
   readonly #folder: TempFolder = tempFolder();
   /** As the pipeline is called; its slot and its publication have `millrace_` before it. */
   readonly name: string;
   readonly #processes: MillraceProcess[] = [];
+  #sink: SinkType = "duckdb";
 
   constructor(source: ComparedDatabase) {
     this.#source = source;
@@ -68,6 +76,16 @@ export class TestPipeline implements AsyncDisposable {
     return this.#folder.file("warehouse.duckdb");
   }
 
+  /** Of a Parquet sink. */
+  get lake(): string {
+    return this.#folder.file("lake");
+  }
+
+  /** A DuckDB file in which every table of the sink can be read; nobody has it open. */
+  async #readable(): Promise<string> {
+    return this.#sink === "parquet" ? await lakeViews(this.lake, this.#folder.file("lake.duckdb")) : this.#duckdb;
+  }
+
   /** The path of a file beside the pipeline's own. */
   path(name: string): string {
     return this.#folder.file(name);
@@ -87,10 +105,9 @@ export class TestPipeline implements AsyncDisposable {
       tables: `[${tables.join(", ")}]`,
       ...choices.source,
     };
-    const sink =
-      choices.sink?.["type"] === "discard"
-        ? choices.sink
-        : { type: "duckdb", path: "./warehouse.duckdb", ...choices.sink };
+    this.#sink = (choices.sink?.["type"] ?? "duckdb") as SinkType;
+    const path = { duckdb: "./warehouse.duckdb", parquet: "./lake", discard: null }[this.#sink];
+    const sink = { type: this.#sink, ...(path !== null && { path }), ...choices.sink };
     const pipeline = {
       name: this.name,
       parallelism: String(choices.parallelism ?? 2),
@@ -142,7 +159,13 @@ ${process.output}`);
 
   /** The same of the sink's own record, when no run has the file: after a kill it alone says what was committed. */
   async committedState(table: string): Promise<TableState | null> {
-    const sink = createDuckdbSink({ ...DUCKDB_DEFAULTS, path: this.#duckdb }, testAmbient());
+    const sink =
+      this.#sink === "parquet"
+        ? createParquetSink(parquetOptions({ kind: "folder", path: this.lake }), {
+            ambient: testAmbient(),
+            workerUrl: encoderUrl,
+          })
+        : createDuckdbSink({ ...DUCKDB_DEFAULTS, path: this.#duckdb }, testAmbient());
     try {
       return this.#stateOf(await sink.open(this.name, AbortSignal.timeout(DEADLINE_MS)), table);
     } finally {
@@ -188,10 +211,11 @@ ${process.output}`);
   /** How the sink differs from the source as it is now: empty where every row of the tables is the same. */
   async differences(tables: readonly string[]): Promise<readonly string[]> {
     const found: string[] = [];
+    const duckdb = await this.#readable();
     for (const table of tables) {
       // With a schema it is quoted already, for both.
       const name = table.startsWith('"') ? table : this.#target(table);
-      const place = { table: this.#isMysql ? table : name, duckdb: this.#duckdb, target: name };
+      const place = { table: this.#isMysql ? table : name, duckdb, target: name };
       found.push(...(await tableDifferences({ source: this.#source, ...place })));
     }
     return found;
@@ -217,7 +241,7 @@ ${process.output}`);
 
   /** What a query says of the sink, while no run has it open. */
   async sinkRows(sql: string): Promise<readonly (readonly unknown[])[]> {
-    const instance = await DuckDBInstance.create(this.#duckdb, { access_mode: "READ_ONLY" });
+    const instance = await DuckDBInstance.create(await this.#readable(), { access_mode: "READ_ONLY" });
     try {
       const connection = await instance.connect();
       const read = await connection.runAndReadAll(sql);
