@@ -22,12 +22,20 @@ export interface PipelineOptions {
   readonly checkpointInterval?: string;
 }
 
-export type SinkType = "discard" | "duckdb";
+export type SinkType = "discard" | "duckdb" | "parquet";
 
 /** How a bench says where its rows go. */
 export const SINKS: Readonly<Record<SinkType, string>> = {
   discard: "to a sink that discards",
   duckdb: "into a DuckDB file, committed",
+  parquet: "into Parquet files in a folder, committed",
+};
+
+/** Of the file's `sink`, beside its type. */
+const SINK_OPTIONS: Readonly<Record<SinkType, string>> = {
+  discard: "",
+  duckdb: "  path: state/warehouse.duckdb\n",
+  parquet: "  path: state/lake\n",
 };
 
 /** A pipeline file, and the folder that holds all its state: checkpoints and, where there is one, the DuckDB file. */
@@ -95,7 +103,7 @@ function pipelineYaml(source: BenchSource, { tables, sink, parallelism, checkpoi
   password: \${BENCH_PASSWORD}
 ${options.join("")}sink:
   type: ${sink}
-${sink === "duckdb" ? "  path: state/warehouse.duckdb\n" : ""}pipeline:
+${SINK_OPTIONS[sink]}pipeline:
   name: bench
 ${parallelism === undefined ? "" : `  parallelism: ${parallelism}\n`}  checkpoint.store: state
   checkpoint.interval: ${checkpointInterval ?? "1s"}

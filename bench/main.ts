@@ -3,12 +3,18 @@ import { duckdbApply } from "./duckdb-apply.ts";
 import type { Bench } from "./measurement.ts";
 import { mysqlFreshness } from "./mysql-freshness.ts";
 import { mysqlMemory } from "./mysql-memory.ts";
-import { mariadbSnapshot, mysqlSnapshot, mysqlSnapshotParallel } from "./mysql-snapshot.ts";
+import { mariadbSnapshot, mysqlSnapshot, mysqlSnapshotParallel, mysqlSnapshotParquet } from "./mysql-snapshot.ts";
 import { mariadbStream, mysqlStream, mysqlStreamDuckdb, mysqlStreamZstd } from "./mysql-stream.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
-import { pgSnapshot, pgSnapshotDuckdb, pgSnapshotDuckdbLarge, pgSnapshotLarge } from "./pg-snapshot.ts";
-import { pgStream, pgStreamDuckdb } from "./pg-stream.ts";
+import {
+  pgSnapshot,
+  pgSnapshotDuckdb,
+  pgSnapshotDuckdbLarge,
+  pgSnapshotLarge,
+  pgSnapshotParquet,
+} from "./pg-snapshot.ts";
+import { pgStream, pgStreamDuckdb, pgStreamParquet } from "./pg-stream.ts";
 
 /** `duckdb-apply` measures in this process, and a child's peak memory is at least what its parent had as it was made: last. */
 const BENCHES: readonly Bench[] = [
@@ -18,10 +24,13 @@ const BENCHES: readonly Bench[] = [
   pgSnapshotDuckdbLarge,
   pgStream,
   pgStreamDuckdb,
+  pgSnapshotParquet,
+  pgStreamParquet,
   pgFreshness,
   pgMemory,
   mysqlSnapshot,
   mysqlSnapshotParallel,
+  mysqlSnapshotParquet,
   mariadbSnapshot,
   mysqlStream,
   mysqlStreamDuckdb,

@@ -1,6 +1,6 @@
 import type { MysqlFlavour } from "../test/support/mysql-programs.ts";
 import type { PrivateMysql } from "../test/support/private-mysql.ts";
-import { BenchPipeline } from "./bench-pipeline.ts";
+import { BenchPipeline, SINKS, type SinkType } from "./bench-pipeline.ts";
 import { type Bench, type BenchRun, turns } from "./measurement.ts";
 import { selectSeconds } from "./mysql-limits.ts";
 import { mysqlSource, runMysqlFile, startBenchMysql } from "./mysql-server.ts";
@@ -17,18 +17,19 @@ interface SnapshotCase {
   /** What the limit's connections select, each its own. */
   readonly selects: readonly string[];
   readonly beside: string;
+  readonly sink?: SinkType;
 }
 
-function snapshotBench({ name, flavour, readers, selects, beside }: SnapshotCase): Bench {
+function snapshotBench({ name, flavour, readers, selects, beside, sink = "discard" }: SnapshotCase): Bench {
   return {
     name,
-    about: `2,000,000 rows by ${readers === 1 ? "one reader" : `${readers} readers`} to a sink that discards, beside ${beside} to nowhere`,
+    about: `2,000,000 rows by ${readers === 1 ? "one reader" : `${readers} readers`} ${SINKS[sink]}, beside ${beside} to nowhere`,
     async run(runs, say) {
       await using server = await startBenchMysql(flavour);
       await runMysqlFile(server, "mysql-orders.sql");
       using pipeline = new BenchPipeline(mysqlSource(server), {
         tables: ["orders"],
-        sink: "discard",
+        sink,
         parallelism: readers,
       });
       return await turns(name, "rows/s", runs, say, () => measure(server, pipeline, selects));
@@ -57,6 +58,15 @@ export const mysqlSnapshotParallel: Bench = snapshotBench({
   readers: 4,
   selects: HALVES,
   beside: "two of `mysql --quick`, of a half each,",
+});
+
+export const mysqlSnapshotParquet: Bench = snapshotBench({
+  name: "mysql-snapshot-parquet",
+  flavour: "mysql",
+  readers: 2,
+  selects: HALVES,
+  beside: "two of `mysql --quick`, of a half each,",
+  sink: "parquet",
 });
 
 export const mariadbSnapshot: Bench = snapshotBench({

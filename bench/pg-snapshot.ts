@@ -55,6 +55,7 @@ async function measure(
 
 export const pgSnapshot: Bench = snapshotBench("pg-snapshot", "discard", ROWS);
 export const pgSnapshotDuckdb: Bench = snapshotBench("pg-snapshot-duckdb", "duckdb", ROWS);
+export const pgSnapshotParquet: Bench = snapshotBench("pg-snapshot-parquet", "parquet", ROWS);
 /** Whether a table that is larger is read as fast, and in no more memory. */
 export const pgSnapshotLarge: Bench = snapshotBench("pg-snapshot-large", "discard", LARGE_ROWS);
 export const pgSnapshotDuckdbLarge: Bench = snapshotBench("pg-snapshot-duckdb-large", "duckdb", LARGE_ROWS);

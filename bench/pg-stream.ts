@@ -80,6 +80,12 @@ export const pgStream: Bench = streamBench(
   "a backlog of 750,000 changes to a sink that discards, beside pg_recvlogical of the same slot to nowhere",
 );
 
+export const pgStreamParquet: Bench = streamBench(
+  "pg-stream-parquet",
+  "parquet",
+  "a backlog of 750,000 changes into Parquet files in epochs of 1 s, beside pg_recvlogical of the same slot to nowhere",
+);
+
 export const pgStreamDuckdb: Bench = streamBench(
   "pg-stream-duckdb",
   "duckdb",
