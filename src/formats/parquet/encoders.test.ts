@@ -109,7 +109,10 @@ describe("ParquetEncoders", () => {
     const schema: FileSchema = [{ name: "t", fieldId: 1, type: { kind: "text" }, required: true }];
     const bytes = { ...columnOf({ kind: "bytes" }, ["c328"]), type: { kind: "text" } as const };
     const bad = await encoders.encode({ schema, sets: [{ length: 1, columns: [bytes] }], options: OPTIONS }, never);
-    await expect(bad.encoded).rejects.toMatchObject({ code: "PARQUET_ENCODE_FAILED", message: /UTF-?8/i });
+    await expect(bad.encoded).rejects.toMatchObject({
+      code: "PARQUET_ENCODE_FAILED",
+      message: expect.stringMatching(/UTF-?8/i),
+    });
     const sets = [{ length: 1, columns: [columnOf({ kind: "text" }, ["good"])] }];
     const good = await encoders.encode({ schema, sets, options: OPTIONS }, never);
     expect((await good.encoded).rows).toBe(1);
