@@ -5,6 +5,7 @@ import { mysqlFreshness } from "./mysql-freshness.ts";
 import { mysqlMemory } from "./mysql-memory.ts";
 import { mariadbSnapshot, mysqlSnapshot, mysqlSnapshotParallel, mysqlSnapshotParquet } from "./mysql-snapshot.ts";
 import { mariadbStream, mysqlStream, mysqlStreamDuckdb, mysqlStreamZstd } from "./mysql-stream.ts";
+import { parquetEncode } from "./parquet-encode.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
 import {
@@ -16,7 +17,7 @@ import {
 } from "./pg-snapshot.ts";
 import { pgStream, pgStreamDuckdb, pgStreamParquet } from "./pg-stream.ts";
 
-/** `duckdb-apply` measures in this process, and a child's peak memory is at least what its parent had as it was made: last. */
+/** The last two measure in this process, and a child's peak memory is at least what its parent had as it was made. */
 const BENCHES: readonly Bench[] = [
   pgSnapshot,
   pgSnapshotDuckdb,
@@ -38,6 +39,7 @@ const BENCHES: readonly Bench[] = [
   mysqlStreamZstd,
   mysqlFreshness,
   mysqlMemory,
+  parquetEncode,
   duckdbApply,
 ];
 const RUNS_MIN = 3;
