@@ -32,10 +32,13 @@ export class ArrowStream {
     this.bytes = this.#messages.reduce((sum, message) => sum + messageBytes(message), PREFIX_BYTES);
   }
 
-  /** The stream, with a buffer for itself, so that it can be moved to another thread: every cell is copied once. */
-  copy(): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(this.bytes);
-    const view = new DataView(bytes.buffer);
+  /**
+   * The stream in a buffer of its own, which is at least as long, whatever was in it: it can be moved to another thread.
+   * Every cell is copied once.
+   */
+  copy(buffer: ArrayBuffer = new ArrayBuffer(this.bytes)): Uint8Array<ArrayBuffer> {
+    const bytes = new Uint8Array(buffer, 0, this.bytes).fill(0);
+    const view = new DataView(buffer);
     let at = 0;
     for (const message of this.#messages) {
       const { metadata, body } = message;

@@ -20,14 +20,17 @@ interface Waiting {
 /** One worker and what it was asked. It takes nothing more once it is worn or dead. */
 export class EncoderClient {
   readonly #worker: EncoderHandle;
+  readonly #recycle: (buffer: ArrayBuffer) => void;
   readonly #asked = new Map<number, Waiting>();
   #asks = 0;
   #isWorn = false;
   #ended: Promise<unknown> | null = null;
   isDead: boolean = false;
 
-  constructor(worker: EncoderHandle) {
+  /** `recycle` gets the buffers of streams that are encoded. */
+  constructor(worker: EncoderHandle, recycle: (buffer: ArrayBuffer) => void) {
     this.#worker = worker;
+    this.#recycle = recycle;
     worker.on("message", (answer) => this.#answered(answer));
     worker.on("error", (error) => this.#died(error.message));
     worker.on("exit", () => this.#died("it exited"));
@@ -59,6 +62,7 @@ export class EncoderClient {
   #answered(answer: FromEncoder): void {
     const waiting = this.#asked.get(answer.ask);
     this.#asked.delete(answer.ask);
+    this.#recycle(answer.buffer);
     this.#isWorn ||= answer.isWorn;
     if (this.#isWorn && this.#asked.size === 0) this.#ended ??= this.#worker.terminate();
     switch (answer.kind) {

@@ -15,8 +15,8 @@ export interface ToEncoder {
   readonly work: EncoderWork;
 }
 
-/** The answer to one ask. `isWorn`: the worker is to be asked nothing more. */
-export type FromEncoder = { readonly ask: number; readonly isWorn: boolean } & (
+/** The answer to one ask. `isWorn`: the worker is to be asked nothing more. `buffer`: the stream's, to be used again. */
+export type FromEncoder = { readonly ask: number; readonly isWorn: boolean; readonly buffer: ArrayBuffer } & (
   | { readonly kind: "encoded"; readonly rowGroup: EncodedRowGroup }
   | { readonly kind: "failed"; readonly error: SentError }
 );

@@ -24,16 +24,17 @@ export function serveEncoder(port: MessagePort): void {
   }
 
   port.on("message", ({ ask, work }: ToEncoder) => {
-    const answer = (of: { kind: "encoded"; rowGroup: EncodedRowGroup } | { kind: "failed"; error: unknown }): void => {
-      const isWorn = isBroken || encoderBytes() > ENCODER_BYTES_MAX;
-      if (of.kind === "encoded")
-        port.postMessage({ ...of, ask, isWorn } satisfies FromEncoder, [of.rowGroup.bytes.buffer]);
-      else port.postMessage({ kind: "failed", error: sentError(of.error), ask, isWorn } satisfies FromEncoder);
-    };
+    const { buffer } = work.stream;
+    const isWorn = (): boolean => isBroken || encoderBytes() > ENCODER_BYTES_MAX;
+    let answer: FromEncoder;
+    const moved: ArrayBuffer[] = [buffer];
     try {
-      answer({ kind: "encoded", rowGroup: encode(work) });
+      const rowGroup = encode(work);
+      answer = { kind: "encoded", rowGroup, ask, isWorn: isWorn(), buffer };
+      moved.push(rowGroup.bytes.buffer);
     } catch (error) {
-      answer({ kind: "failed", error });
+      answer = { kind: "failed", error: sentError(error), ask, isWorn: isWorn(), buffer };
     }
+    port.postMessage(answer, moved);
   });
 }

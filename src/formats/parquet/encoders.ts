@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { BufferPool } from "../../core/buffer-pool.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
 import { Notice } from "../../flow/notice.ts";
@@ -45,6 +46,8 @@ const ASKS_MAX = 2;
 export class ParquetEncoders implements AsyncDisposable {
   readonly #options: EncodersOptions;
   readonly #workers = new Set<EncoderClient>();
+  /** Of streams: their memory is large, and the garbage collector in no hurry. */
+  readonly #pool: BufferPool;
   readonly #changed = new Notice();
   #bytes = 0;
   #lastTurn: Promise<void> = Promise.resolve();
@@ -52,6 +55,7 @@ export class ParquetEncoders implements AsyncDisposable {
 
   constructor(options: EncodersOptions) {
     this.#options = options;
+    this.#pool = new BufferPool(options.bytesMax);
   }
 
   /** Of row groups that were taken and are not encoded. */
@@ -66,7 +70,7 @@ export class ParquetEncoders implements AsyncDisposable {
       const worker = this.#workerFor(stream.bytes);
       if (worker === null) return null;
       const traits = rowGroupTraits(schema, sets, options);
-      return { encoded: this.#asked(worker, { stream: stream.copy(), traits, options }) };
+      return { encoded: this.#asked(worker, { stream: stream.copy(this.#pool.take(stream.bytes)), traits, options }) };
     });
     const wanted = abortable(signal, encoded, () => undefined);
     wanted.catch(() => undefined);
@@ -114,7 +118,7 @@ export class ParquetEncoders implements AsyncDisposable {
   }
 
   #started(): EncoderClient {
-    const worker = new EncoderClient(new Worker(this.#options.workerUrl));
+    const worker = new EncoderClient(new Worker(this.#options.workerUrl), (buffer) => this.#pool.give(buffer));
     this.#workers.add(worker);
     return worker;
   }
