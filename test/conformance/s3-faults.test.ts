@@ -4,7 +4,7 @@ import { createStore } from "../../src/stores/create-store.ts";
 import type { S3Options } from "../../src/stores/s3/options.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 import { createBucket, type TestBucket } from "../support/s3.ts";
-import { startS3Proxy, type S3Fault, type S3Operation, type S3Proxy } from "../support/s3-proxy.ts";
+import { startS3FaultProxy, type S3Fault, type S3Operation, type S3FaultProxy } from "../support/s3-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { bytesOf, hurriedClock, keysOf, leftoverKeys, staged } from "./store.ts";
 
@@ -27,11 +27,11 @@ const named = (faults: readonly S3Fault[]): [string, S3Fault][] =>
 const failing = (fault: S3Fault): S3Fault[] => Array.from({ length: ATTEMPTS }, () => fault);
 
 let bucket: TestBucket;
-let proxy: S3Proxy;
+let proxy: S3FaultProxy;
 let store: ObjectStore;
 beforeEach(async () => {
   bucket = await createBucket();
-  proxy = await startS3Proxy(inject("s3"));
+  proxy = await startS3FaultProxy(inject("s3"));
   store = storeWith({});
 });
 afterEach(async () => {

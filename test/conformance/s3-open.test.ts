@@ -12,16 +12,16 @@ import { freePort } from "../support/free-port.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 import { projectRoot } from "../support/project-root.ts";
 import { createBucket, startPrivateS3, type TestBucket } from "../support/s3.ts";
-import { startS3Proxy, type S3Proxy } from "../support/s3-proxy.ts";
+import { startS3FaultProxy, type S3FaultProxy } from "../support/s3-proxy.ts";
 import { bytesOf, hurriedClock, keysOf, leftoverKeys, staged } from "./store.ts";
 
 const { signal } = new AbortController();
 
 let bucket: TestBucket;
-let proxy: S3Proxy;
+let proxy: S3FaultProxy;
 beforeEach(async () => {
   bucket = await createBucket();
-  proxy = await startS3Proxy(inject("s3"));
+  proxy = await startS3FaultProxy(inject("s3"));
 });
 afterEach(async () => {
   vi.unstubAllEnvs();

@@ -43,7 +43,7 @@ interface Answer {
 }
 
 /** Stands between a client and an S3 server, knows what each request is for, and spoils those that a test names. */
-export class S3Proxy implements AsyncDisposable {
+export class S3FaultProxy implements AsyncDisposable {
   readonly host: string = "127.0.0.1";
   /** In the order in which they came. */
   readonly seen: S3Operation[] = [];
@@ -126,9 +126,9 @@ export class S3Proxy implements AsyncDisposable {
   }
 }
 
-/** `await using proxy = await startS3Proxy(inject("s3"))`. */
-export async function startS3Proxy(target: Target): Promise<S3Proxy> {
-  const proxy = new S3Proxy({ host: target.host, port: target.port });
+/** `await using proxy = await startS3FaultProxy(inject("s3"))`. */
+export async function startS3FaultProxy(target: Target): Promise<S3FaultProxy> {
+  const proxy = new S3FaultProxy({ host: target.host, port: target.port });
   await proxy.listen();
   return proxy;
 }

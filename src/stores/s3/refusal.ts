@@ -10,7 +10,7 @@ export interface Refusal {
   readonly status: number | null;
   /** The client's own, all without an effect, or with one of which nothing was heard. */
   readonly attempts: number;
-  /** Where the bucket is, when that is somewhere else. */
+  /** Where the bucket is; not known of every answer. */
   readonly region: string | null;
 }
 
@@ -25,7 +25,7 @@ const CREDENTIALS = [
   "CredentialsProviderError",
   "TokenProviderError",
 ];
-const REGION = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"];
+const REGION = ["PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"];
 const BUSY = [
   "SlowDown",
   "SlowDownRead",
@@ -35,14 +35,10 @@ const BUSY = [
   "RequestLimitExceeded",
   "TooManyRequests",
 ];
-const FULL = [
-  "QuotaExceeded",
-  "InsufficientCapacity",
-  "XMinioStorageFull",
-  "XMinioAdminBucketQuotaExceeded",
-  "EntityTooLargeForQuota",
-];
-const UNREACHABLE = /^(TimeoutError|RequestTimeout|IncompleteBody|E[A-Z_]+|CERT_[A-Z_]+|.*CERT.*|NetworkingError)$/;
+const FULL = ["QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExceeded"];
+/** Node's own names: waiting does not make a certificate right. */
+const CERTIFICATE = /CERT|^UNABLE_TO_|^ERR_(TLS|SSL)_/;
+const UNREACHABLE = /^(TimeoutError|RequestTimeout|IncompleteBody|E[A-Z_]+)$/;
 
 interface ClientError {
   readonly name?: unknown;
@@ -73,17 +69,16 @@ export function refusalOf(error: unknown): Refusal {
 }
 
 /** The code of a refusal that the caller has not expected. */
-function codeOf({ name, status, region, message }: Refusal): ErrorCode {
-  if (CREDENTIALS.includes(name) || /credentials?\b.*\b(missing|not found|could not)/i.test(message))
-    return "STORE_CREDENTIALS";
-  if (region !== null || REGION.includes(name) || status === 301 || message === "Region is missing")
-    return "STORE_REGION";
+function codeOf({ name, status, message }: Refusal): ErrorCode {
+  if (CREDENTIALS.includes(name)) return "STORE_CREDENTIALS";
+  if (REGION.includes(name) || status === 301 || message === "Region is missing") return "STORE_REGION";
   if (BUSY.includes(name) || status === 429 || status === 503) return "STORE_BUSY";
   if (FULL.includes(name) || status === 507) return "STORE_FULL";
   if (name === "NoSuchBucket") return "STORE_MISSING";
   if (status === 412) return "STORE_CONDITION";
   if (status === 501 || name === "NotImplemented") return "STORE_UNSUPPORTED";
   if (status === 401 || status === 403) return "STORE_DENIED";
+  if (CERTIFICATE.test(name)) return "STORE_FAILED";
   if ((status !== null && status >= 500) || UNREACHABLE.test(name)) return "STORE_UNREACHABLE";
   return "STORE_FAILED";
 }
@@ -95,11 +90,18 @@ export function refused(refusal: Refusal, doing: string, place: string): Millrac
   const code = codeOf(refusal);
   const answer = status === null ? name : `${name} (${status})`;
   const tries = attempts > 1 ? `, after ${attempts} attempts` : "";
-  const hint = code === "STORE_REGION" && region !== null ? `Set the region of the bucket: ${region}.` : null;
+  const hint = hintOf(refusal, code);
   return new MillraceError(code, `cannot ${doing} ${place}: ${answer}${tries}${message === "" ? "" : `: ${message}`}`, {
     place: { file: place },
     ...(hint === null ? {} : { hint }),
   });
+}
+
+function hintOf({ name, region }: Refusal, code: ErrorCode): string | null {
+  if (code === "STORE_REGION" && region !== null) return `Set the region of the bucket: ${region}.`;
+  if (CERTIFICATE.test(name))
+    return "Check the endpoint, and http or https in it. A certificate of one's own authority is named by NODE_EXTRA_CA_CERTS.";
+  return null;
 }
 
 /** An answer that says that all is well, and is not what S3 says then. */
