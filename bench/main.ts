@@ -6,6 +6,7 @@ import { mysqlMemory } from "./mysql-memory.ts";
 import { mariadbSnapshot, mysqlSnapshot, mysqlSnapshotParallel, mysqlSnapshotParquet } from "./mysql-snapshot.ts";
 import { mariadbStream, mysqlStream, mysqlStreamDuckdb, mysqlStreamZstd } from "./mysql-stream.ts";
 import { parquetEncode } from "./parquet-encode.ts";
+import { parquetMemory } from "./parquet-memory.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
 import {
@@ -39,6 +40,7 @@ const BENCHES: readonly Bench[] = [
   mysqlStreamZstd,
   mysqlFreshness,
   mysqlMemory,
+  parquetMemory,
   parquetEncode,
   duckdbApply,
 ];
