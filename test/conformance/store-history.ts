@@ -18,7 +18,7 @@ interface Model {
 }
 
 /** A random life of a store beside a model of it; after each step both must agree on everything. */
-export async function liveThrough(store: ObjectStore, random: Random, steps: number): Promise<void> {
+export async function expectLifeOfModel(store: ObjectStore, random: Random, steps: number): Promise<void> {
   const model: Model = { visible: new Map(), finished: [], serial: 0 };
   for (let step = 0; step < steps; step++) {
     await random.pick([put, putWhereAbsent, putWhereSame, remove, stageOne, completeOne, abortOne])(

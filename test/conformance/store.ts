@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Committable, ObjectStore, StagedLeftover, StoreAbilities } from "../../src/stores/object-store.ts";
 import type { Clock } from "../../src/core/ambient.ts";
 import { systemClock } from "../../src/observe/system-clock.ts";
-import { liveThrough } from "./store-history.ts";
+import { expectLifeOfModel } from "./store-history.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 import { Random } from "../support/random.ts";
 
@@ -339,7 +339,7 @@ export function storeConformance(name: string, makePlace: () => Promise<StorePla
 
     test.each([1, 2, 3])("a random life of it is that of a model (%i)", async (seed) => {
       await store.open(signal);
-      await liveThrough(store, new Random(seed), 60);
+      await expectLifeOfModel(store, new Random(seed), 60);
     });
 
     test("a call whose signal is aborted rejects with its reason", async () => {

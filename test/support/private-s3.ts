@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
@@ -56,7 +56,7 @@ export class PrivateS3 implements S3Address, AsyncDisposable {
     const classes = join(projectRoot, ".cache", "s3proxy", "lib", "*");
     const data = `-Dmillrace.data=${this.dataFolder}`;
     const args = [...system, data, "-cp", classes, "org.gaul.s3proxy.Main", "--properties", properties];
-    const child = spawn("java", args, { cwd: this.#folder, stdio: ["ignore", log, log] });
+    const child = spawn(javaProgram(), args, { cwd: this.#folder, stdio: ["ignore", log, log] });
     closeSync(log);
     this.#process = child;
     this.#exited = once(child, "exit");
@@ -112,6 +112,12 @@ export class PrivateS3 implements S3Address, AsyncDisposable {
     await this.stop();
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** The one that scripts/java.mjs has unpacked where this machine had none of its own. */
+function javaProgram(): string {
+  const unpacked = join(projectRoot, ".cache", "java", "java");
+  return existsSync(unpacked) ? unpacked : "java";
 }
 
 /** `knowsChecksums`: whether it takes requests that carry a CRC32, as AWS does; it does not look at it. */

@@ -85,7 +85,7 @@ function codeOf({ name, status, message }: Refusal): ErrorCode {
 
 /** `doing` as in "cannot <doing>". */
 export function refused(refusal: Refusal, doing: string, place: string): MillraceError {
-  const { name, message, status, attempts, region } = refusal;
+  const { name, message, status, attempts } = refusal;
   if (status === 200) return noS3(place);
   const code = codeOf(refusal);
   const answer = status === null ? name : `${name} (${status})`;
