@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { checkKey, compareKeys } from "./object-key.ts";
+import { checkKey, compareKeys, isKey } from "./object-key.ts";
 
 const anyText = fc.string({
   unit: fc.oneof(fc.constantFrom("/", "a", "", "￿", "𐀀", "\ud7ff"), fc.string({ unit: "binary", maxLength: 1 })),
@@ -18,6 +18,7 @@ test.each(["a", "orders/day=2024-01-01/part-1.parquet", "...", "a/.hidden", "é/
   "%j is a key",
   (key) => {
     expect(() => checkKey(key)).not.toThrow();
+    expect(isKey(key)).toBe(true);
   },
 );
 
@@ -38,4 +39,5 @@ test.each([
   "a.staged",
 ])("%j is none", (key) => {
   expect(() => checkKey(key)).toThrow(expect.objectContaining({ code: "INTERNAL" }));
+  expect(isKey(key)).toBe(false);
 });

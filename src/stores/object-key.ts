@@ -16,6 +16,11 @@ export function checkKey(key: string): void {
   if (why !== null) throw new MillraceError("INTERNAL", `the key ${JSON.stringify(key)} of an object ${why}`);
 }
 
+/** Whether a name that was listed is a key: others may put there what they like, a "folder" that ends in a slash too. */
+export function isKey(name: string): boolean {
+  return faultOf(name) === null;
+}
+
 function faultOf(key: string): string | null {
   if (HALF_A_PAIR.test(key)) return "is no well-formed Unicode";
   if (CONTROL.test(key)) return "has a control character";

@@ -59,8 +59,8 @@ export interface StagedWriter {
 
 /**
  * A folder or a bucket, seen as keys with bytes. `src/stores/object-key.ts` says what a key is. Calls may overlap. Errors are
- * `STORE_…`; one that is retried "timed" may be tried again as it is: no call here does harm when it is repeated, and none leaves it
- * open whether it took place. `test/conformance/store.ts` is the proof.
+ * `STORE_…`; a call that failed with one that is retried "timed" may be made again as it is. Only of a conditional `put` is it open then
+ * whether it took place: look before, or a repeat may be refused because of it. `test/conformance/store.ts` is the proof.
  *
  * An object becomes visible as a whole or not at all. There are two ways: `put` for small ones, and for large ones
  * *staging*: `stage` writes what nobody sees, `complete` makes it visible later.
@@ -86,7 +86,10 @@ export interface ObjectStore extends AsyncDisposable {
 
   head(key: string, signal: AbortSignal): Promise<ObjectInfo | null>;
 
-  /** Objects whose key begins with `prefix`, any text, in the order of `compareKeys`. Never what is only staged. */
+  /**
+   * Objects whose key begins with `prefix`, any text, in the order of `compareKeys`. Never what is only staged, nor what somebody
+   * else has put there under a name that is no key.
+   */
   list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectInfo>;
 
   /** Those that are not there are nothing to it. */

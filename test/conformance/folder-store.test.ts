@@ -164,11 +164,12 @@ describe("the folder of a store", () => {
       });
   });
 
-  test("passes over links, of which some lead in a circle", async () => {
+  test("passes over what is no object of its own: links, of which some lead in a circle, and names that are no keys", async () => {
     await store.open(signal);
     await store.put("a/b", bytesOf("b"), null, signal);
     await symlink(path, join(path, "a", "circle"));
     await symlink(join(path, "a", "b"), join(path, "a", "link"));
+    await writeFile(join(path, "a", "no\nkey"), "");
     expect(await keysOf(store)).toEqual(["a/b"]);
     expect(await store.head("a/link", signal)).toBeNull();
   });

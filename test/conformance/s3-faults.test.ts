@@ -5,6 +5,7 @@ import type { S3Options } from "../../src/stores/s3/options.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 import { createBucket, type TestBucket } from "../support/s3.ts";
 import { startS3FaultProxy, type S3Fault, type S3Operation, type S3FaultProxy } from "../support/s3-proxy.ts";
+import { startProxy } from "../support/proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 import { bytesOf, hurriedClock, keysOf, leftoverKeys, staged } from "./store.ts";
 
@@ -19,6 +20,8 @@ const FAULTS: readonly S3Fault[] = (["before", "behind"] as const).flatMap((when
   { kind: "reset", when },
   { kind: "silence", when },
 ]);
+/** Silence lasts long enough once. */
+const LASTING: readonly S3Fault[] = FAULTS.filter(({ kind }) => kind !== "silence");
 const named = (faults: readonly S3Fault[]): [string, S3Fault][] =>
   faults.map((fault) => {
     const what = fault.kind === "answer" ? `${fault.status} ${fault.code}` : fault.kind;
@@ -61,7 +64,7 @@ describe("completing", () => {
     expect(await leftoverKeys(store)).toEqual([]);
   });
 
-  test.each(named(FAULTS))(
+  test.each(named(LASTING))(
     "whose every answer is spoiled by %s: an error to be tried again, unless it took place",
     async (_, fault) => {
       const committable = await staged(store, "a/b", bytesOf("content"));
@@ -141,7 +144,7 @@ describe("writing a staged object", () => {
 
   test("holds no more memory than it may, of all writers together", async () => {
     const [part, parallel] = [5 << 20, 2];
-    await using narrow = storeWith({ partBytes: part, parallelUploads: parallel });
+    await using narrow = storeWith({ partBytes: part, parallelUploads: parallel, requestTimeoutMs: 60_000 });
     const writers = [narrow.stage("a", signal), narrow.stage("b", signal)];
     const release = proxy.hold("part");
     const held = (): number => writers.reduce((sum, writer) => sum + writer.heldBytes, 0);
@@ -167,6 +170,22 @@ describe("writing a staged object", () => {
     expect(accepted).toBe(20);
     expect(held()).toBe(0);
     expect(proxy.count("part")).toBe(10);
+  });
+
+  test("may take longer than silence may, on a slow line", async () => {
+    await using line = await startProxy(inject("s3"));
+    // So large that what the kernel takes over at once is little of it.
+    const partBytes = 40 << 20;
+    const options = bucket.options({ partBytes, requestTimeoutMs: 4_000, attemptsMax: 1 }, line);
+    await using slow = createStore({ kind: "s3", ...options }, hurriedClock);
+    line.throttle(8_000_000);
+    const start = performance.now();
+    const committable = await staged(slow, "a", patternBytes(partBytes));
+    expect(performance.now() - start).toBeGreaterThan(options.requestTimeoutMs);
+    line.throttle(Number.POSITIVE_INFINITY);
+    await slow.complete(committable, signal);
+    line.stall();
+    await expect(slow.head("a", signal)).rejects.toMatchObject({ code: "STORE_UNREACHABLE" });
   });
 
   test("ends at once when its signal is aborted, and what it waits for too", async () => {
@@ -195,7 +214,7 @@ describe("a conditional put", () => {
     await expect(store.put("a", bytesOf("second"), ABSENT, signal)).rejects.toMatchObject({ code: "STORE_CONDITION" });
   });
 
-  test.each(named(FAULTS))(
+  test.each(named(LASTING))(
     "whose every answer is spoiled by %s took place, or can be tried again",
     async (_, fault) => {
       proxy.spoil("put", ...failing(fault));

@@ -58,6 +58,15 @@ test("a bucket that does not exist", async () => {
   });
 });
 
+test("objects whose names are no keys are passed over, like the folders that consoles make", async () => {
+  await using store = storeWith({});
+  await store.open(signal);
+  await store.put("a", bytesOf("a"), null, signal);
+  await bucket.makeFolders("lake/", "lake/empty/");
+  expect(await bucket.names()).toEqual(["lake/", "lake/a", "lake/empty/"]);
+  expect(await keysOf(store)).toEqual(["a"]);
+});
+
 test("an access key that nobody knows, and a secret that is not the key's", async () => {
   const { accessKeyId, secretAccessKey } = inject("s3");
   const unknown = await refusal({ credentials: { accessKeyId: "nobody", secretAccessKey } });

@@ -50,14 +50,26 @@ export class TestBucket implements AsyncDisposable {
     };
   }
 
+  /** As consoles do it: empty objects whose names end in a slash. */
+  async makeFolders(...names: readonly string[]): Promise<void> {
+    for (const Key of names) await this.#client.putObject({ Bucket: this.name, Key, Body: "", ContentLength: 0 });
+  }
+
+  /** Of all that is visible in it. */
+  async names(): Promise<string[]> {
+    const { Contents = [] } = await this.#client.listObjectsV2({ Bucket: this.name });
+    return Contents.map(({ Key = "" }) => Key);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const Bucket = this.name;
     for (const { Key, UploadId } of (await this.#client.listMultipartUploads({ Bucket })).Uploads ?? [])
       await this.#client.abortMultipartUpload({ Bucket, Key, UploadId });
     for (let more = true; more;) {
-      const { Contents = [] } = await this.#client.listObjectsV2({ Bucket });
-      more = Contents.length > 0;
-      if (more) await this.#client.deleteObjects({ Bucket, Delete: { Objects: Contents.map(({ Key }) => ({ Key })) } });
+      // What is in a folder before the folder.
+      const names = (await this.names()).reverse();
+      more = names.length > 0;
+      if (more) await this.#client.deleteObjects({ Bucket, Delete: { Objects: names.map((Key) => ({ Key })) } });
     }
     await this.#client.deleteBucket({ Bucket });
     this.#client.destroy();

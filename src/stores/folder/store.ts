@@ -2,7 +2,7 @@ import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
 import { syncPath, systemCode } from "../../flow/durable-file.ts";
-import { checkKey } from "../object-key.ts";
+import { checkKey, isKey } from "../object-key.ts";
 import type {
   ByteRange,
   Committable,
@@ -98,7 +98,8 @@ export class FolderStore implements ObjectStore {
 
   async *list(prefix: string, signal: AbortSignal): AsyncGenerator<ObjectInfo> {
     try {
-      for await (const file of walk(this.place, prefix, STAGING_FOLDER, signal)) yield infoOf(file);
+      for await (const file of walk(this.place, prefix, STAGING_FOLDER, signal))
+        if (isKey(file.name)) yield infoOf(file);
     } catch (error) {
       signal.throwIfAborted();
       throw folderFailure(error, this.place);

@@ -1,4 +1,5 @@
 import { MillraceError } from "../../core/errors.ts";
+import { isKey } from "../object-key.ts";
 import type { ObjectInfo } from "../object-store.ts";
 import type { Bucket } from "./bucket.ts";
 import { noS3 } from "./refusal.ts";
@@ -29,8 +30,10 @@ export async function* listObjects(
       signal,
     );
     for (const { Key, Size, ETag } of Contents ?? []) {
-      if (Key === undefined || Size === undefined || ETag === undefined) throw noS3(place);
-      yield { key: bucket.keyOf(Key), bytes: Size, tag: ETag };
+      const key = bucket.keyOf(Key ?? "");
+      if (!isKey(key)) continue;
+      if (Size === undefined || ETag === undefined) throw noS3(place);
+      yield { key, bytes: Size, tag: ETag };
     }
     token = following(IsTruncated, NextContinuationToken, token, place);
   } while (token !== undefined);
@@ -58,9 +61,12 @@ export async function* listUploads(
       { doing: "list the uploads under", place, call: (s3, options) => s3.listMultipartUploads(input, options) },
       signal,
     );
-    for (const { Key, UploadId } of Uploads ?? [])
-      if (Key?.startsWith(bucket.prefix + prefix) === true && UploadId !== undefined)
-        yield { key: bucket.keyOf(Key), id: UploadId };
+    for (const { Key, UploadId } of Uploads ?? []) {
+      const key = bucket.keyOf(Key ?? "");
+      if (!isKey(key)) continue;
+      if (UploadId === undefined) throw noS3(place);
+      yield { key, id: UploadId };
+    }
     const before = marker && `${marker.KeyMarker}\n${marker.UploadIdMarker}`;
     const next = following(
       IsTruncated,

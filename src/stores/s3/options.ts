@@ -20,7 +20,10 @@ export interface S3Options {
   readonly parallelUploads: number;
   /** Of a connection to come about. */
   readonly connectTimeoutMs: number;
-  /** Of silence in a request: nothing sent, nothing received. A slow one may take longer. */
+  /**
+   * Of silence in a request: nothing handed to the kernel, nothing received. A slow one may take longer; but the kernel takes over
+   * the last few megabytes at once, so it must be longer than a slow line needs for those, and a server to complete an upload.
+   */
   readonly requestTimeoutMs: number;
   /** Of one request, the first included. */
   readonly attemptsMax: number;

@@ -16,7 +16,7 @@ import { Bucket } from "./bucket.ts";
 import { completeUpload } from "./complete.ts";
 import { deleteObjects } from "./delete.ts";
 import { listObjects, listUploads } from "./listing.ts";
-import type { S3Options } from "./options.ts";
+import { PART_BYTES_MIN, type S3Options } from "./options.ts";
 import { putObject } from "./put.ts";
 import { noS3 } from "./refusal.ts";
 import { S3Session } from "./session.ts";
@@ -41,6 +41,9 @@ export class S3Store implements ObjectStore {
   readonly #partBytes: number;
 
   constructor(options: S3Options, clock: Clock) {
+    // The server would say so at the completion: too late.
+    if (options.partBytes < PART_BYTES_MIN)
+      throw new MillraceError("INTERNAL", `parts of ${options.partBytes} bytes are too small for S3`);
     this.#bucket = new Bucket(options);
     this.place = this.#bucket.placeOf("");
     this.#session = new S3Session(options);
