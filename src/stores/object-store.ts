@@ -42,7 +42,7 @@ export interface StagedLeftover {
 
 /**
  * Writes one staged object. One call at a time is all that is needed; more are done in their order. Where a call rejects the writer
- * is broken: every later one but `abort` rejects with the same error.
+ * is broken: every later one but `abort` rejects with the same error. Whoever does not finish it aborts it.
  */
 export interface StagedWriter {
   /** Resolves when more may come: the back-pressure. The bytes are the writer's from the call on, and nobody may change them. */

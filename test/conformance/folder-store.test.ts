@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, truncate, writeFi
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createStore } from "../../src/stores/create-store.ts";
+import { createStore } from "../../src/stores/open-store.ts";
 import type { Committable, ObjectStore } from "../../src/stores/object-store.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 import { projectRoot } from "../support/project-root.ts";

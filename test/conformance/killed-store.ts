@@ -1,4 +1,4 @@
-import { createStore } from "../../src/stores/create-store.ts";
+import { createStore } from "../../src/stores/open-store.ts";
 import { systemClock } from "../../src/observe/system-clock.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
-import { createStore } from "../../src/stores/create-store.ts";
+import { createStore } from "../../src/stores/open-store.ts";
 import type { S3Options } from "../../src/stores/s3/options.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 import { createBucket, type TestBucket } from "../support/s3.ts";
@@ -250,6 +250,22 @@ describe("every other request", () => {
     expect(await leftoverKeys(store)).toEqual([]);
     await store.delete(["a"], signal);
     expect(await store.head("a", signal)).toBeNull();
+  });
+
+  test("of a deletion of many, each that failed is repeated on its own, and an error where it may not be", async () => {
+    const partly = (code: string): S3Fault => {
+      const failed = `<Error><Key>lake/b</Key><Code>${code}</Code><Message>no</Message></Error>`;
+      const body = `<?xml version="1.0" encoding="UTF-8"?><DeleteResult>${failed}</DeleteResult>`;
+      return { kind: "answer", when: "before", status: 200, code, body };
+    };
+    for (const key of ["a", "b"]) await store.put(key, bytesOf(key), null, signal);
+    proxy.spoil("delete", partly("InternalError"), { kind: "reset", when: "before" });
+    await store.delete(["a", "b"], signal);
+    expect(await keysOf(store)).toEqual(["a"]);
+    const denied: S3Fault = { kind: "answer", when: "before", status: 403, code: "AccessDenied" };
+    proxy.spoil("delete", partly("AccessDenied"), denied);
+    await expect(store.delete(["a", "b"], signal)).rejects.toMatchObject({ code: "STORE_DENIED" });
+    await store.delete(["a"], signal);
   });
 
   test("is not repeated for ever, and tells how often it was", async () => {

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
-import { createStore } from "../../src/stores/create-store.ts";
+import { createStore } from "../../src/stores/open-store.ts";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
 import type { S3Options } from "../../src/stores/s3/options.ts";
 import { freePort } from "../support/free-port.ts";

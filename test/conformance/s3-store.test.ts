@@ -1,4 +1,4 @@
-import { createStore } from "../../src/stores/create-store.ts";
+import { createStore } from "../../src/stores/open-store.ts";
 import { createBucket } from "../support/s3.ts";
 import { hurriedClock, storeConformance } from "./store.ts";
 

@@ -25,6 +25,8 @@ export type S3Fault =
       readonly headers?: Readonly<Record<string, string>>;
       /** Between the tags of the error. */
       readonly detail?: string;
+      /** In place of the error. */
+      readonly body?: string;
     }
   | { readonly kind: "reset"; readonly when: "before" | "behind" }
   | { readonly kind: "silence"; readonly when: "before" | "behind" }
@@ -160,9 +162,15 @@ function send(outgoing: ServerResponse, { status, headers, body }: Answer): void
   outgoing.writeHead(status, [...headers]).end(body);
 }
 
-function spoiled({ status, code, headers = {}, detail = "" }: Extract<S3Fault, { kind: "answer" }>): Answer {
+function spoiled({
+  status,
+  code,
+  headers = {},
+  detail = "",
+  body: instead,
+}: Extract<S3Fault, { kind: "answer" }>): Answer {
   const text = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>spoiled by a test</Message>${detail}</Error>`;
-  const body = Buffer.from(status === 200 ? "" : text);
+  const body = Buffer.from(instead ?? (status === 200 ? "" : text));
   const fields = { "content-type": "application/xml", "content-length": String(body.length), etag: '"0"', ...headers };
   return { status, headers: Object.entries(fields).flat(), body };
 }

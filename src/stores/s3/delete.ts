@@ -1,5 +1,4 @@
 import type { Bucket } from "./bucket.ts";
-import { refused } from "./refusal.ts";
 import type { S3Session } from "./session.ts";
 
 /** S3's own limit of one request. */
@@ -39,9 +38,6 @@ async function deleteBatch(deletion: Deletion, keys: readonly string[], signal: 
     },
     signal,
   );
-  const failed = Errors?.find(({ Code }) => Code !== "NoSuchKey");
-  if (failed === undefined) return;
-  const { Key = "", Code = "", Message = "" } = failed;
-  const refusal = { name: Code, message: Message, status: null, attempts: 1, region: null };
-  throw refused(refusal, "delete", bucket.placeOf(bucket.keyOf(Key)));
+  // On its own each is repeated, or has an answer that says why not.
+  for (const { Key } of Errors ?? []) if (Key !== undefined) await deleteOne(deletion, bucket.keyOf(Key), signal);
 }
