@@ -75,7 +75,7 @@ const options = z.strictObject({
     3_600_000,
     "from 100ms to 1h",
     "For an answer: how long nothing may be sent and nothing come.",
-  ).prefault("30s"),
+  ).prefault("60s"),
   "s3.attempts": integer(1, 100, "How often a request is tried that fails in a way that may pass.").prefault("8"),
 });
 

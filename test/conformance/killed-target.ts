@@ -3,7 +3,7 @@ import type { Sink } from "../../src/core/sink.ts";
 import { DUCKDB_DEFAULTS } from "../../src/sinks/duckdb/config.ts";
 import { createDuckdbSink } from "../../src/sinks/duckdb/sink.ts";
 import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
-import type { StoreLocation } from "../../src/stores/create-store.ts";
+import type { StoreLocation } from "../../src/stores/open-store.ts";
 import { testAmbient } from "../support/test-ambient.ts";
 import { encoderUrl, parquetOptions, SMALL_TUNING } from "../support/lake.ts";
 

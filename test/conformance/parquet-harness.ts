@@ -6,7 +6,7 @@ import type { Sink } from "../../src/core/sink.ts";
 import type { TableSchema } from "../../src/core/table-schema.ts";
 import type { ParquetOptions, ParquetTuning } from "../../src/sinks/parquet/config.ts";
 import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
-import { createStore, type StoreLocation } from "../../src/stores/create-store.ts";
+import { createStore, type StoreLocation } from "../../src/stores/open-store.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { testAmbient } from "../support/test-ambient.ts";
 import { encoderUrl, parquetOptions, presentSql, SMALL_TUNING } from "../support/lake.ts";

@@ -10,7 +10,7 @@ import {
   type ParquetOptions,
   type ParquetTuning,
 } from "../../src/sinks/parquet/config.ts";
-import type { StoreLocation } from "../../src/stores/create-store.ts";
+import type { StoreLocation } from "../../src/stores/open-store.ts";
 import { projectRoot } from "./project-root.ts";
 
 /** Threads run compiled programs. */

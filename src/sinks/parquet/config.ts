@@ -1,4 +1,4 @@
-import type { StoreLocation } from "../../stores/create-store.ts";
+import type { StoreLocation } from "../../stores/open-store.ts";
 import type { Partition } from "./partition.ts";
 
 export type Compression = "zstd" | "snappy" | "none";

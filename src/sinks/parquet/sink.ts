@@ -10,7 +10,7 @@ import { sameJson } from "../../core/json.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import { ParquetEncoders } from "../../formats/parquet/encoders.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
-import { createStore } from "../../stores/create-store.ts";
+import { createStore } from "../../stores/open-store.ts";
 import { PARQUET_TUNING, type ParquetOptions, type ParquetTuning } from "./config.ts";
 import { decodeStaged, encodeStaged, type EpochFile, type StagedEpoch } from "./epoch-entry.ts";
 import { EpochFiles, partitionsOf } from "./epoch-files.ts";
