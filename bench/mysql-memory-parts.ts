@@ -14,7 +14,7 @@ const WIDE_INSERTS = counted(WIDE_ROWS).map(
   (id) => `INSERT INTO wide VALUES (${id}, REPEAT(RANDOM_BYTES(1024), ${WIDE_BYTES / 1024}))`,
 );
 
-export function counted(end: number): readonly number[] {
+function counted(end: number): readonly number[] {
   return Array.from({ length: end }, (_, i) => i + 1);
 }
 
