@@ -4,9 +4,15 @@ import { columnOf } from "../../../test/support/parquet-cells.ts";
 import type { ColumnSet, FileSchema, FileType } from "../file-schema.ts";
 import { ArrowStream } from "./stream.ts";
 
+function copied(stream: ArrowStream): Uint8Array {
+  const bytes = new Uint8Array(stream.bytes);
+  stream.copyTo(bytes);
+  return bytes;
+}
+
 /** The cells of each column, as apache-arrow reads the stream. */
 function readBack(schema: FileSchema, sets: readonly ColumnSet[]): readonly (readonly unknown[])[] {
-  const table = tableFromIPC(new ArrowStream(schema, sets).copy());
+  const table = tableFromIPC(copied(new ArrowStream(schema, sets)));
   return schema.map((_, i) => [...table.getChildAt(i)!].map((cell: unknown) => asPlain(cell)));
 }
 
@@ -29,10 +35,7 @@ describe("ArrowStream", () => {
       { length: 0, columns: [columnOf(INT, [])] },
       { length: 1, columns: [null] },
     ]);
-    const bytes = stream.copy();
-    expect([stream.rows, stream.bytes]).toEqual([3, bytes.length]);
-    expect(bytes.buffer.byteLength).toBe(bytes.length);
-    const table = tableFromIPC(bytes);
+    const table = tableFromIPC(copied(stream));
     expect(table.batches.map(({ numRows }) => numRows)).toEqual([2, 1]);
     expect([...table.getChildAt(0)!]).toEqual([1, null, null]);
   });

@@ -20,7 +20,6 @@ interface StreamMessage {
  * refers to their cells until they are copied.
  */
 export class ArrowStream {
-  readonly rows: number;
   readonly bytes: number;
   readonly #messages: readonly StreamMessage[];
 
@@ -28,29 +27,23 @@ export class ArrowStream {
     const filled = sets.filter(({ length }) => length > 0);
     const metadata = Message.encode(Message.from(new Schema(schema.map(arrowField))));
     this.#messages = [{ metadata, body: null }, ...filled.map((set) => batchMessage(schema, set))];
-    this.rows = filled.reduce((sum, { length }) => sum + length, 0);
     this.bytes = this.#messages.reduce((sum, message) => sum + messageBytes(message), PREFIX_BYTES);
   }
 
-  /**
-   * The stream in a buffer of its own, which is at least as long, whatever was in it: it can be moved to another thread.
-   * Every cell is copied once.
-   */
-  copy(buffer: ArrayBuffer = new ArrayBuffer(this.bytes)): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(buffer, 0, this.bytes).fill(0);
-    const view = new DataView(buffer);
+  /** Copies every cell, once, into `target`: it is as long as the stream, zero, and begins at a multiple of 8 bytes. */
+  copyTo(target: Uint8Array): void {
+    const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
     let at = 0;
     for (const message of this.#messages) {
       const { metadata, body } = message;
       const prefixed = prefixedBytes(metadata);
       view.setUint32(at, CONTINUATION, true);
       view.setInt32(at + 4, prefixed - PREFIX_BYTES, true);
-      bytes.set(metadata, at + PREFIX_BYTES);
-      body?.writeTo(bytes, at + prefixed);
+      target.set(metadata, at + PREFIX_BYTES);
+      body?.writeTo(target, at + prefixed);
       at += messageBytes(message);
     }
     view.setUint32(at, CONTINUATION, true);
-    return bytes;
   }
 }
 

@@ -1,7 +1,7 @@
 import { assertNever, MillraceError } from "../../core/errors.ts";
 import { receivedError } from "../../core/sent-error.ts";
-import type { EncoderWork, FromEncoder, ToEncoder } from "./encoder-message.ts";
-import type { EncodedRowGroup } from "./encoding.ts";
+import type { FromEncoder, ToEncoder } from "./encoder-message.ts";
+import type { EncodedRowGroup, EncoderWork } from "./encoding.ts";
 
 /** A thread that runs `serveEncoder`. */
 export interface EncoderHandle {
@@ -27,7 +27,7 @@ export class EncoderClient {
   #ended: Promise<unknown> | null = null;
   isDead: boolean = false;
 
-  /** `recycle` gets the buffers of streams that are encoded. */
+  /** `recycle` gets the buffers of what is encoded. */
   constructor(worker: EncoderHandle, recycle: (buffer: ArrayBuffer) => void) {
     this.#worker = worker;
     this.#recycle = recycle;
@@ -49,7 +49,7 @@ export class EncoderClient {
     const ask = ++this.#asks;
     return new Promise((resolve, reject) => {
       this.#asked.set(ask, { resolve, reject });
-      this.#worker.postMessage({ ask, work }, [work.stream.buffer]);
+      this.#worker.postMessage({ ask, work }, [work.buffer]);
     });
   }
 

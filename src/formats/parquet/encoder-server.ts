@@ -1,8 +1,8 @@
 import type { MessagePort } from "node:worker_threads";
 import { MillraceError } from "../../core/errors.ts";
 import { sentError } from "../../core/sent-error.ts";
-import type { EncoderWork, FromEncoder, ToEncoder } from "./encoder-message.ts";
-import type { EncodedRowGroup } from "./encoding.ts";
+import type { FromEncoder, ToEncoder } from "./encoder-message.ts";
+import type { EncodedRowGroup, EncoderWork } from "./encoding.ts";
 import { BrokenEncoder, encodeRowGroup, encoderBytes } from "./row-group.ts";
 
 /** The encoder's memory never shrinks: once it is larger than this, another thread goes on with a small one. */
@@ -12,11 +12,11 @@ const ENCODER_BYTES_MAX = 256 << 20;
 export function serveEncoder(port: MessagePort): void {
   let isBroken = false;
 
-  function encode({ stream, traits, options }: EncoderWork): EncodedRowGroup {
+  function encode(work: EncoderWork): EncodedRowGroup {
     if (isBroken)
       throw new MillraceError("PARQUET_WORKER_LOST", "the encoder broke over the row group before this one");
     try {
-      return encodeRowGroup(stream, traits, options);
+      return encodeRowGroup(work);
     } catch (error) {
       isBroken = error instanceof BrokenEncoder;
       throw error;
@@ -24,7 +24,7 @@ export function serveEncoder(port: MessagePort): void {
   }
 
   port.on("message", ({ ask, work }: ToEncoder) => {
-    const { buffer } = work.stream;
+    const { buffer } = work;
     const isWorn = (): boolean => isBroken || encoderBytes() > ENCODER_BYTES_MAX;
     let answer: FromEncoder;
     const moved: ArrayBuffer[] = [buffer];

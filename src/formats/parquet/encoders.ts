@@ -3,11 +3,9 @@ import { BufferPool } from "../../core/buffer-pool.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
 import { Notice } from "../../flow/notice.ts";
-import { ArrowStream } from "../arrow/stream.ts";
-import type { ColumnSet, FileSchema } from "../file-schema.ts";
 import { EncoderClient } from "./encoder-client.ts";
-import type { EncoderWork } from "./encoder-message.ts";
-import { type EncodedRowGroup, type EncodeOptions, rowGroupTraits } from "./encoding.ts";
+import type { EncodedRowGroup, RowGroup } from "./encoding.ts";
+import { RowGroupStreams } from "./row-group-streams.ts";
 
 export interface EncodersOptions {
   /** The module that a thread runs: it calls `serveEncoder` on its parent port. */
@@ -15,13 +13,6 @@ export interface EncodersOptions {
   readonly threads: number;
   /** Of row groups that are not encoded yet, as streams; one that is larger goes alone. */
   readonly bytesMax: number;
-}
-
-/** Rows of a file, at least one. */
-export interface RowGroup {
-  readonly schema: FileSchema;
-  readonly sets: readonly ColumnSet[];
-  readonly options: EncodeOptions;
 }
 
 /** A row group whose cells were copied. */
@@ -63,14 +54,12 @@ export class ParquetEncoders implements AsyncDisposable {
     return this.#bytes;
   }
 
-  async encode({ schema, sets, options }: RowGroup, signal: AbortSignal): Promise<TakenRowGroup> {
-    const stream = new ArrowStream(schema, sets);
-    if (stream.rows === 0) throw new MillraceError("INTERNAL", "a row group without rows was to be encoded");
+  async encode(rowGroup: RowGroup, signal: AbortSignal): Promise<TakenRowGroup> {
+    const streams = new RowGroupStreams(rowGroup);
+    if (streams.rows === 0) throw new MillraceError("INTERNAL", "a row group without rows was to be encoded");
     const { encoded } = await this.#turn(signal, () => {
-      const worker = this.#workerFor(stream.bytes);
-      if (worker === null) return null;
-      const traits = rowGroupTraits(schema, sets, options);
-      return { encoded: this.#asked(worker, { stream: stream.copy(this.#pool.take(stream.bytes)), traits, options }) };
+      const worker = this.#workerFor(streams.bytes);
+      return worker && { encoded: this.#asked(worker, streams) };
     });
     const wanted = abortable(signal, encoded, () => undefined);
     wanted.catch(() => undefined);
@@ -123,8 +112,9 @@ export class ParquetEncoders implements AsyncDisposable {
     return worker;
   }
 
-  async #asked(worker: EncoderClient, work: EncoderWork): Promise<EncodedRowGroup> {
-    const bytes = work.stream.byteLength;
+  async #asked(worker: EncoderClient, streams: RowGroupStreams): Promise<EncodedRowGroup> {
+    const { bytes } = streams;
+    const work = streams.copyTo(this.#pool.take(bytes));
     this.#bytes += bytes;
     try {
       return await worker.encode(work);

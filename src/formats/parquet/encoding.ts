@@ -1,7 +1,6 @@
 import type { ColumnSet, FileSchema } from "../file-schema.ts";
 import type { ColumnChunk } from "./column-chunk.ts";
-import { columnEncodings, type ColumnEncodings } from "./column-encoding.ts";
-import { nanLeaves } from "./nan-leaves.ts";
+import type { ColumnEncoding } from "./column-encoding.ts";
 
 export interface EncodeOptions {
   readonly compression: "zstd" | "snappy" | "none";
@@ -11,19 +10,27 @@ export interface EncodeOptions {
   readonly dictionaryPageBytes: number;
 }
 
-/** What the cells of a row group say about how to write it. */
-export interface RowGroupTraits {
-  readonly encodings: ColumnEncodings;
-  /** Of these leaves no bounds are kept. */
-  readonly nanLeaves: readonly number[];
+/** Rows of a file, at least one. */
+export interface RowGroup {
+  readonly schema: FileSchema;
+  readonly sets: readonly ColumnSet[];
+  readonly options: EncodeOptions;
 }
 
-export function rowGroupTraits(
-  schema: FileSchema,
-  sets: readonly ColumnSet[],
-  { dictionaryPageBytes }: EncodeOptions,
-): RowGroupTraits {
-  return { encodings: columnEncodings(schema, sets, dictionaryPageBytes), nanLeaves: nanLeaves(schema, sets) };
+/** A row group as it goes to a worker: each leaf is a stream of its own in `buffer`, which has nothing else. */
+export interface EncoderWork {
+  readonly rows: number;
+  readonly buffer: ArrayBuffer;
+  readonly leaves: readonly LeafWork[];
+  readonly options: EncodeOptions;
+}
+
+/** A leaf as an `ArrowStream` of one column. */
+export interface LeafWork {
+  readonly start: number;
+  readonly end: number;
+  readonly encoding: ColumnEncoding;
+  readonly hasNaN: boolean;
 }
 
 /** Rows of one row group, ready to be put into a file. */

@@ -10,24 +10,22 @@ import {
   randomSample,
   uuidCell,
 } from "../../../test/support/parquet-cells.ts";
-import { ENCODE_OPTIONS, parquetFile } from "../../../test/support/parquet-file.ts";
+import { ENCODE_OPTIONS, encoderWork, parquetFile } from "../../../test/support/parquet-file.ts";
 import { openReaders } from "../../../test/support/parquet-readers.ts";
 import { Random } from "../../../test/support/random.ts";
 import { type LogicalType, typeLabel } from "../../core/logical-type.ts";
-import { ArrowStream } from "../arrow/stream.ts";
 import type { ColumnSet, FileSchema, FileType } from "../file-schema.ts";
 import type { ChunkStatistics } from "./column-chunk.ts";
-import { type EncodedRowGroup, type EncodeOptions, rowGroupTraits } from "./encoding.ts";
+import type { EncodedRowGroup, EncodeOptions } from "./encoding.ts";
 import { PhysicalType, physicalType } from "./physical-type.ts";
-import { encodeRowGroup } from "./row-group.ts";
+import { encodeRowGroup, encoderBytes } from "./row-group.ts";
 
 function encoded(
   schema: FileSchema,
   sets: readonly ColumnSet[],
   options: Partial<EncodeOptions> = {},
 ): EncodedRowGroup {
-  const all = { ...ENCODE_OPTIONS, ...options };
-  return encodeRowGroup(new ArrowStream(schema, sets).copy(), rowGroupTraits(schema, sets, all), all);
+  return encodeRowGroup(encoderWork({ schema, sets, options: { ...ENCODE_OPTIONS, ...options } }));
 }
 
 function oneColumn(type: FileType, required = false): FileSchema {
@@ -159,6 +157,19 @@ describe("the statistics of a column chunk", () => {
 });
 
 describe("a row group", () => {
+  it("takes no more of the encoder's memory where it has a thousand columns", () => {
+    const type = { kind: "int", bits: 64 } as const;
+    const schema = Array.from({ length: 1000 }, (_, i) => ({ name: `c${i}`, fieldId: i, type, required: true }));
+    const column = columnOf(
+      type,
+      Array.from({ length: 100 }, (_, row) => String(row)),
+    );
+    encoded(schema.slice(0, 1), [{ length: 100, columns: [column] }]);
+    const before = encoderBytes();
+    expect(encoded(schema, [{ length: 100, columns: schema.map(() => column) }]).chunks).toHaveLength(1000);
+    expect(encoderBytes() - before).toBeLessThan(1 << 20);
+  });
+
   it("has no page indexes and no filters, and says of its encodings what they are", () => {
     const length = 5000;
     const types: readonly LogicalType[] = [{ kind: "int", bits: 64 }, { kind: "text" }, { kind: "int", bits: 32 }];

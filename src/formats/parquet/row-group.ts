@@ -9,10 +9,10 @@ import {
   type WriterProperties,
 } from "parquet-wasm";
 import { MillraceError } from "../../core/errors.ts";
-import { type ColumnChunk, unbounded } from "./column-chunk.ts";
-import type { ColumnEncodings } from "./column-encoding.ts";
-import type { EncodedRowGroup, EncodeOptions, RowGroupTraits } from "./encoding.ts";
-import { MAGIC, readRowGroup } from "./footer.ts";
+import { type ColumnChunk, firstPage, unbounded } from "./column-chunk.ts";
+import type { ColumnEncoding } from "./column-encoding.ts";
+import type { EncodedRowGroup, EncodeOptions, EncoderWork, LeafWork } from "./encoding.ts";
+import { readRowGroup } from "./footer.ts";
 
 /** All rows in one. */
 const ROWS_MAX = 2 ** 31 - 1;
@@ -23,27 +23,58 @@ const COMPRESSION: Readonly<Record<EncodeOptions["compression"], Compression>> =
   none: Compression.UNCOMPRESSED,
 };
 
+/** The chunk with the offsets of the file that it is in. */
+interface EncodedLeaf {
+  readonly file: Uint8Array;
+  readonly chunk: ColumnChunk;
+}
+
 /**
- * Makes one row group of an `ArrowStream`. parquet-wasm makes a whole file of it, of which the column chunks are taken and
- * the footer is read: a file of any length is put together of such row groups while only one of them is in memory.
+ * Makes one row group, leaf by leaf. parquet-wasm makes a whole file of a stream, of which the column chunk is taken and the
+ * footer is read: a file of any length is put together of such row groups while only one of them is in memory.
  *
- * The encoder's memory never shrinks. It grows to three times a row group of many cells (the stream, its cells, and what
- * becomes of them; measured: 46 MB of 16, 175 MB of 64), and to nine times a single cell of 64 MB, whose page, compressed
- * page and bounds are each a copy that doubles as it grows (580 MB). So callers bound their row groups by bytes, and
- * `encoderBytes` says when to begin with a new instance. After a `BrokenEncoder` there must be one.
+ * The encoder's memory never shrinks. It grows to three times the largest leaf (its stream, its cells, and what becomes of
+ * them; measured: 46 MB for 16), and to nine times a single cell of 64 MB, whose page, compressed page and bounds are each a
+ * copy that doubles as it grows (580 MB). So callers bound their row groups by bytes, and `encoderBytes` says when to begin
+ * with a new instance. After a `BrokenEncoder` there must be one.
  */
-export function encodeRowGroup(stream: Uint8Array, traits: RowGroupTraits, options: EncodeOptions): EncodedRowGroup {
-  const file = encoded(() => {
-    const table = Table.fromIPCStream(stream);
-    // Takes both over, and frees them whether it succeeds or not.
-    return writeParquet(table, writerProperties(traits.encodings, options));
+export function encodeRowGroup({ rows, buffer, leaves, options }: EncoderWork): EncodedRowGroup {
+  const encoded = leaves.map((leaf) => {
+    const file = encodedLeaf(new Uint8Array(buffer, leaf.start, leaf.end - leaf.start), leaf.encoding, options);
+    const read = readRowGroup(file);
+    if (read.rows !== rows || read.chunks.length !== 1)
+      throw new MillraceError(
+        "INTERNAL",
+        `of a column of ${rows} rows the encoder made ${read.chunks.length} of ${read.rows}`,
+      );
+    return { file, chunk: read.chunks[0]! };
   });
-  const { rows, chunks } = readRowGroup(file);
-  const end = chunks.reduce((at, { compressedBytes }) => at + compressedBytes, MAGIC.length);
+  return { rows, ...joined(encoded, leaves) };
+}
+
+function joined(
+  encoded: readonly EncodedLeaf[],
+  leaves: readonly LeafWork[],
+): Pick<EncodedRowGroup, "bytes" | "chunks"> {
+  const bytes = new Uint8Array(encoded.reduce((sum, { chunk }) => sum + chunk.compressedBytes, 0));
+  const chunks: ColumnChunk[] = [];
+  let at = 0;
+  for (const [i, { file, chunk }] of encoded.entries()) {
+    const first = firstPage(chunk);
+    bytes.set(file.subarray(first, first + chunk.compressedBytes), at);
+    chunks.push(asKept(chunk, at - first, leaves[i]!.hasNaN));
+    at += chunk.compressedBytes;
+  }
+  return { bytes, chunks };
+}
+
+function asKept(chunk: ColumnChunk, moved: number, isUnbounded: boolean): ColumnChunk {
+  const { dataPageOffset, dictionaryPageOffset, statistics } = chunk;
   return {
-    rows,
-    bytes: (file as Uint8Array<ArrayBuffer>).subarray(MAGIC.length, end),
-    chunks: chunks.map((chunk, leaf) => asKept(chunk, traits.nanLeaves.includes(leaf))),
+    ...chunk,
+    dataPageOffset: dataPageOffset + moved,
+    dictionaryPageOffset: dictionaryPageOffset === null ? null : dictionaryPageOffset + moved,
+    statistics: isUnbounded && statistics !== null ? unbounded(statistics) : statistics,
   };
 }
 
@@ -56,9 +87,11 @@ export function encoderBytes(): number {
 /** The encoder has ended in the middle of its work, and its memory is in no state to go on with. */
 export class BrokenEncoder extends MillraceError {}
 
-function encoded(encode: () => Uint8Array): Uint8Array {
+function encodedLeaf(stream: Uint8Array, encoding: ColumnEncoding, options: EncodeOptions): Uint8Array {
   try {
-    return encode();
+    const table = Table.fromIPCStream(stream);
+    // Takes both over, and frees them whether it succeeds or not.
+    return writeParquet(table, writerProperties(encoding, options));
   } catch (error) {
     const { name, message } = error as Error;
     const what = `a row group could not be made into Parquet: ${message}`;
@@ -69,27 +102,13 @@ function encoded(encode: () => Uint8Array): Uint8Array {
 }
 
 /** Each call of the builder takes it over and gives back another. */
-function writerProperties(encodings: ColumnEncodings, options: EncodeOptions): WriterProperties {
-  let builder = new WriterPropertiesBuilder()
+function writerProperties(encoding: ColumnEncoding, options: EncodeOptions): WriterProperties {
+  const builder = new WriterPropertiesBuilder()
     .setCompression(COMPRESSION[options.compression])
     .setDataPageSizeLimit(options.pageBytes)
     .setDictionaryPageSizeLimit(options.dictionaryPageBytes)
     .setStatisticsEnabled(EnabledStatistics.Chunk)
     .setMaxRowGroupSize(ROWS_MAX)
-    .setDictionaryEnabled(encodings.nested === "dictionary");
-  for (const [i, encoding] of encodings.columns.entries()) {
-    builder = builder.setColumnDictionaryEnabled(String(i), encoding === "dictionary");
-    if (encoding === "delta") builder = builder.setColumnEncoding(String(i), Encoding.DELTA_BINARY_PACKED);
-  }
-  return builder.build();
-}
-
-function asKept(chunk: ColumnChunk, isUnbounded: boolean): ColumnChunk {
-  const { dataPageOffset, dictionaryPageOffset, statistics } = chunk;
-  return {
-    ...chunk,
-    dataPageOffset: dataPageOffset - MAGIC.length,
-    dictionaryPageOffset: dictionaryPageOffset === null ? null : dictionaryPageOffset - MAGIC.length,
-    statistics: isUnbounded && statistics !== null ? unbounded(statistics) : statistics,
-  };
+    .setDictionaryEnabled(encoding === "dictionary");
+  return (encoding === "delta" ? builder.setEncoding(Encoding.DELTA_BINARY_PACKED) : builder).build();
 }
