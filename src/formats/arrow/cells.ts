@@ -1,6 +1,6 @@
 import type { Column } from "../../core/column.ts";
 import { MillraceError } from "../../core/errors.ts";
-import { fixedWidth, type LogicalType } from "../../core/logical-type.ts";
+import { fixedWidth, type LogicalType, sameType, typeLabel } from "../../core/logical-type.ts";
 import type { FileCells, FileColumn, NestedRows, TextLists } from "../file-schema.ts";
 import type { ArrowBody } from "./body.ts";
 
@@ -20,15 +20,21 @@ export function addCells(body: ArrowBody, column: FileColumn, cells: FileCells, 
 }
 
 function addColumn(body: ArrowBody, type: LogicalType, column: Column, length: number): number {
-  if (column.length !== length || column.type.kind !== type.kind)
+  if (column.length !== length || !isWithin(column.type, type))
     throw new MillraceError(
       "INTERNAL",
-      `${length} ${type.kind} cells are due in a file, and these are ${column.length} of ${column.type.kind}`,
+      `${length} cells of ${typeLabel(type)} are due in a file, and these are ${column.length} of ${typeLabel(column.type)}`,
     );
   const nulls = addNode(body, length, column.validity);
   if (column.offsets !== null) addTexts(body, column.offsets, column.values, length);
   else body.view(column.values.subarray(0, valueBytes(type, length)));
   return nulls;
+}
+
+/** Whether cells of the type are laid out as those of the other, and none is beyond what it can hold. */
+function isWithin(type: LogicalType, file: LogicalType): boolean {
+  if (type.kind !== "decimal" || file.kind !== "decimal") return sameType(type, file);
+  return type.scale === file.scale && type.precision <= file.precision;
 }
 
 function addTexts(body: ArrowBody, offsets: Int32Array, values: Uint8Array, length: number): void {

@@ -1,6 +1,7 @@
 import { tableFromIPC } from "apache-arrow";
 import { describe, expect, it } from "vitest";
 import { columnOf } from "../../../test/support/parquet-cells.ts";
+import type { LogicalType } from "../../core/logical-type.ts";
 import type { ColumnSet, FileSchema, FileType } from "../file-schema.ts";
 import { ArrowStream } from "./stream.ts";
 
@@ -76,11 +77,17 @@ describe("ArrowStream", () => {
   });
 
   it("refuses cells that are not those of the schema", () => {
-    const refused = (columns: ColumnSet["columns"]): (() => unknown) => {
-      return () => new ArrowStream(schemaOf(INT), [{ length: 2, columns }]);
+    const refused = (type: LogicalType, ...cells: readonly string[]): (() => unknown) => {
+      const decimal = { kind: "decimal", precision: 5, scale: 2 } as const;
+      const due = type.kind === "decimal" ? decimal : INT;
+      return () => new ArrowStream(schemaOf(due), [{ length: 2, columns: [columnOf(type, cells)] }]);
     };
-    expect(refused([columnOf(INT, ["1"])])).toThrow("2 int cells are due");
-    expect(refused([columnOf(TEXT, ["1", "2"])])).toThrow("these are 2 of text");
+    expect(refused(INT, "1")).toThrow("2 cells of int32 are due in a file, and these are 1 of int32");
+    expect(refused(TEXT, "1", "2")).toThrow("these are 2 of text");
+    expect(refused({ kind: "int", bits: 64 }, "1", "2")).toThrow("these are 2 of int64");
+    expect(refused({ kind: "decimal", precision: 5, scale: 1 }, "1.0", "2.0")).toThrow("these are 2 of decimal(5,1)");
+    expect(refused({ kind: "decimal", precision: 6, scale: 2 }, "1.00", "2.00")).toThrow("of decimal(6,2)");
+    expect(refused({ kind: "decimal", precision: 4, scale: 2 }, "1.00", "2.00")).not.toThrow();
   });
 
   it("refuses nulls in a column that has none", () => {

@@ -27,6 +27,8 @@ export interface EncoderWork {
 
 /** A leaf as an `ArrowStream` of one column. */
 export interface LeafWork {
+  /** For errors. */
+  readonly path: string;
   readonly start: number;
   readonly end: number;
   readonly encoding: ColumnEncoding;

@@ -14,6 +14,8 @@ export const TAIL_BYTES = 8;
 const CREATED_BY = "millrace version 0.1.0";
 /** `FileMetaData.version`; 2 would say no more. */
 const VERSION = 1;
+/** It has 16 bits, and need not be there. */
+const ORDINAL_MAX = 0x7fff;
 
 /** `RowGroup` of parquet.thrift, less what can be had from its chunks. */
 export interface RowGroupPart {
@@ -92,7 +94,7 @@ export function rowGroupBytes(
       6,
       sum((chunk) => chunk.compressedBytes),
     );
-    writer.short(7, ordinal);
+    writer.short(7, ordinal > ORDINAL_MAX ? null : ordinal);
   });
   return writer.finish();
 }

@@ -45,7 +45,7 @@ export class RowGroupStreams {
       const end = start + stream.bytes;
       stream.copyTo(target.subarray(start, end));
       const encoding = columnEncoding(leaf, this.#options.dictionaryPageBytes);
-      leaves.push({ start, end, encoding, hasNaN: hasNaN(leaf) });
+      leaves.push({ path: leaf.path, start, end, encoding, hasNaN: hasNaN(leaf) });
       start += aligned(stream.bytes);
     }
     return { rows: this.rows, buffer, leaves, options: this.#options };

@@ -206,8 +206,15 @@ describe("a row group", () => {
     expect(said.duckdb).toEqual(columns);
   });
 
-  it("that the encoder refuses is an error that says why", () => {
+  it("that the encoder refuses is an error that says which column, and why", () => {
     const text = { ...columnOf({ kind: "bytes" }, ["ff"]), type: { kind: "text" } as const };
-    expect(() => encoded(oneColumn({ kind: "text" }), [{ length: 1, columns: [text] }])).toThrow(/UTF/i);
+    const row: FileType = { kind: "row", fields: oneColumn({ kind: "text" }) };
+    const columns = [{ children: [text], validity: null }];
+    expect(() => encoded(oneColumn(row), [{ length: 1, columns }])).toThrow(
+      expect.objectContaining({
+        code: "PARQUET_ENCODE_FAILED",
+        message: expect.stringMatching(/^the cells of column c\.c could not be made into Parquet: .*UTF/),
+      }),
+    );
   });
 });

@@ -40,12 +40,12 @@ interface EncodedLeaf {
  */
 export function encodeRowGroup({ rows, buffer, leaves, options }: EncoderWork): EncodedRowGroup {
   const encoded = leaves.map((leaf) => {
-    const file = encodedLeaf(new Uint8Array(buffer, leaf.start, leaf.end - leaf.start), leaf.encoding, options);
+    const file = encodedLeaf(new Uint8Array(buffer, leaf.start, leaf.end - leaf.start), leaf, options);
     const read = readRowGroup(file);
     if (read.rows !== rows || read.chunks.length !== 1)
       throw new MillraceError(
         "INTERNAL",
-        `of a column of ${rows} rows the encoder made ${read.chunks.length} of ${read.rows}`,
+        `of column ${leaf.path} of ${rows} rows the encoder made ${read.chunks.length} of ${read.rows}`,
       );
     return { file, chunk: read.chunks[0]! };
   });
@@ -87,14 +87,14 @@ export function encoderBytes(): number {
 /** The encoder has ended in the middle of its work, and its memory is in no state to go on with. */
 export class BrokenEncoder extends MillraceError {}
 
-function encodedLeaf(stream: Uint8Array, encoding: ColumnEncoding, options: EncodeOptions): Uint8Array {
+function encodedLeaf(stream: Uint8Array, { path, encoding }: LeafWork, options: EncodeOptions): Uint8Array {
   try {
     const table = Table.fromIPCStream(stream);
     // Takes both over, and frees them whether it succeeds or not.
     return writeParquet(table, writerProperties(encoding, options));
   } catch (error) {
     const { name, message } = error as Error;
-    const what = `a row group could not be made into Parquet: ${message}`;
+    const what = `the cells of column ${path} could not be made into Parquet: ${message}`;
     // A panic of Rust's, for want of memory too, is an instruction that traps; everything else is an `Error`.
     if (name === "RuntimeError") throw new BrokenEncoder("PARQUET_ENCODE_FAILED", what, { cause: error });
     throw new MillraceError("PARQUET_ENCODE_FAILED", what, { cause: error });
