@@ -28,6 +28,6 @@ export function fileOf(
   metadata: ReadonlyMap<string, string> = new Map(),
 ): Buffer {
   const file = new ParquetFile(schema);
-  const parts = [file.begin(), ...rowGroups.map((rowGroup) => file.add(rowGroup))];
+  const parts = [file.begin(), ...rowGroups.flatMap((rowGroup) => file.add(rowGroup))];
   return Buffer.concat([...parts, file.end(metadata)]);
 }

@@ -6,6 +6,7 @@ import { Notice } from "../../flow/notice.ts";
 import { EncoderClient } from "./encoder-client.ts";
 import type { EncodedRowGroup, RowGroup } from "./encoding.ts";
 import { RowGroupStreams } from "./row-group-streams.ts";
+import { wideColumns, withWideColumns } from "./wide-cells.ts";
 
 export interface EncodersOptions {
   /** The module that a thread runs: it calls `serveEncoder` on its parent port. */
@@ -15,8 +16,10 @@ export interface EncodersOptions {
   readonly bytesMax: number;
 }
 
-/** A row group whose cells were copied. */
+/** A row group whose cells were copied, but for those that are too large. */
 export interface TakenRowGroup {
+  /** Cells of it stay in the caller's memory: that is free only when the row group is written. */
+  readonly borrows: boolean;
   /**
    * Rejects with `PARQUET_ENCODE_FAILED`, with `PARQUET_WORKER_LOST` where the worker died over it, or with the signal's
    * reason. Nobody has to wait for it.
@@ -31,8 +34,8 @@ const ASKS_MAX = 2;
  * Encodes row groups in threads, which start with the first of them. A thread whose encoder broke, or has grown too large,
  * is replaced by another; what is asked of it is not tried again.
  *
- * The caller's buffers are its own again as soon as `encode` has resolved: that is when the cells were copied, and it waits
- * before that where `bytesMax` are under way. Callers are served in the order in which they came.
+ * The caller's buffers are its own again as soon as `encode` has resolved, where nothing is borrowed: that is when the cells
+ * were copied, and it waits before that where `bytesMax` are under way. Callers are served in the order in which they came.
  */
 export class ParquetEncoders implements AsyncDisposable {
   readonly #options: EncodersOptions;
@@ -55,15 +58,17 @@ export class ParquetEncoders implements AsyncDisposable {
   }
 
   async encode(rowGroup: RowGroup, signal: AbortSignal): Promise<TakenRowGroup> {
-    const streams = new RowGroupStreams(rowGroup);
+    const wide = wideColumns(rowGroup);
+    const streams = new RowGroupStreams(wide?.narrow ?? rowGroup);
     if (streams.rows === 0) throw new MillraceError("INTERNAL", "a row group without rows was to be encoded");
     const { encoded } = await this.#turn(signal, () => {
       const worker = this.#workerFor(streams.bytes);
       return worker && { encoded: this.#asked(worker, streams) };
     });
-    const wanted = abortable(signal, encoded, () => undefined);
+    const whole = wide === null ? encoded : encoded.then((narrow) => withWideColumns(narrow, wide.places, rowGroup));
+    const wanted = abortable(signal, whole, () => undefined);
     wanted.catch(() => undefined);
-    return { encoded: wanted };
+    return { borrows: wide !== null, encoded: wanted };
   }
 
   /** Ends the threads in the middle of their work: what is not encoded then is not going to be. */

@@ -40,6 +40,8 @@ export interface EncodedRowGroup {
   readonly rows: number;
   /** The column chunks, one after the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Where they are in `bytes`, and what is in them. */
+  /** Those of columns with cells too large for the encoder, behind `bytes`, in pieces that lie in the caller's memory. */
+  readonly wide: readonly Uint8Array[];
+  /** Where they are, and what is in them, in the order of the schema's leaves. */
   readonly chunks: readonly ColumnChunk[];
 }

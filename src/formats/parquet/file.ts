@@ -33,8 +33,8 @@ export class ParquetFile {
     return this.#given(MAGIC);
   }
 
-  /** Of a row group of this file's schema. */
-  add(rowGroup: EncodedRowGroup): Uint8Array {
+  /** Of a row group of this file's schema, in pieces. */
+  add(rowGroup: EncodedRowGroup): readonly Uint8Array[] {
     const { chunks } = rowGroup;
     for (const [i, { path, physical }] of this.#leaves.entries())
       if (chunks[i]?.physical !== physical)
@@ -43,7 +43,7 @@ export class ParquetFile {
       throw new MillraceError("INTERNAL", `a file of ${this.#leaves.length} columns was given ${chunks.length}`);
     this.#rowGroups.push(rowGroupBytes(rowGroup, this.#leaves, this.#bytes, this.#rowGroups.length));
     this.#rows += rowGroup.rows;
-    return this.#given(rowGroup.bytes);
+    return [rowGroup.bytes, ...rowGroup.wide].map((bytes) => this.#given(bytes));
   }
 
   /** The footer, with these keys and values for whoever knows them. */

@@ -49,7 +49,7 @@ export function encodeRowGroup({ rows, buffer, leaves, options }: EncoderWork): 
       );
     return { file, chunk: read.chunks[0]! };
   });
-  return { rows, ...joined(encoded, leaves) };
+  return { rows, wide: [], ...joined(encoded, leaves) };
 }
 
 function joined(

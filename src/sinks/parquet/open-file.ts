@@ -65,14 +65,15 @@ export class OpenFile {
     this.#waitingBytes = 0;
     const { encoders, schema, encoding, staged, signal } = this.#options;
     const sets = waiting.map(({ cells }) => cells);
-    const { encoded } = await encoders.encode({ schema, sets, options: encoding }, signal);
-    for (const { free } of waiting) free();
+    const { borrows, encoded } = await encoders.encode({ schema, sets, options: encoding }, signal);
     const before = this.#written;
     this.#written = this.#then(async () => {
       const rowGroup = await encoded;
       await before;
-      await staged.write(this.#parquet.add(rowGroup));
+      for (const bytes of this.#parquet.add(rowGroup)) await staged.write(bytes);
     });
+    if (borrows) await this.#written;
+    for (const { free } of waiting) free();
   }
 
   /** Everything flushed is with the store's writer. */
