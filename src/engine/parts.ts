@@ -35,7 +35,7 @@ export interface EngineSettings {
   readonly parallelism: number;
   readonly chunkRows: number;
   readonly chunkBytesMax: number;
-  /** Chunks that were read and wait for their bound: beyond this no further chunk starts. */
+  /** Chunks that were read and that the sink has not taken over: beyond this no further chunk starts. */
   readonly waitingBytesMax: number;
   readonly windowBytesMax: number;
   readonly unsettledBytesMax: number;

@@ -12,7 +12,7 @@ type ChunkPhase =
   /** It has been read, and waits for its bound. */
   | { readonly kind: "waiting"; readonly sinceMs: number; readonly bytes: number }
   /** The merge has put it into the line; the sink has not had all of it yet. */
-  | { readonly kind: "entered" };
+  | { readonly kind: "entered"; readonly bytes: number };
 
 /** A chunk that has been granted and has not reached the sink. */
 export interface LiveChunk {
@@ -39,9 +39,11 @@ export class ChunkBook {
     this.#changed = changed;
   }
 
-  /** Bytes of chunks that wait for their bound. */
-  get waitingBytes(): number {
-    return this.#waiting().reduce((bytes, phase) => bytes + phase.bytes, 0);
+  /** Bytes of chunks that were read, and that the sink has not taken over. */
+  get readBytes(): number {
+    let bytes = 0;
+    for (const { phase } of this.#chunks.values()) if (phase.kind !== "reading") bytes += phase.bytes;
+    return bytes;
   }
 
   /** Since when the one that has waited longest does; null: none waits. */
@@ -84,7 +86,7 @@ export class ChunkBook {
     const chunk = this.#chunks.get(event.chunk);
     if (chunk === undefined) return;
     if (event.kind === "entered") {
-      chunk.phase = { kind: "entered" };
+      chunk.phase = { kind: "entered", bytes: chunk.phase.kind === "waiting" ? chunk.phase.bytes : 0 };
       this.#events({ kind: "chunk-ended", table: event.table, rows: chunk.rows, abandoned: false });
       this.#changed.notify();
       return;

@@ -1,9 +1,13 @@
 import type { ChunkOutcome, ChunkRequest } from "../core/chunk.ts";
 import { assertNever, MillraceError } from "../core/errors.ts";
 import type { ChangeBatch } from "../core/change-batch.ts";
+import { releaseMemory } from "../flow/released-memory.ts";
 import { receivedError } from "../core/sent-error.ts";
 import { transferable, type FromWorker, type ToWorker } from "./chunk-message.ts";
 import type { ChunkListener } from "./chunk-listener.ts";
+
+/** A larger buffer than a batch of ordinary rows has is not worth keeping. */
+const KEPT_BYTES_MAX = 4 << 20;
 
 /** A thread, or what stands for one, that runs `serveChunks`. */
 export interface WorkerHandle {
@@ -114,7 +118,9 @@ export class ChunkClient {
   #recyclable(batch: ChangeBatch): ChangeBatch {
     const recycle = (): void => {
       const buffers = transferable(batch);
-      if (!this.dead) this.#send({ kind: "buffers", buffers }, buffers);
+      const kept = buffers.filter(({ byteLength }) => byteLength <= KEPT_BYTES_MAX);
+      releaseMemory(buffers.filter(({ byteLength }) => byteLength > KEPT_BYTES_MAX));
+      if (!this.dead) this.#send({ kind: "buffers", buffers: kept }, kept);
     };
     return { ...batch, recycle };
   }

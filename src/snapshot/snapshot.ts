@@ -214,7 +214,7 @@ export class Snapshot implements AsyncDisposable {
 
   /** Waits until the chunk may be opened; the merge notes its table's changes from here on. */
   async #register({ id, table, abort: { signal } }: LiveChunk): Promise<void> {
-    while (this.#book.waitingBytes >= this.#options.settings.waitingBytesMax) await this.#changed.wait(signal);
+    while (this.#book.readBytes >= this.#options.settings.waitingBytesMax) await this.#changed.wait(signal);
     if (this.#merge.register(id, table.id)) return;
     this.#block(1);
     try {
