@@ -7,6 +7,7 @@ import { mariadbSnapshot, mysqlSnapshot, mysqlSnapshotParallel, mysqlSnapshotPar
 import { mariadbStream, mysqlStream, mysqlStreamDuckdb, mysqlStreamZstd } from "./mysql-stream.ts";
 import { parquetEncode } from "./parquet-encode.ts";
 import { parquetMemory } from "./parquet-memory.ts";
+import { parquetS3 } from "./parquet-s3.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
 import {
@@ -41,6 +42,7 @@ const BENCHES: readonly Bench[] = [
   mysqlFreshness,
   mysqlMemory,
   parquetMemory,
+  parquetS3,
   parquetEncode,
   duckdbApply,
 ];
