@@ -126,7 +126,23 @@ async function createClient(options: S3Options, checksums: Checksums): Promise<S
   };
   const s3 = new S3(config);
   readBodiesInAttempts(s3);
+  signPartsByChecksum(s3);
   return s3;
+}
+
+/**
+ * The signature of an upload's part covers its checksum and not a SHA-256 of all its bytes: AWS's other clients do so over
+ * TLS, and a server that looks at signatures need not hold a part in memory until it has read the last byte of it.
+ */
+function signPartsByChecksum(s3: S3): void {
+  s3.middlewareStack.add(
+    (next, context) => (args) => {
+      const { headers } = args.request as { readonly headers: Record<string, string> };
+      if (context.commandName === "UploadPartCommand") headers["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD";
+      return next(args);
+    },
+    { step: "build", name: "millraceSignParts" },
+  );
 }
 
 /** So that a body that breaks off, or does not have its checksum, is asked for again like any other answer. */
