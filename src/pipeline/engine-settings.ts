@@ -8,8 +8,8 @@ const MIB = 1024 * 1024;
 const ROWS_MAX = { table: 100_000, log: 1_000_000_000 } as const;
 
 /**
- * The engine's bounds, from the pipeline file and from one budget: 512 MB for the process, of which DuckDB has 160 by
- * default and Node.js, with a worker thread for chunks, about 130.
+ * The engine's bounds, from the pipeline file and from one budget: 512 MB for the process, of which DuckDB has 144 MiB by
+ * default, or row groups and their encoder about 200, and Node.js, with a worker thread for chunks, about 130.
  */
 export function engineSettings(spec: PipelineSpec, sink: SinkTraits["kind"]): EngineSettings {
   const chunkBytesMax = 8 * MIB;
