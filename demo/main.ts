@@ -2,6 +2,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { projectRoot } from "../test/support/project-root.ts";
+import { chosenDestination } from "./arguments.ts";
+import type { Destination } from "./destination.ts";
 import { Story } from "./story.ts";
 import { repairTerminal, say } from "./terminal.ts";
 
@@ -24,15 +26,18 @@ function interruption(): AbortSignal {
 }
 
 /** Every run starts afresh. */
-function removeLastRun(): void {
-  for (const name of ["warehouse.duckdb", "warehouse.duckdb.wal", ".millrace"])
-    rmSync(join(projectRoot, "demo", name), { recursive: true, force: true });
+function removeLastRun({ leaves }: Destination): void {
+  for (const name of leaves) rmSync(join(projectRoot, "demo", name), { recursive: true, force: true });
 }
 
 const signal = interruption();
-removeLastRun();
 try {
-  await using story = await Story.begin(signal);
+  const { destination, others } = chosenDestination(process.argv.slice(2));
+  // npm keeps options before its `--` for itself.
+  if (others.length > 0)
+    throw new Error(`It takes no "${others[0]}"; a sink is chosen by: npm run demo -- --sink NAME`);
+  removeLastRun(destination);
+  await using story = await Story.begin(destination, signal);
   const isEqual = await story.tell();
   if (!isEqual) process.exitCode = 1;
 } catch (error) {

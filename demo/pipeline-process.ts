@@ -1,9 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { projectRoot } from "../test/support/project-root.ts";
 
-export const PIPELINE_FILE: string = join(projectRoot, "demo", "pipeline.yaml");
 const MILLRACE = join(import.meta.dirname, "..", "src", "cli", "main.js");
 
 export interface ProcessEnd {
@@ -16,8 +14,8 @@ export class PipelineProcess {
   readonly ended: Promise<ProcessEnd>;
   readonly #child: ChildProcess;
 
-  constructor(args: readonly string[], env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [MILLRACE, "run", PIPELINE_FILE, "--log-level", "warn", ...args], {
+  constructor(pipelineFile: string, args: readonly string[], env: Readonly<Record<string, string>>) {
+    this.#child = spawn(process.execPath, [MILLRACE, "run", pipelineFile, "--log-level", "warn", ...args], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "inherit", "inherit"],
     });

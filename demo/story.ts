@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import pg from "pg";
 import { loadPipeline } from "../src/pipeline/load.ts";
 import type { PipelineSpec } from "../src/pipeline/spec.ts";
@@ -6,7 +7,8 @@ import { clientConfig, type PrivatePostgres, startPrivatePostgres } from "../tes
 import { projectRoot } from "../test/support/project-root.ts";
 import { waitFor, within } from "../test/support/wait-for.ts";
 import { compareTable, type TableVerdict, withWarehouse } from "./compare.ts";
-import { PIPELINE_FILE, PipelineProcess } from "./pipeline-process.ts";
+import type { Destination } from "./destination.ts";
+import { PipelineProcess } from "./pipeline-process.ts";
 import { fillShop, SHOP } from "./shop.ts";
 import { snapshotState } from "./snapshot-watch.ts";
 import { bold, count, dim, heading, printTable, red, repairTerminal, say, seconds } from "./terminal.ts";
@@ -14,7 +16,6 @@ import { type Speed, tellNext, tellSpeeds, tellVerdict } from "./verdict.ts";
 import { changes, Workload } from "./workload.ts";
 
 const DATABASE = "shop";
-const WAREHOUSE = join(projectRoot, "demo", "warehouse.duckdb");
 const WRITERS = 3;
 /** The kill comes when so much of the snapshot is committed. */
 const KILL_AT = 0.4;
@@ -26,35 +27,45 @@ const STOP_DEADLINE_MS = 20_000;
 /** What the demo shows, step by step, and everything that it has to end. */
 export class Story implements AsyncDisposable {
   readonly #server: PrivatePostgres;
+  readonly #destination: Destination;
   readonly #signal: AbortSignal;
   #workload: Workload | null = null;
   #process: PipelineProcess | null = null;
 
-  constructor(server: PrivatePostgres, signal: AbortSignal) {
+  constructor(server: PrivatePostgres, destination: Destination, signal: AbortSignal) {
     this.#server = server;
+    this.#destination = destination;
     this.#signal = signal;
   }
 
-  static async begin(signal: AbortSignal): Promise<Story> {
-    say(bold("Millrace: a PostgreSQL shop into a DuckDB warehouse, with one kill -9 on the way"));
+  static async begin(destination: Destination, signal: AbortSignal): Promise<Story> {
+    say(bold(`Millrace: a PostgreSQL shop into ${destination.title}, with one kill -9 on the way`));
     heading("1  PostgreSQL with a shop in it");
     say(dim("  starting a server of our own, and filling it …"));
-    return new Story(await startPrivatePostgres({ settings: { max_wal_size: "4GB" } }), signal);
+    return new Story(await startPrivatePostgres({ settings: { max_wal_size: "4GB" } }), destination, signal);
   }
 
-  /** Resolves with the verdict: whether source and warehouse are equal. */
+  /** Resolves with the verdict: whether source and warehouse are equal, and nothing is left lying about. */
   async tell(): Promise<boolean> {
     const rows = await this.#fill();
     this.#beginWorkload();
-    const spec = await loadPipeline(PIPELINE_FILE, this.#environment);
+    const spec = await loadPipeline(this.#pipelineFile, this.#environment);
     const killedMs = await this.#runUntilKilled(spec, rows);
     const { snapshot, streamed } = await this.#runAgain(spec);
     const backlog = await this.#catchUp();
-    const isEqual = await this.#compare();
-    if (!isEqual) return false;
-    tellSpeeds({ snapshot: { ...snapshot, ms: snapshot.ms + killedMs }, streamed, backlog }, WAREHOUSE);
-    tellNext();
-    return true;
+    const file = await this.#destination.readable();
+    return await withWarehouse(file, async (warehouse) => {
+      if (!(await this.#compare(warehouse))) return false;
+      const speeds = { snapshot: { ...snapshot, ms: snapshot.ms + killedMs }, streamed, backlog };
+      tellSpeeds(speeds, this.#destination.noun, await this.#destination.size());
+      if (!(await this.#destination.tellMore(warehouse))) return false;
+      tellNext(this.#destination);
+      return true;
+    });
+  }
+
+  get #pipelineFile(): string {
+    return join(projectRoot, "demo", this.#destination.pipelineFile);
   }
 
   async #fill(): Promise<number> {
@@ -84,7 +95,7 @@ export class Story implements AsyncDisposable {
 
   /** Resolves with the milliseconds that the process lived. */
   async #runUntilKilled(spec: PipelineSpec, rows: number): Promise<number> {
-    heading("3  millrace run demo/pipeline.yaml");
+    heading(`3  millrace run demo/${this.#destination.pipelineFile}`);
     const begin = performance.now();
     const pipeline = this.#start([]);
     const state = await this.#during(pipeline, "part of the snapshot to be committed", async () => {
@@ -98,6 +109,7 @@ export class Story implements AsyncDisposable {
       ? "just behind the snapshot, which was quicker than the demo"
       : "in the middle of the snapshot";
     say(`  ${red("kill -9")}, ${where}: ${count(state.rows)} rows were committed.`);
+    await this.#destination.tellKilled();
     say("  The process had no chance to tidy anything up. The writers go on.");
     return livedMs;
   }
@@ -124,7 +136,7 @@ export class Story implements AsyncDisposable {
   }
 
   async #catchUp(): Promise<Speed> {
-    heading("5  millrace run demo/pipeline.yaml --until caught-up");
+    heading(`5  millrace run demo/${this.#destination.pipelineFile} --until caught-up`);
     const before = this.#changes();
     const begin = performance.now();
     await waitFor("changes to pile up", () => this.#checked(performance.now() - begin >= PILE_UP_MS), DEADLINE_MS);
@@ -143,17 +155,15 @@ export class Story implements AsyncDisposable {
     return { amount, ms: performance.now() - start };
   }
 
-  async #compare(): Promise<boolean> {
+  async #compare(warehouse: DuckDBConnection): Promise<boolean> {
     heading("6  Row by row");
     const begin = performance.now();
-    const verdicts = await this.#query(DATABASE, (source) =>
-      withWarehouse(WAREHOUSE, async (warehouse) => {
-        const all: TableVerdict[] = [];
-        for (const table of SHOP) all.push(await compareTable(source, warehouse, this.#checked(table)));
-        return all;
-      }),
-    );
-    return tellVerdict(verdicts, performance.now() - begin);
+    const verdicts = await this.#query(DATABASE, async (source) => {
+      const all: TableVerdict[] = [];
+      for (const table of SHOP) all.push(await compareTable(source, warehouse, this.#checked(table)));
+      return all;
+    });
+    return tellVerdict(verdicts, this.#destination.label, performance.now() - begin);
   }
 
   get #environment(): Readonly<Record<string, string>> {
@@ -162,7 +172,7 @@ export class Story implements AsyncDisposable {
   }
 
   #start(args: readonly string[]): PipelineProcess {
-    this.#process = new PipelineProcess(args, this.#environment);
+    this.#process = new PipelineProcess(this.#pipelineFile, args, this.#environment);
     return this.#process;
   }
 

@@ -31,7 +31,7 @@ export function printTable(rows: readonly (readonly string[])[], colour: (text: 
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)));
   rows.forEach((row, r) => {
     const cells = row.map((cell, c) =>
-      /^[\d,]+$/.test(rows[1]?.[c] ?? "") ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!),
+      /^[\d,.]+$/.test(rows[1]?.[c] ?? "") ? cell.padStart(widths[c]!) : cell.padEnd(widths[c]!),
     );
     const line = `  ${cells.join("   ").trimEnd()}`;
     say(r === 0 ? dim(line) : colour(line, r));

@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { isEqual, type TableVerdict } from "./compare.ts";
+import type { Destination } from "./destination.ts";
 import { bold, count, dim, green, heading, printTable, red, say, seconds } from "./terminal.ts";
 
 /** What was measured on the way: rows or changes, and the milliseconds they took. */
@@ -15,9 +15,9 @@ export interface Speeds {
 }
 
 /** Prints the comparison; true where every table is equal. */
-export function tellVerdict(verdicts: readonly TableVerdict[], tookMs: number): boolean {
+export function tellVerdict(verdicts: readonly TableVerdict[], label: string, tookMs: number): boolean {
   const same = verdicts.every(isEqual);
-  const head = ["table", "PostgreSQL", "DuckDB", "checksum", "checksum", ""];
+  const head = ["table", "PostgreSQL", label, "checksum", "checksum", ""];
   const rows = verdicts.map((verdict) => [
     verdict.table,
     count(verdict.sourceRows),
@@ -37,23 +37,23 @@ export function tellVerdict(verdicts: readonly TableVerdict[], tookMs: number): 
   return same;
 }
 
-export function tellSpeeds({ snapshot, streamed, backlog }: Speeds, warehouseFile: string): void {
+export function tellSpeeds({ snapshot, streamed, backlog }: Speeds, noun: string, size: string): void {
   say();
   say(`  snapshot   ${rate(snapshot)} rows/s, beside the writers, two starts and the kill included`);
   say(`  changes    ${rate(streamed)} a second were made and followed`);
   say(`  backlog    ${rate(backlog)} changes/s, the start included`);
-  say(`  warehouse  ${(statSync(warehouseFile).size / 1e6).toFixed(0)} MB in demo/warehouse.duckdb`);
+  say(`  ${noun.padEnd(9)}  ${size}`);
 }
 
 function rate({ amount, ms }: Speed): string {
   return count(Math.round(amount / (ms / 1000)));
 }
 
-export function tellNext(): void {
+export function tellNext({ noun, question, example }: Destination): void {
   heading("Next");
-  say("  Ask the warehouse:");
-  say('    node dist/demo/query.js "select status, count(*), sum(total) from public.orders group by status"');
-  say("  Try a database of your own: set the source in config/postgres-to-duckdb.yaml, then");
-  say("    npx millrace plan config/postgres-to-duckdb.yaml    what it would do; writes nothing");
-  say("    npx millrace run config/postgres-to-duckdb.yaml");
+  say(`  Ask the ${noun}:`);
+  say(`    node dist/demo/query.js ${question}`);
+  say(`  Try a database of your own: set the source in config/${example}, then`);
+  say(`    npx millrace plan config/${example}    what it would do; writes nothing`);
+  say(`    npx millrace run config/${example}`);
 }
