@@ -19,6 +19,34 @@ const CASES: Record<string, readonly [string, ...string[]]> = {
     lake("  path: s3://Shop_/x"),
     "p.yaml:9:9: `path` takes the path of a folder, or `s3://bucket/prefix`, not `s3://Shop_/x`",
   ],
+  "another store's protocol, which is no folder": [
+    lake("  path: gs://shop/lake"),
+    "p.yaml:9:9: `path` takes the path of a folder, or `s3://bucket/prefix`, not `gs://shop/lake`",
+  ],
+  "a protocol in capitals": [
+    lake("  path: S3://shop/lake"),
+    "p.yaml:9:9: `path` takes the path of a folder, or `s3://bucket/prefix`, not `S3://shop/lake`",
+  ],
+  "a prefix that climbs": [
+    lake("  path: s3://shop/a/../b"),
+    "p.yaml:9:9: `path` has an empty part, or one of dots, behind its bucket",
+  ],
+  "a prefix with an empty part": [
+    lake("  path: s3://shop//lake"),
+    "p.yaml:9:9: `path` has an empty part, or one of dots, behind its bucket",
+  ],
+  "an endpoint of an impossible port": [
+    lake("  path: s3://shop", "  s3.endpoint: http://localhost:99999"),
+    "p.yaml:10:16: `s3.endpoint` is no URL",
+  ],
+  "an endpoint with a password in it, which is not repeated": [
+    lake("  path: s3://shop", "  s3.endpoint: http://me:hunter2@localhost:9000"),
+    "p.yaml:10:16: `s3.endpoint` takes no user and password: they go into `s3.access-key-id` and `s3.secret-access-key`",
+  ],
+  "an endpoint with a query": [
+    lake("  path: s3://shop", "  s3.endpoint: http://localhost:9000/?x=1"),
+    "p.yaml:10:16: `s3.endpoint` ends with its host, port and path: nothing behind a `?` or `#`",
+  ],
   "an endpoint without a bucket": [
     lake("  path: ./lake", "  s3.endpoint: http://localhost:9000"),
     "p.yaml:10:16: `s3.endpoint` goes with a `path` of the form `s3://bucket/prefix`",

@@ -16,7 +16,8 @@ const options = z.strictObject({
     .literal("parquet", "`parquet`")
     .meta({ description: "Every change, kept, as Parquet files in a folder or a bucket." }),
   path: word(
-    /^(?:s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?|(?!s3:\/\/).+)$/s,
+    // A folder under the name of another protocol would be taken for what was meant.
+    /^(?:s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:\/.*)?|(?![A-Za-z][A-Za-z0-9+.-]*:\/\/).+)$/s,
     "the path of a folder, or `s3://bucket/prefix`",
     "The folder, made when it is absent, or the place in a bucket. A folder is relative to that of the pipeline file.",
   ),
@@ -87,12 +88,28 @@ const keys = options.superRefine((given, context) => {
   for (const key of ofS3)
     if (!isBucket && given[key] !== undefined)
       issue(key, `\`${key}\` goes with a \`path\` of the form \`s3://bucket/prefix\``);
+  const prefix = BUCKET.exec(given.path)?.[2]?.replace(/\/$/, "") ?? "";
+  // Some stores take these for another place, and some for none.
+  if (prefix !== "" && prefix.split("/").some((part) => ["", ".", ".."].includes(part)))
+    issue("path", "`path` has an empty part, or one of dots, behind its bucket");
+  const endpoint = given["s3.endpoint"];
+  const problem = endpoint === undefined ? null : endpointProblem(endpoint);
+  if (problem !== null) issue("s3.endpoint", `\`s3.endpoint\` ${problem}`);
   const [id, key] = [given["s3.access-key-id"], given["s3.secret-access-key"]];
   if (id !== undefined && key === undefined)
     issue("s3.access-key-id", "`s3.access-key-id` needs `s3.secret-access-key`");
   if (id === undefined && key !== undefined)
     issue("s3.secret-access-key", "`s3.secret-access-key` needs `s3.access-key-id`");
 });
+
+/** Without the text itself: it may hold a password. */
+function endpointProblem(text: string): string | null {
+  if (!URL.canParse(text)) return "is no URL";
+  const { username, password, search, hash } = new URL(text);
+  if (username !== "" || password !== "")
+    return "takes no user and password: they go into `s3.access-key-id` and `s3.secret-access-key`";
+  return search === "" && hash === "" ? null : "ends with its host, port and path: nothing behind a `?` or `#`";
+}
 
 /** Options of Flink CDC's lake sinks without a counterpart. */
 const NOT_YET = ["name", "table.properties", "catalog.properties", "partition.key", "sink.compaction"];
