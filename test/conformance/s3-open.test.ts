@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createNetServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { afterEach, beforeEach, expect, inject, test, vi } from "vitest";
 import { createStore } from "../../src/stores/open-store.ts";
 import type { ObjectStore } from "../../src/stores/object-store.ts";
@@ -92,6 +93,59 @@ test.each(["", "<html>hello", "<html>hello</html>"])("an endpoint that is no S3 
   });
   web.close();
   web.closeAllConnections();
+});
+
+test.each([302, 400, 404])("an endpoint that is no S3 and answers with status %i", async (status) => {
+  const web = createServer((_, answer) => answer.writeHead(status).end("<html>hello</html>"));
+  web.listen(0, "127.0.0.1");
+  await once(web, "listening");
+  const { port } = web.address() as AddressInfo;
+  expect(await refusal({ endpoint: `http://127.0.0.1:${port}` })).toMatchObject({
+    code: "STORE_FAILED",
+    message: expect.stringMatching(/: (status \d+|NotFound \(404\))/),
+    hint: expect.stringContaining("endpoint"),
+  });
+  web.close();
+  web.closeAllConnections();
+});
+
+test("an endpoint with a path that belongs to no S3", async () => {
+  const { host, port } = inject("s3");
+  expect(await refusal({ endpoint: `http://${host}:${port}/${bucket.name}` })).toMatchObject({
+    code: "STORE_FAILED",
+    hint: expect.stringContaining("endpoint"),
+  });
+});
+
+test("TLS where nobody speaks it, and none where everybody does: the hint has the right beginning", async () => {
+  const { host, port } = inject("s3");
+  expect(await refusal({ endpoint: `https://${host}:${port}` })).toMatchObject({
+    code: "STORE_UNREACHABLE",
+    message: expect.stringMatching(/EPROTO: wrong version number$/),
+    hint: expect.stringContaining("http://"),
+  });
+  // A port that speaks TLS ends the connection by what is no greeting of its own.
+  const tls = createTlsServer();
+  tls.listen(0, "127.0.0.1");
+  await once(tls, "listening");
+  expect(await refusal({ endpoint: `http://127.0.0.1:${(tls.address() as AddressInfo).port}` })).toMatchObject({
+    code: "STORE_UNREACHABLE",
+    hint: expect.stringContaining("TLS"),
+  });
+  tls.close();
+});
+
+test("a server that says nothing: the message is in nobody's words but ours", async () => {
+  const silent = createNetServer();
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const refused = await refusal({ endpoint, requestTimeoutMs: 200 });
+  expect(refused).toMatchObject({
+    code: "STORE_UNREACHABLE",
+    message: expect.stringMatching(/after 2 attempts: the request socket timed out after 200 ms of inactivity\.$/),
+  });
+  silent.close();
 });
 
 test("a bucket in another region: the hint names it", async () => {

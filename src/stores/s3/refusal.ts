@@ -58,14 +58,25 @@ export function refusalOf(error: unknown): Refusal {
   const status = $metadata?.httpStatusCode ?? null;
   const known = [Code, code, name]
     .map(text)
-    .find((it) => it !== null && !["Error", "UnknownError", "S3ServiceException"].includes(it));
+    .find((it) => it !== null && !["Error", "Unknown", "UnknownError", "S3ServiceException"].includes(it));
   return {
     name: known ?? String(status ?? "unknown"),
-    message: (text(message) ?? "").replace(/\s+/g, " ").slice(0, 300),
+    message: plainMessage(text(message) ?? ""),
     status,
     attempts: $metadata?.attempts ?? 1,
     region: text(Region) ?? text($response?.headers?.["x-amz-bucket-region"]),
   };
+}
+
+/** Without what is of the client, and of no use to anybody. */
+function plainMessage(message: string): string {
+  const [, tls] = /\bSSL routines:[^:]*:([^:]+)/.exec(message) ?? [];
+  return (tls ?? message)
+    .replace(/^UnknownError$/, "")
+    .replace(/^@smithy\/\S+ - /, "")
+    .replace(/ \(configured by client requestHandler\)/, "")
+    .replace(/\s+/g, " ")
+    .slice(0, 300);
 }
 
 /** The code of a refusal that the caller has not expected. */
@@ -88,7 +99,7 @@ export function refused(refusal: Refusal, doing: string, place: string): Millrac
   const { name, message, status, attempts } = refusal;
   if (status === 200) return noS3(place);
   const code = codeOf(refusal);
-  const answer = status === null ? name : `${name} (${status})`;
+  const answer = status === null ? name : name === String(status) ? `status ${status}` : `${name} (${status})`;
   const tries = attempts > 1 ? `, after ${attempts} attempts` : "";
   const hint = hintOf(refusal, code);
   return new MillraceError(code, `cannot ${doing} ${place}: ${answer}${tries}${message === "" ? "" : `: ${message}`}`, {
@@ -97,10 +108,20 @@ export function refused(refusal: Refusal, doing: string, place: string): Millrac
   });
 }
 
-function hintOf({ name, region }: Refusal, code: ErrorCode): string | null {
-  if (code === "STORE_REGION" && region !== null) return `Set the region of the bucket: ${region}.`;
+const CHECK_ENDPOINT = "Check the endpoint: another server may be there, or a proxy that answers in its place.";
+
+/** Where more is known than what the table says of the code. */
+function hintOf({ name, status, region }: Refusal, code: ErrorCode): string | null {
+  if (code === "STORE_REGION") return region === null ? null : `Set the region of the bucket: ${region}.`;
+  if (name === "EPROTO" || name.startsWith("ERR_SSL"))
+    return "What listens there speaks no TLS that is understood: begin the endpoint with `http://`, or correct its port.";
   if (CERTIFICATE.test(name))
-    return "Check the endpoint, and http or https in it. A certificate of one's own authority is named by NODE_EXTRA_CA_CERTS.";
+    return "The server's certificate is not trusted here, or is for another name: correct the endpoint, or name the file of its authority in the variable NODE_EXTRA_CA_CERTS.";
+  if (name === "ECONNRESET")
+    return "Check the endpoint and the network from this machine. A port that speaks TLS breaks off like this where the endpoint begins with `http://`.";
+  // S3 says what it refuses; that a listing is not there it never says.
+  const isForeign = name === String(status) || name === "NoSuchKey" || name === "NotFound";
+  if (code === "STORE_FAILED" && isForeign) return CHECK_ENDPOINT;
   return null;
 }
 
@@ -108,6 +129,6 @@ function hintOf({ name, region }: Refusal, code: ErrorCode): string | null {
 export function noS3(place: string): MillraceError {
   return new MillraceError("STORE_FAILED", `what answers for ${place} does not speak as S3 does`, {
     place: { file: place },
-    hint: "Check the endpoint: another server may be there, or a proxy that answers in its place.",
+    hint: CHECK_ENDPOINT,
   });
 }
