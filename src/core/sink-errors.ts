@@ -67,8 +67,10 @@ export const SINK_ERRORS: Readonly<Record<SinkErrorCode, ErrorCodeInfo>> = {
   SINK_NAME_CLASH: {
     exit: 3,
     retry: "manual",
-    meaning: "Two source names become one in the sink: DuckDB does not tell names apart that differ only in case.",
-    action: "Leave one of the two out of the pipeline, or rename it in the source.",
+    meaning:
+      "The sink cannot write a table under the names that it has. Two become one: DuckDB does not tell names apart that differ only in case, and a layout of folders may not. Or a column has the name of one that the sink adds, or a partition is by a column that the table does not have.",
+    action:
+      "Leave the table out of the pipeline, rename it or the column in the source, or correct the sink's options.",
   },
   SINK_DUPLICATE_KEY: {
     exit: 3,

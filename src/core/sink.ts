@@ -1,4 +1,5 @@
 import type { ChangeBatch } from "./change-batch.ts";
+import type { MillraceError } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { NonFiniteSupport } from "./logical-type.ts";
 import type { Transaction } from "./position.ts";
@@ -98,4 +99,6 @@ export interface SinkTraits {
   readonly guarantee: string;
   /** The target's name of a source table, by the sink's documented rule. */
   targetName(schema: TableSchema): string;
+  /** What keeps a table from being written, as far as its schema tells; null: nothing. `beginTable` refuses it by the same. */
+  refusal(schema: TableSchema): MillraceError | null;
 }

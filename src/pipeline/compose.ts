@@ -62,7 +62,7 @@ function chunkThreads({ parallelism }: PipelineSpec): number {
   return Math.min(parallelism, Math.max(1, availableParallelism() - 1));
 }
 
-/** What the source says to the pipeline: the tables, how each would be read, and what cannot be right. Writes nothing. */
+/** What source and sink say to the pipeline: the tables, how each would be read, and what cannot be right. Writes nothing. */
 export async function inspectPipeline(
   spec: PipelineSpec,
   ambient: Ambient,
@@ -70,8 +70,14 @@ export async function inspectPipeline(
 ): Promise<PipelinePlan> {
   const traits = sinkTraits(spec);
   await using source = await openSource(spec, ambient);
-  const inspection = await source.inspect(signal);
-  const targets = new Map(inspection.offers.map(({ schema }) => [schema.id, traits.targetName(schema)]));
+  const inspected = await source.inspect(signal);
+  const offers = inspected.offers.filter(({ schema }) => traits.refusal(schema) === null);
+  const refused = inspected.offers.flatMap(({ schema }) => {
+    const error = traits.refusal(schema);
+    return error === null ? [] : [{ table: schema.id, error }];
+  });
+  const inspection = { ...inspected, offers, refusals: [...inspected.refusals, ...refused] };
+  const targets = new Map(offers.map(({ schema }) => [schema.id, traits.targetName(schema)]));
   return { inspection, targets, guarantee: traits.guarantee, chunkRows: spec.source.chunkRows };
 }
 

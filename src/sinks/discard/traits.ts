@@ -8,5 +8,6 @@ export function discardTraits(): SinkTraits {
     remembers: false,
     guarantee: "none: rows are counted and thrown away, and no epoch is remembered over a restart",
     targetName: (schema) => schema.id,
+    refusal: () => null,
   };
 }

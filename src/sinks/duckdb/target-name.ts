@@ -33,20 +33,26 @@ export function foldedName({ schema, table }: TargetName): string {
   return JSON.stringify([schema.toLowerCase(), table.toLowerCase()]);
 }
 
-/** Refuses columns that DuckDB cannot tell apart, and one that would hide the row id which keyless deletes need. */
 export function checkColumnNames(schema: TableSchema): void {
+  const problem = columnNamesProblem(schema);
+  if (problem !== null) throw problem;
+}
+
+/** Columns that DuckDB cannot tell apart, or one that would hide the row id which keyless deletes need; null: there are none. */
+export function columnNamesProblem(schema: TableSchema): MillraceError | null {
   const seen = new Map<string, string>();
   for (const { name } of schema.columns) {
     const folded = name.toLowerCase();
     const other = seen.get(folded);
-    if (other !== undefined) throw nameClash(schema, `its columns ${other} and ${name} differ only in case`);
+    if (other !== undefined) return nameClash(schema, `its columns ${other} and ${name} differ only in case`);
     seen.set(folded, name);
     if (folded === "rowid" && schema.key.length === 0)
-      throw nameClash(
+      return nameClash(
         schema,
         `it has no key, and its column ${name} hides the row id by which DuckDB tells rows apart`,
       );
   }
+  return null;
 }
 
 export function nameClash(schema: TableSchema, why: string): MillraceError {

@@ -1,6 +1,6 @@
 import type { SinkTraits } from "../../core/sink.ts";
 import type { DuckdbOptions } from "./config.ts";
-import { targetName } from "./target-name.ts";
+import { columnNamesProblem, targetName } from "./target-name.ts";
 
 /** Apart from the sink, for whoever only asks about it: DuckDB itself is large, and takes long to load. */
 export function duckdbTraits(options: DuckdbOptions): SinkTraits {
@@ -14,5 +14,6 @@ export function duckdbTraits(options: DuckdbOptions): SinkTraits {
       const { schema: namespace, table } = targetName(schema);
       return `${namespace}.${table}`;
     },
+    refusal: columnNamesProblem,
   };
 }

@@ -1,7 +1,6 @@
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Transaction } from "../../core/position.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
 import type { ColumnSet, FileSchema } from "../../formats/file-schema.ts";
 import type { ParquetEncoders } from "../../formats/parquet/encoders.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
@@ -12,6 +11,7 @@ import { fileName } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
 import { emptyRowFolder, partRows, type Partition } from "./partition.ts";
 import { fileSchema, type TableEntry } from "./schema.ts";
+import { partitionsOf } from "./table-problem.ts";
 
 /** The lower half of `_seq` numbers an epoch's rows. */
 const ROWS_MAX = 2 ** 32;
@@ -219,16 +219,4 @@ export class EpochFiles {
     if (largest === null) throw new MillraceError("INTERNAL", "no file is open, and files have too much memory");
     return largest;
   }
-}
-
-/** By the first rule that is for the table; none where no rule is. */
-export function partitionsOf(
-  { partitions }: Pick<ParquetOptions, "partitions">,
-  { namespace, name }: Pick<TableSchema, "namespace" | "name">,
-): readonly Partition[] {
-  const whole = (source: string, text: string): boolean => new RegExp(`^(?:${source})$`, "s").test(text);
-  const rule = partitions.find(
-    ({ tables }) => tables?.some(({ schema, table }) => whole(schema, namespace) && whole(table, name)) ?? true,
-  );
-  return rule?.by ?? [];
 }

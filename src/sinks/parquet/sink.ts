@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import type { Ambient } from "../../core/ambient.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
@@ -13,12 +14,12 @@ import type { ObjectStore } from "../../stores/object-store.ts";
 import { createStore } from "../../stores/open-store.ts";
 import { PARQUET_TUNING, type ParquetOptions, type ParquetTuning } from "./config.ts";
 import { decodeStaged, encodeStaged, type EpochFile, type StagedEpoch } from "./epoch-entry.ts";
-import { EpochFiles, partitionsOf } from "./epoch-files.ts";
+import { EpochFiles } from "./epoch-files.ts";
 import { EpochLog, fenced } from "./epoch-log.ts";
 import { noFolderTwice, parseFileName, pathPart, tableFolder } from "./layout.ts";
-import { partitionProblem } from "./partition.ts";
-import { alteredTable, newTable, reservedColumn, type TableEntry } from "./schema.ts";
+import { alteredTable, newTable, type TableEntry } from "./schema.ts";
 import { TableDocuments } from "./table-documents.ts";
+import { tableProblem } from "./table-problem.ts";
 
 export interface ParquetSinkParts {
   readonly ambient: Ambient;
@@ -99,11 +100,24 @@ class ParquetSink implements Sink {
 
   async forget(pipeline: string, signal: AbortSignal): Promise<void> {
     await this.#closable(async () => {
-      const { log } = await this.#openPlace(pipeline, signal);
-      await log.forget(this.#closing.signal);
+      if (!(await this.#openExisting(pipeline, signal))) return;
+      await this.#open().log.forget(this.#closing.signal);
       await this.#removeLeftovers();
     });
     await this.close();
+  }
+
+  /** False: the place is not there, so that nothing can be in it. It is not made. */
+  async #openExisting(pipeline: string, signal: AbortSignal): Promise<boolean> {
+    const { location } = this.#options;
+    if (location.kind === "folder" && !existsSync(location.path)) return false;
+    try {
+      await this.#openPlace(pipeline, signal);
+      return true;
+    } catch (error) {
+      if (error instanceof MillraceError && error.code === "STORE_MISSING") return false;
+      throw error;
+    }
   }
 
   async beginTable(schema: TableSchema, incarnation: number, mode: BeginMode): Promise<void> {
@@ -122,15 +136,8 @@ class ParquetSink implements Sink {
   }
 
   #checkTable(schema: TableSchema): void {
-    const reserved = reservedColumn(schema);
-    const problem = partitionsOf(this.#options, schema)
-      .map((partition) => partitionProblem(partition, schema))
-      .find((it) => it !== null);
-    const why = reserved === null ? problem : `its column ${reserved} has the name of one that every file has`;
-    if (why !== null && why !== undefined)
-      throw new MillraceError("SINK_NAME_CLASH", `Table ${schema.id} cannot be written: ${why}.`, {
-        place: { table: schema.id },
-      });
+    const problem = tableProblem(this.#options, schema);
+    if (problem !== null) throw problem;
     const folders = new Map([...this.#tables].map(([id, { folder }]) => [id, folder]));
     noFolderTwice(folders, tableFolder(this.#options.layout, schema), schema.id);
   }
