@@ -1,4 +1,4 @@
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { access, constants, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
 import { syncPath, systemCode } from "../../flow/durable-file.ts";
@@ -71,6 +71,8 @@ export class FolderStore implements ObjectStore {
           },
         );
       if (system !== "EEXIST") throw error;
+      // What cannot be used is said of the place itself: what is tried in it has a name that nobody knows.
+      await access(`${this.place}/.`, constants.R_OK | constants.W_OK | constants.X_OK);
     }
   }
 
