@@ -2,7 +2,7 @@ import { assertNever } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { TableOffer } from "../core/source.ts";
 import { readsTables, type Startup } from "../core/startup.ts";
-import { sourcePlace } from "../pipeline/catalog.ts";
+import { sinkPlace, sourcePlace } from "../pipeline/catalog.ts";
 import { inspectPipeline, type PipelinePlan } from "../pipeline/compose.ts";
 import { loadPipeline } from "../pipeline/load.ts";
 import type { PipelineSpec } from "../pipeline/spec.ts";
@@ -35,12 +35,11 @@ export function planLines(
   { palette }: Pick<Screen, "palette">,
 ): readonly string[] {
   const { inspection } = plan;
-  const { sink } = spec;
-  const target = sink.type === "duckdb" ? ` ${sink.path}` : "";
+  const place = sinkPlace(spec);
   const lines = [
     `pipeline   ${palette.bold(spec.name)}`,
     `source     ${printable(`${inspection.server} at ${sourcePlace(spec)}`)}`,
-    `sink       ${printable(sink.type + target)}`,
+    `sink       ${printable(place === null ? spec.sink.type : `${spec.sink.type} ${place}`)}`,
     `guarantee  ${plan.guarantee}`,
     `start      ${startText(spec.source.startup)}`,
     ...(readsTables(spec.source.startup) ? [`snapshot   ${inspection.cutMethod}`] : []),

@@ -3,6 +3,7 @@ import { asMillraceError } from "../core/errors.ts";
 import { readStatusFile } from "../observe/status-file.ts";
 import { recordedPosition, sourceStatus, storedRecord } from "../pipeline/compose.ts";
 import { loadPipeline } from "../pipeline/load.ts";
+import { sinkStatus } from "../pipeline/sink-status.ts";
 import type { PipelineSpec } from "../pipeline/spec.ts";
 import { quietAmbient } from "./command-ambient.ts";
 import { EXIT_DONE } from "./exit-code.ts";
@@ -57,6 +58,7 @@ async function askStatus(
     record,
     position,
     checkpointProblem: problem === null ? null : { code: problem.code, message: problem.message },
+    sink: sinkStatus(spec, record),
     source,
     nowMs: ambient.clock.nowMs(),
     isAlive: (pid) => surroundings.isAlive(pid),

@@ -2,6 +2,7 @@ import { alignColumns, type ColumnRule } from "./columns.ts";
 import type { Paint, Palette } from "./paint.ts";
 import { stateWord } from "./progress-frame.ts";
 import { bytes, count, duration, plural } from "./quantity.ts";
+import type { SinkStatus } from "../pipeline/sink-status.ts";
 import type { SourceReport, StatusReport, TableReport } from "./status-report.ts";
 import { fit, printable, textWidth } from "./text-width.ts";
 
@@ -25,7 +26,7 @@ export function statusLines(report: StatusReport, nowMs: number, columns: number
   if (run.kind !== "never" && run.state.facts.waitingOn !== null) facts.push(["waiting", run.state.facts.waitingOn]);
   facts.push(["committed", committedText(report, nowMs)]);
   if (report.lagMs !== null) facts.push(["lag", duration(report.lagMs)]);
-  facts.push(...sourceFacts(report.source));
+  facts.push(["sink", sinkText(report.sink)], ...sourceFacts(report.source));
   const labelWidth = Math.max(LABEL_WIDTH_MIN, ...facts.map(([name]) => textWidth(name) + 1));
   const lines = facts.map(([name, text]) => palette.dim(fit(printable(name), labelWidth, "left")) + printable(text));
   if (report.tables.length > 0) lines.push("", ...tableLines(report.tables, columns, palette));
@@ -57,6 +58,13 @@ function committedText({ committed, checkpointProblem, run }: StatusReport, nowM
   if (last === null) return base;
   const ago = duration(Math.max(0, nowMs - last.atMs));
   return `${base}; the last one ${ago} ago, ${plural(last.rows, "row")} in ${duration(last.tookMs)}`;
+}
+
+function sinkText({ type, place, files }: SinkStatus): string {
+  const where = place === null ? type : `${type} ${place}`;
+  if (files === null) return where;
+  const held = files.count === 0 ? "no file" : `${plural(files.count, "file")}, ${bytes(files.bytes)}`;
+  return `${where}; in the last epoch ${held}`;
 }
 
 function sourceFacts(source: SourceReport): readonly (readonly [string, string])[] {

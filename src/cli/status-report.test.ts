@@ -47,6 +47,7 @@ function report(state: PipelineState | null, more: Partial<StatusInput> & { upda
     position: "0/16B3748",
     checkpointProblem: null,
     source: { kind: "unreachable", code: "INTERNAL", message: "connection refused" },
+    sink: { type: "duckdb", place: "/data/w.duckdb", files: null },
     nowMs: NOW_MS,
     ...input,
   });
@@ -97,6 +98,7 @@ test("for people, while it runs", () => {
     "run        running (process 7, for 1 min)",
     "committed  epoch 42, up to 0/16B3748; the last one 1.0 s ago, 12 rows in 8 ms",
     "lag        2.0 s",
+    "sink       duckdb /data/w.duckdb",
     "source     at 0/30",
     "kept back  16.2 MB of log",
     "wal_status reserved",
@@ -109,12 +111,13 @@ test("for people, while it runs", () => {
 
 test("for people, after it failed and while the source cannot be reached", () => {
   const error = new MillraceError("INTERNAL", "the log connection broke", { hint: "Run again." });
-  expect(lines(report(reduce(RUNNING, { kind: "failed", error }, 99_500))).slice(0, 6)).toEqual([
+  expect(lines(report(reduce(RUNNING, { kind: "failed", error }, 99_500))).slice(0, 7)).toEqual([
     "pipeline   shop",
     "run        failed: INTERNAL 500 ms ago",
     "           the log connection broke",
     "           hint: Run again.",
     "committed  epoch 42, up to 0/16B3748; the last one 1.0 s ago, 12 rows in 8 ms",
+    "sink       duckdb /data/w.duckdb",
     "source     not reached: INTERNAL: connection refused",
   ]);
 });
@@ -124,6 +127,21 @@ test("for people, where there is nothing yet", () => {
     "pipeline   shop",
     "run        has not run yet",
     "committed  nothing yet",
+    "sink       duckdb /data/w.duckdb",
     "source     not reached: INTERNAL: connection refused",
   ]);
+});
+
+test("of a sink of files, how many and how large the last epoch's are", () => {
+  const sink = (count: number): StatusInput["sink"] => ({
+    type: "parquet",
+    place: "s3://shop/lake/",
+    files: { count, rows: 500 * count, bytes: 600_000 * count },
+  });
+  expect(lines(report(null, { sink: sink(2) }))).toContain(
+    "sink       parquet s3://shop/lake/; in the last epoch 2 files, 1.20 MB",
+  );
+  expect(lines(report(null, { sink: sink(0) }))).toContain(
+    "sink       parquet s3://shop/lake/; in the last epoch no file",
+  );
 });

@@ -2,6 +2,7 @@ import type { ErrorCode } from "../core/error-codes.ts";
 import { lagMs, type PipelineState, type TableLife } from "../core/pipeline-state.ts";
 import type { CommittedRecord, TablePart } from "../core/record.ts";
 import type { SourceStatus } from "../core/source.ts";
+import type { SinkStatus } from "../pipeline/sink-status.ts";
 import type { StatusDocument } from "../observe/status-file.ts";
 
 /**
@@ -46,6 +47,7 @@ export interface StatusReport {
   readonly lagMs: number | null;
   readonly tables: readonly TableReport[];
   readonly source: SourceReport;
+  readonly sink: SinkStatus;
 }
 
 export interface StatusInput {
@@ -57,6 +59,7 @@ export interface StatusInput {
   readonly position: string | null;
   readonly checkpointProblem: StatusReport["checkpointProblem"];
   readonly source: SourceReport;
+  readonly sink: SinkStatus;
   readonly nowMs: number;
 }
 
@@ -74,6 +77,7 @@ export function statusReport(input: StatusInput): StatusReport {
     lagMs: run.kind === "running" ? lagMs(run.state.facts, input.nowMs) : null,
     tables: tableReports(run, input.record),
     source: input.source,
+    sink: input.sink,
   };
 }
 

@@ -91,6 +91,20 @@ export function sourcePlace({ source }: PipelineSpec): string {
   return source.type === "postgres" ? `${server}, database ${source.database}` : server;
 }
 
+/** Where the sink is, for people; null: nowhere. */
+export function sinkPlace({ sink }: PipelineSpec): string | null {
+  switch (sink.type) {
+    case "duckdb":
+      return sink.path;
+    case "parquet":
+      return parquetPlace(sink);
+    case "discard":
+      return null;
+    default:
+      return assertNever(sink);
+  }
+}
+
 /** What `prepare` makes on the source and `drop` takes away again, for people; null: nothing. */
 export function madeOnSource({ source }: PipelineSpec): string | null {
   return source.type === "postgres"
