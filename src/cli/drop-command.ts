@@ -29,6 +29,7 @@ export async function dropCommand(file: string, yes: boolean, surroundings: Surr
     }
   }
   using signals = new StopSignals(surroundings);
-  await dropPipeline(spec, (what) => out.write(`${printable(what)}\n`), quietAmbient(surroundings), signals.stop);
-  return EXIT_DONE;
+  const said = (what: string): void => out.write(`${printable(what)}\n`);
+  const dropped = dropPipeline(spec, said, quietAmbient(surroundings), signals.stop);
+  return await signals.exitCodeOf(dropped.then(() => EXIT_DONE));
 }

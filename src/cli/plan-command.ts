@@ -18,8 +18,11 @@ import { printable } from "./text-width.ts";
 export async function planCommand(file: string, asJson: boolean, surroundings: Surroundings): Promise<number> {
   const spec = await loadPipeline(file, surroundings.environment);
   using signals = new StopSignals(surroundings);
-  const plan = await inspectPipeline(spec, quietAmbient(surroundings), signals.stop);
-  const { out } = surroundings;
+  const planned = inspectPipeline(spec, quietAmbient(surroundings), signals.stop);
+  return await signals.exitCodeOf(planned.then((plan) => show(spec, plan, asJson, surroundings)));
+}
+
+function show(spec: PipelineSpec, plan: PipelinePlan, asJson: boolean, { out }: Surroundings): number {
   if (asJson) out.write(`${JSON.stringify(planJson(spec, plan), null, 2)}\n`);
   else for (const line of planLines(spec, plan, out)) out.write(`${line}\n`);
   return plan.inspection.refusals.length > 0 ? EXIT_REFUSED : EXIT_DONE;

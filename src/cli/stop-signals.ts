@@ -19,7 +19,7 @@ export class StopSignals implements Disposable {
         return;
       }
       atOnce();
-      surroundings.exitNow(signal === "SIGINT" ? EXIT_INTERRUPTED : EXIT_TERMINATED);
+      surroundings.exitNow(signalExitCode(signal));
     });
   }
 
@@ -32,7 +32,21 @@ export class StopSignals implements Disposable {
     return this.#first;
   }
 
+  /** The exit code of `work`, or of the signal that it was ended by: what it then failed with is no news. */
+  async exitCodeOf(work: Promise<number>): Promise<number> {
+    try {
+      return await work;
+    } catch (error) {
+      if (this.#first === null) throw error;
+      return signalExitCode(this.#first);
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#listening[Symbol.dispose]();
   }
+}
+
+function signalExitCode(signal: StopSignal): number {
+  return signal === "SIGINT" ? EXIT_INTERRUPTED : EXIT_TERMINATED;
 }

@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
 import { rm, writeFile } from "node:fs/promises";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { expect, test } from "vitest";
 import { freePort } from "../support/free-port.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
@@ -74,6 +76,24 @@ test("an endpoint where nobody listens is an error in bounded time, without the 
     await expectRefusal(run, refusal);
     await expectSecretKept(secret, run, pipeline.path("."));
   }
+});
+
+test("a drop that waits for an endpoint which says nothing ends by Ctrl-C, without an error of its own", async () => {
+  await using db = await createDatabase();
+  const silent = createServer();
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const endpoint = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const keys = { "s3.access-key-id": "me", "s3.secret-access-key": "${S3_SECRET}" };
+  const sink = { type: "parquet", path: "s3://shop/lake", "s3.endpoint": endpoint, ...keys };
+  await using pipeline = await testPipeline(db, { sink });
+  const asked = once(silent, "connection");
+  await using drop = pipeline.command("drop", ["--yes"], { S3_SECRET: "swordfish" });
+  await asked;
+  drop.signal("SIGINT");
+  expect(await drop.exit(), drop.output).toEqual({ code: 130, signal: null });
+  expect(drop.output).not.toContain("error");
+  silent.close();
 });
 
 test("plan and status name the place, status the files of the last epoch, and drop makes no folder", async () => {
