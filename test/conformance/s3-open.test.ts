@@ -160,7 +160,11 @@ test("a bucket in another region: the hint names it", async () => {
 
 test("no region at all, where AWS is asked", async () => {
   for (const name of ["AWS_REGION", "AWS_DEFAULT_REGION"]) vi.stubEnv(name, undefined);
-  expect(await refusal({ endpoint: null, region: null })).toMatchObject({ code: "STORE_REGION" });
+  expect(await refusal({ endpoint: null, region: null })).toMatchObject({
+    code: "STORE_REGION",
+    message: expect.stringMatching(/lake\/: Region is missing$/),
+    hint: expect.stringContaining("AWS_REGION"),
+  });
 });
 
 test("no right to list, to list uploads, to write, or to delete", async () => {

@@ -40,6 +40,9 @@ const FULL = ["QuotaExceeded", "XMinioStorageFull", "XMinioAdminBucketQuotaExcee
 const CERTIFICATE = /CERT|^UNABLE_TO_|^ERR_(TLS|SSL)_/;
 const UNREACHABLE = /^(TimeoutError|RequestTimeout|IncompleteBody|E[A-Z_]+)$/;
 
+/** What the client itself refuses, before anything is sent. */
+const UNNAMED = "unnamed";
+
 interface ClientError {
   readonly name?: unknown;
   readonly message?: unknown;
@@ -60,7 +63,7 @@ export function refusalOf(error: unknown): Refusal {
     .map(text)
     .find((it) => it !== null && !["Error", "Unknown", "UnknownError", "S3ServiceException"].includes(it));
   return {
-    name: known ?? String(status ?? "unknown"),
+    name: known ?? String(status ?? UNNAMED),
     message: plainMessage(text(message) ?? ""),
     status,
     attempts: $metadata?.attempts ?? 1,
@@ -102,7 +105,8 @@ export function refused(refusal: Refusal, doing: string, place: string): Millrac
   const answer = status === null ? name : name === String(status) ? `status ${status}` : `${name} (${status})`;
   const tries = attempts > 1 ? `, after ${attempts} attempts` : "";
   const hint = hintOf(refusal, code);
-  return new MillraceError(code, `cannot ${doing} ${place}: ${answer}${tries}${message === "" ? "" : `: ${message}`}`, {
+  const said = [name === UNNAMED ? "" : `${answer}${tries}`, message].filter((part) => part !== "");
+  return new MillraceError(code, [`cannot ${doing} ${place}`, ...said].join(": "), {
     place: { file: place },
     ...(hint === null ? {} : { hint }),
   });
@@ -112,7 +116,10 @@ const CHECK_ENDPOINT = "Check the endpoint: another server may be there, or a pr
 
 /** Where more is known than what the table says of the code. */
 function hintOf({ name, status, region }: Refusal, code: ErrorCode): string | null {
-  if (code === "STORE_REGION") return region === null ? null : `Set the region of the bucket: ${region}.`;
+  if (code === "STORE_REGION")
+    return region === null
+      ? "Set the bucket's own region in the pipeline file, or in the variable AWS_REGION."
+      : `Set the region of the bucket: ${region}.`;
   if (name === "EPROTO" || name.startsWith("ERR_SSL"))
     return "What listens there speaks no TLS that is understood: begin the endpoint with `http://`, or correct its port.";
   if (CERTIFICATE.test(name))
