@@ -1,18 +1,24 @@
+import { basename } from "node:path";
 import { expect, test } from "vitest";
 import { FAILPOINTS, type Failpoint } from "../../src/core/ambient.ts";
+import { STAGED_SUFFIX } from "../../src/stores/object-key.ts";
+import { stagedFiles } from "../support/lake.ts";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { testPipeline, type TestPipeline } from "../support/test-pipeline.ts";
-import { type AnyDatabase, createDatabaseOn, type ServerName } from "../support/test-server.ts";
+import { createTally } from "../support/tally.ts";
+import { type AnyDatabase, createDatabaseOn } from "../support/test-server.ts";
 import { waitFor } from "../support/wait-for.ts";
-import { createWorkload } from "../support/workload.ts";
+import { createWorkload, type Workload } from "../support/workload.ts";
 
 const KILLED = { code: null, signal: "SIGKILL" } as const;
+
+type Times = Partial<Record<Failpoint, number>>;
 
 /**
  * One pipeline for each of these: a run is killed at every failpoint of the part, one after the other, and the next goes on.
  * The number says at which time it kills: of the first so late that there is something to lose, and in the snapshot still.
  */
-const PARTS: Readonly<Record<string, Partial<Record<Failpoint, number>>>> = {
+const PARTS: Readonly<Record<string, Times>> = {
   snapshot: { "snapshot.chunk-opened": 5, "snapshot.chunk-read": 5, "snapshot.chunk-entered": 5 },
   engine: {
     "engine.epoch-closing": 4,
@@ -29,7 +35,19 @@ const PARTS: Readonly<Record<string, Partial<Record<Failpoint, number>>>> = {
 /** Nothing of the kind is made on other servers. */
 const POSTGRES_ALONE = { "source.publication-created": 1, "source.slot-created": 1 } as const;
 
-const cases = (["postgres", "mysql", "mariadb"] as const).flatMap((server) =>
+/** The same steps of a sink that stages: what it has written lies there, decided or not, when it is killed. */
+const STAGED: Times = {
+  "sink.table-begun": 3,
+  "sink.files-staged": 3,
+  "sink.changes-applied": 3,
+  "sink.record-written": 2,
+  "sink.file-completed": 5,
+  "sink.schema-applied": 1,
+};
+
+const SERVERS = ["postgres", "mysql", "mariadb"] as const;
+
+const cases = SERVERS.flatMap((server) =>
   Object.entries({ ...(server === "postgres" && { source: POSTGRES_ALONE }), ...PARTS }).map(([part, times]) => ({
     server,
     part,
@@ -37,41 +55,97 @@ const cases = (["postgres", "mysql", "mariadb"] as const).flatMap((server) =>
   })),
 );
 
+/** What these do is the same whatever the source: on other servers only what lies between staging and the end. */
+const BETWEEN: Times = { "sink.files-staged": 3, "sink.record-written": 2, "sink.file-completed": 5 };
+
+const stagedCases = [
+  { server: "postgres", part: "sink", times: STAGED },
+  { server: "postgres", part: "engine", times: PARTS["engine"]! },
+  { server: "mysql", part: "sink", times: BETWEEN },
+  { server: "mariadb", part: "sink", times: BETWEEN },
+] as const;
+
 test("every failpoint kills", () => {
-  const killing = Object.values({ POSTGRES_ALONE, ...PARTS }).flatMap((times) => Object.keys(times));
-  expect(killing.toSorted()).toEqual(FAILPOINTS.toSorted());
+  const killing = Object.values({ POSTGRES_ALONE, STAGED, ...PARTS }).flatMap((times) => Object.keys(times));
+  expect([...new Set(killing)].toSorted()).toEqual(FAILPOINTS.toSorted());
 });
 
 test.each(cases)(
   "processes killed at each failpoint of the $part lose nothing ($server)",
   async ({ server, times }) => {
-    await expectEqualAfterKillsAt(server, times, async (db, failpoint) => {
-      if (failpoint !== "sink.schema-applied") return;
-      await db.query("ALTER TABLE orders ADD COLUMN origin varchar(20) DEFAULT 'before'");
-    });
+    await using db = await createDatabaseOn(server);
+    await using workload = await createWorkload(db, { seed: 5, rows: 600, writers: 2, longStatements: 50 });
+    await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
+    workload.start();
+    await killAtEach(pipeline, db, workload, times);
+    await workload.stop();
+
+    await pipeline.catchUp();
+    expect(await pipeline.differences(workload.tables)).toEqual([]);
   },
 );
 
-async function expectEqualAfterKillsAt(
-  server: ServerName,
-  times: Partial<Record<Failpoint, number>>,
-  meanwhile: (db: AnyDatabase, failpoint: string) => Promise<void> = async () => undefined,
-): Promise<void> {
-  await using db = await createDatabaseOn(server);
-  await using workload = await createWorkload(db, { seed: 5, rows: 600, writers: 2, longStatements: 50 });
-  await using pipeline = await testPipeline(db, { checkpointInterval: "50ms" });
-  workload.start();
+test.each(stagedCases)(
+  "processes killed at each failpoint of the $part have every change once in Parquet files ($server)",
+  async ({ server, times }) => {
+    await using db = await createDatabaseOn(server);
+    await using workload = await createWorkload(db, {
+      seed: 6,
+      rows: 600,
+      writers: 2,
+      longStatements: 50,
+      statementsPerSecond: 600,
+    });
+    await using tally = await createTally(db, 6);
+    await using pipeline = await testPipeline(db, { checkpointInterval: "50ms", sink: { type: "parquet" } });
+    workload.start();
+    tally.start();
+    await killAtEach(pipeline, db, workload, times);
+    await Promise.all([workload.stop(), tally.stop()]);
+
+    await pipeline.catchUp();
+    expect(await pipeline.differences([...workload.tables, ...tally.tables])).toEqual([]);
+    await using log = await pipeline.openLog();
+    expect(await log.workloadFaults()).toEqual([]);
+    expect(await log.tallyFaults()).toEqual([]);
+  },
+);
+
+/** A run is killed at each of these, one after the other, while the workload goes on. */
+async function killAtEach(pipeline: TestPipeline, db: AnyDatabase, workload: Workload, times: Times): Promise<void> {
   for (const [failpoint, time] of Object.entries(times)) {
     const run = pipeline.run([], { MILLRACE_FAILPOINT: `${failpoint}:${time}` });
-    const [exit] = await Promise.all([run.exit(60_000), meanwhile(db, failpoint)]);
+    const altered = failpoint === "sink.schema-applied" ? alter(db) : null;
+    const [exit] = await Promise.all([run.exit(60_000), altered]);
     expect(exit, `${failpoint}\n${run.output}`).toEqual(KILLED);
     await workload.untilCommitted(20);
   }
-  await workload.stop();
-
-  await pipeline.catchUp();
-  expect(await pipeline.differences(workload.tables)).toEqual([]);
 }
+
+async function alter(db: AnyDatabase): Promise<void> {
+  await db.query("ALTER TABLE orders ADD COLUMN origin varchar(20) DEFAULT 'before'");
+}
+
+test("an epoch that was staged and recorded is committed by the next run, and nothing of it is read again", async () => {
+  await using db = await createDatabase();
+  await db.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
+  await using pipeline = await testPipeline(db, { sink: { type: "parquet" } });
+  await pipeline.catchUp();
+  await db.query("INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 500) i");
+  const run = pipeline.run([], { MILLRACE_FAILPOINT: "engine.record-stored" });
+  expect(await run.exit(), run.output).toEqual(KILLED);
+  const files = (await stagedFiles(pipeline.lake)).map((path) => basename(path, STAGED_SUFFIX));
+  expect(files.length).toBeGreaterThan(0);
+
+  await using next = pipeline.run(["--until", "caught-up"]);
+  expect(await next.exit(), next.output).toEqual({ code: 0, signal: null });
+  expect(next.stderr).toMatch(/"store":"committed-again".*"recovered"/);
+  await using log = await pipeline.openLog();
+  const wrote = "SELECT DISTINCT parse_filename(filename) FROM $t WHERE _op = 'c'";
+  expect(new Set((await log.rows(wrote)).flat())).toEqual(new Set(files));
+  expect(await log.rows("SELECT count(*)::int, count(DISTINCT id)::int FROM $t WHERE _op = 'c'")).toEqual([[500, 500]]);
+  await pipeline.expectEqual(["t"]);
+});
 
 /** The first base is that of the start; the second is written behind 64 epochs. */
 test("a process killed when the checkpoint's files are replaced by one loses nothing", async () => {

@@ -11,6 +11,8 @@ import {
   type ParquetTuning,
 } from "../../src/sinks/parquet/config.ts";
 import type { StoreLocation } from "../../src/stores/open-store.ts";
+import { STAGING_FOLDER } from "../../src/stores/folder/staging.ts";
+import { STAGED_SUFFIX } from "../../src/stores/object-key.ts";
 import { projectRoot } from "./project-root.ts";
 
 /** Threads run compiled programs. */
@@ -51,4 +53,10 @@ export async function lakeViews(folder: string, path: string): Promise<string> {
     instance.closeSync();
   }
   return path;
+}
+
+/** The paths of what is staged in the folder, and visible to nobody. */
+export async function stagedFiles(folder: string): Promise<readonly string[]> {
+  const names = await readdir(join(folder, STAGING_FOLDER), { recursive: true });
+  return names.filter((name) => name.endsWith(STAGED_SUFFIX)).map((name) => join(folder, STAGING_FOLDER, name));
 }

@@ -1,4 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import pg from "pg";
 import { readStore } from "../../src/checkpoint/file-store.ts";
@@ -10,6 +11,7 @@ import { createDuckdbSink } from "../../src/sinks/duckdb/sink.ts";
 import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
 import { type ComparedDatabase, tableDifferences } from "./compare.ts";
 import { encoderUrl, lakeViews, parquetOptions } from "./lake.ts";
+import { LakeLog } from "./lake-log.ts";
 import { type MillraceProcess, millraceProcess, type ProcessOptions } from "./millrace-process.ts";
 import { TestMysqlDatabase } from "./mysql.ts";
 import { type TempFolder, tempFolder } from "./temp-folder.ts";
@@ -54,8 +56,7 @@ export class TestPipeline implements AsyncDisposable {
   }
 
   #stateOf(record: CommittedRecord | null, table: string): TableState | null {
-    const schema = this.#isMysql ? this.#source.database : "public";
-    const part = record?.parts.get(`table/${tableId(schema, table)}`) as TablePart | undefined;
+    const part = record?.parts.get(`table/${tableId(this.#schema, table)}`) as TablePart | undefined;
     return part?.state ?? null;
   }
 
@@ -79,6 +80,15 @@ export class TestPipeline implements AsyncDisposable {
   /** Of a Parquet sink. */
   get lake(): string {
     return this.#folder.file("lake");
+  }
+
+  /** The changes themselves, of a Parquet sink. */
+  async openLog(): Promise<LakeLog> {
+    return await LakeLog.open(join(this.lake, this.#schema));
+  }
+
+  get #schema(): string {
+    return this.#isMysql ? this.#source.database : "public";
   }
 
   /** A DuckDB file in which every table of the sink can be read; nobody has it open. */
@@ -229,7 +239,7 @@ ${process.output}`);
 
   /** As DuckDB's SQL quotes it, and PostgreSQL's. */
   #target(table: string): string {
-    return `${pg.escapeIdentifier(this.#isMysql ? this.#source.database : "public")}.${pg.escapeIdentifier(table)}`;
+    return `${pg.escapeIdentifier(this.#schema)}.${pg.escapeIdentifier(table)}`;
   }
 
   /** Keys of the sink's table that more than one row has. */
