@@ -22,6 +22,8 @@ test("sends its signal at the failpoint named, once, the first or the nth time",
   expect(sent).toEqual(["SIGKILL"]);
   third("snapshot.chunk-read");
   expect(sent).toEqual(["SIGKILL", "SIGTERM"]);
+  failpointTrigger("sink.files-staged=SIGSTOP", (name) => sent.push(name))("sink.files-staged");
+  expect(sent).toEqual(["SIGKILL", "SIGTERM", "SIGSTOP"]);
 });
 
 test.each([

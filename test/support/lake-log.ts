@@ -55,7 +55,7 @@ export class LakeLog implements AsyncDisposable {
    * Where the log tells rows in part, one that came in part (under another key) is asked for, and left out where it is gone by
    * then: what was done to it in between then stands there alone.
    */
-  async #keyFaults(table: string, key: readonly string[]): Promise<readonly string[]> {
+  async keyFaults(table: string, key: readonly string[]): Promise<readonly string[]> {
     const names = key.map(quoteIdentifier).join(", ");
     const found = await this.rows(`
       WITH life AS (SELECT *, count(*) FILTER (WHERE _op = 't') OVER (ORDER BY _seq) AS life FROM $${table}),
@@ -73,14 +73,14 @@ export class LakeLog implements AsyncDisposable {
   /** Of the workload's tables: what no database can have done. */
   async workloadFaults(): Promise<readonly string[]> {
     const faults = [...(await this.#sequenceFaults())];
-    for (const [table, key] of Object.entries(WORKLOAD_KEYS)) faults.push(...(await this.#keyFaults(table, key)));
+    for (const [table, key] of Object.entries(WORKLOAD_KEYS)) faults.push(...(await this.keyFaults(table, key)));
     return faults;
   }
 
   /** Of a `Tally`'s tables: each change once, and nothing between two. */
   async tallyFaults(): Promise<readonly string[]> {
     const faults = [...(await this.#sequenceFaults())];
-    for (const table of ["tally", "steps"]) faults.push(...(await this.#keyFaults(table, ["id"])));
+    for (const table of ["tally", "steps"]) faults.push(...(await this.keyFaults(table, ["id"])));
     const counted = await this.rows(`
       WITH counts AS (
         SELECT *, n - lag(n) OVER (PARTITION BY id ORDER BY _seq) AS step FROM $tally WHERE _op <> 't'

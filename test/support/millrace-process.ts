@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { join } from "node:path";
+import { isFrozen } from "./process-tree.ts";
 import { projectRoot } from "./project-root.ts";
-import { DEADLINE_MS, within } from "./wait-for.ts";
+import { DEADLINE_MS, waitFor, within } from "./wait-for.ts";
 
 export interface ProcessExit {
   /** Null where a signal ended it. */
@@ -16,12 +17,15 @@ export interface ProcessOptions {
   readonly cwd?: string;
   /** No file of its may become longer: what comes behind fails, as on a full disk. */
   readonly fileBytesMax?: number;
+  /** Permissions of files count for it, although it is root's. */
+  readonly obeysPermissions?: boolean;
 }
 
 const MAIN = join(projectRoot, "dist", "bin", "millrace.js");
 
-/** A shell that sets the limit and becomes the program behind it. */
-function limited({ fileBytesMax }: ProcessOptions): readonly string[] {
+/** Programs that set limits and become the program behind them. */
+function limited({ fileBytesMax, obeysPermissions = false }: ProcessOptions): readonly string[] {
+  if (obeysPermissions && process.getuid?.() === 0) return ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
   if (fileBytesMax === undefined) return [];
   return ["/bin/sh", "-c", `ulimit -f ${Math.ceil(fileBytesMax / 512)} && exec "$@"`, "sh"];
 }
@@ -76,6 +80,15 @@ export class MillraceProcess implements AsyncDisposable {
 
   get hasEnded(): boolean {
     return this.#isClosed;
+  }
+
+  /** Resolves when it stands still, at a failpoint with SIGSTOP. Rejects when it ends instead. */
+  async untilFrozen(deadlineMs: number = DEADLINE_MS): Promise<void> {
+    const frozen = (): boolean => {
+      if (this.#isClosed) throw new Error("millrace ended, and was not frozen");
+      return isFrozen(this.pid);
+    };
+    await this.#orOutput(waitFor("millrace to stand still", frozen, deadlineMs));
   }
 
   /** Sends a signal; to a process that has ended it is nothing. */

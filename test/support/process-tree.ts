@@ -21,6 +21,11 @@ export function isAlive(pid: number): boolean {
   return found !== null && found.state !== "Z";
 }
 
+/** All threads stand still, until SIGCONT. */
+export function isFrozen(pid: number): boolean {
+  return stat(pid)?.state === "T";
+}
+
 function numbersInProc(): readonly number[] {
   try {
     return readdirSync("/proc").map(Number).filter(Number.isInteger);

@@ -137,7 +137,7 @@ export class TestPipeline implements AsyncDisposable {
     name: string,
     args: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
-    limits: Pick<ProcessOptions, "fileBytesMax"> = {},
+    limits: Pick<ProcessOptions, "fileBytesMax" | "obeysPermissions"> = {},
   ): MillraceProcess {
     const process = millraceProcess([name, this.#file, ...args], {
       ...limits,
