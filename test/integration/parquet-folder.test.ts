@@ -116,6 +116,21 @@ test("a folder that was emptied while the pipeline was stopped is refused", asyn
   await expectWhole(on);
 });
 
+test("files without the log that they were written by are not taken for a table's rows", async () => {
+  await using on = await caughtUp();
+  const { db, pipeline } = on;
+  await rm(join(pipeline.lake, "_millrace"), { recursive: true });
+  await db.query("DELETE FROM t WHERE id < 100");
+  await using run = pipeline.run();
+  await expectRefusal(run, { code: "RECOVERY_SINK_EMPTY", says: /sink knows nothing/, hint: /millrace drop/ });
+  await using drop = pipeline.command("drop", ["--yes"]);
+  expect(await drop.exit(), drop.output).toEqual({ code: 0, signal: null });
+  await using anew = pipeline.run();
+  await expectRefusal(anew, { code: "SINK_DAMAGED", says: /public\/t.*does not know/, hint: /Move .* away/ });
+  await rm(join(pipeline.lake, "public"), { recursive: true });
+  await expectWhole(on);
+});
+
 test.each(["emptied", "put back to yesterday"])(
   "a folder that is %s under a running pipeline is noticed",
   async (how) => {

@@ -73,12 +73,13 @@ class ParquetSink implements Sink {
   async open(pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null> {
     return await this.#closable(async () => {
       const opened = await this.#openPlace(pipeline, signal);
+      await this.#makeVisible(opened.log.state.staged, AbortSignal.any([signal, this.#closing.signal]));
       for (const [id, table] of opened.log.state.tables) this.#tables.set(id, table);
       return opened.log.committed;
     });
   }
 
-  /** Reads the pipeline's log, and finishes the last epoch that it decided. */
+  /** Reads the pipeline's log. The last epoch that it decided may have to be finished. */
   async #openPlace(pipeline: string, signal: AbortSignal): Promise<Opened> {
     signal.throwIfAborted();
     const { ambient, workerUrl } = this.#parts;
@@ -94,14 +95,15 @@ class ParquetSink implements Sink {
     const log = new EpochLog(store, pipeline, this.#run, abilities);
     await log.read(ended);
     this.#opened = { pipeline, store, encoders, log, documents: new TableDocuments(store, pipeline) };
-    await this.#makeVisible(log.state.staged, ended);
     return this.#opened;
   }
 
   async forget(pipeline: string, signal: AbortSignal): Promise<void> {
     await this.#closable(async () => {
       if (!(await this.#openExisting(pipeline, signal))) return;
-      await this.#open().log.forget(this.#closing.signal);
+      const { log } = this.#open();
+      await this.#makeWhatIsThereVisible(log.state.staged);
+      await log.forget(this.#closing.signal);
       await this.#removeLeftovers();
     });
     await this.close();
@@ -142,12 +144,21 @@ class ParquetSink implements Sink {
     noFolderTwice(folders, tableFolder(this.#options.layout, schema), schema.id);
   }
 
-  /** Whether files of this pipeline's are in the folder. Another's, or nobody's, are left alone. */
+  /**
+   * Whether files of this pipeline's are in the folder. Another's, or nobody's, are left alone; and so are those that its log
+   * does not know, since their rows would stand behind those that are to be written.
+   */
   async #found(folder: string, schema: TableSchema): Promise<boolean> {
-    const { store, pipeline } = this.#open();
+    const { store, pipeline, log } = this.#open();
     let ours = false;
     for await (const { key } of store.list(`${folder}/`, this.#closing.signal)) {
       const name = parseFileName(key);
+      if (name?.pipeline === pathPart(pipeline) && name.sequence > log.state.sequence)
+        throw new MillraceError(
+          "SINK_DAMAGED",
+          `${store.place}/${folder} has files of this pipeline that its log in the sink does not know: ${key}.`,
+          { place: { table: schema.id }, hint: "Move them away, or restore the log that they belong to." },
+        );
       if (name?.pipeline === pathPart(pipeline)) ours = true;
       else if (name !== null || key.endsWith(".parquet"))
         throw new MillraceError(
@@ -250,13 +261,29 @@ class ParquetSink implements Sink {
     // First: whoever sees a file finds its schema.
     await documents.write(tables, log.state.sequence, signal);
     const left = [...files];
+    const lost: MillraceError[] = [];
     const worker = async (): Promise<void> => {
       for (let file = left.pop(); file !== undefined; file = left.pop()) {
-        await complete(store, file, signal);
+        const error = await complete(store, file, signal);
+        if (error !== null) lost.push(error);
         this.#parts.ambient.failpoint("sink.file-completed");
       }
     };
     await Promise.all(Array.from({ length: this.#tuning.filesAtATime }, worker));
+    // Behind the others: what is there can be read.
+    if (lost[0] !== undefined) throw lost[0];
+  }
+
+  /** The way out where files of the last epoch are lost must not be barred by that. */
+  async #makeWhatIsThereVisible(staged: StagedEpoch): Promise<void> {
+    try {
+      await this.#makeVisible(staged, this.#closing.signal);
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.code !== "SINK_FILES_LOST") throw error;
+      this.#parts.ambient.logger.warn("the last epoch is forgotten without all of its files", {
+        reason: error.message,
+      });
+    }
   }
 
   pendingBytes(): number {
@@ -362,13 +389,15 @@ class ParquetSink implements Sink {
   }
 }
 
-async function complete(store: ObjectStore, file: EpochFile, signal: AbortSignal): Promise<void> {
+/** Returns the error where what was staged is gone. */
+async function complete(store: ObjectStore, file: EpochFile, signal: AbortSignal): Promise<MillraceError | null> {
   const { key, bytes, staged } = file;
   try {
     await store.complete({ key, bytes, staged }, signal);
+    return null;
   } catch (error) {
     if (!(error instanceof MillraceError) || error.code !== "STORE_STAGED_LOST") throw error;
-    throw new MillraceError("SINK_FILES_LOST", `${key}, of an epoch that is decided, was staged and is gone.`, {
+    return new MillraceError("SINK_FILES_LOST", `${key}, of an epoch that is decided, was staged and is gone.`, {
       cause: error,
     });
   }
