@@ -34,8 +34,11 @@ export async function presentSql(folder: string, place: string, table: string): 
   return (await readFile(query, "utf8")).replaceAll(place, folder);
 }
 
-/** Makes a DuckDB file with a view of the present rows of every table in the folder. Returns its path. */
-export async function lakeViews(folder: string, path: string): Promise<string> {
+/**
+ * Makes a DuckDB file with a view of the present rows of every table in the folder. Returns its path. `place`: as in
+ * `presentSql`, of a folder that is a copy.
+ */
+export async function lakeViews(folder: string, path: string, place: string = folder): Promise<string> {
   await rm(path, { force: true });
   const instance = await DuckDBInstance.create(path);
   const connection = await instance.connect();
@@ -43,7 +46,7 @@ export async function lakeViews(folder: string, path: string): Promise<string> {
     for (const name of await readdir(folder, { recursive: true })) {
       if (!name.endsWith("_schema/present.sql")) continue;
       const table = dirname(dirname(name));
-      const sql = await presentSql(folder, folder, table);
+      const sql = await presentSql(folder, place, table);
       if (sql === null) continue;
       const [schema, relation] = table.split("/").map((part) => quoteIdentifier(decodeURIComponent(part)));
       await connection.run(`CREATE SCHEMA IF NOT EXISTS ${schema}; CREATE VIEW ${schema}.${relation} AS ${sql}`);

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { Agent, createServer, type IncomingMessage, request, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { waitFor } from "./wait-for.ts";
 
 /** What a request is for. */
 export type S3Operation =
@@ -75,6 +76,17 @@ export class S3FaultProxy implements AsyncDisposable {
   /** Spoils the next requests for that, one fault each; those behind pass. */
   spoil(operation: S3Operation, ...faults: readonly S3Fault[]): void {
     this.#faults.set(operation, [...(this.#faults.get(operation) ?? []), ...faults]);
+  }
+
+  /** Resolves when every fault for that has hit a request. */
+  async untilSpoiled(...operations: readonly S3Operation[]): Promise<void> {
+    const left = (): readonly S3Operation[] => operations.filter((it) => (this.#faults.get(it)?.length ?? 0) > 0);
+    await waitFor(`requests to be spoiled: ${operations.join(", ")}`, () => left().length === 0);
+  }
+
+  /** What was not spoiled yet will not be. */
+  spare(): void {
+    this.#faults.clear();
   }
 
   /** From now on no request for that is passed on, until the function that it returns is called. */

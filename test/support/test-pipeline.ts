@@ -44,6 +44,8 @@ export class TestPipeline implements AsyncDisposable {
   readonly name: string;
   readonly #processes: MillraceProcess[] = [];
   #sink: SinkType = "duckdb";
+  /** Of a Parquet sink in a bucket. */
+  #bucketPlace: string | null = null;
 
   constructor(source: ComparedDatabase) {
     this.#source = source;
@@ -77,7 +79,7 @@ export class TestPipeline implements AsyncDisposable {
     return this.#folder.file("warehouse.duckdb");
   }
 
-  /** Of a Parquet sink. */
+  /** The folder of a Parquet sink; of one in a bucket, where tests put a copy of it. */
   get lake(): string {
     return this.#folder.file("lake");
   }
@@ -93,7 +95,8 @@ export class TestPipeline implements AsyncDisposable {
 
   /** A DuckDB file in which every table of the sink can be read; nobody has it open. */
   async #readable(): Promise<string> {
-    return this.#sink === "parquet" ? await lakeViews(this.lake, this.#folder.file("lake.duckdb")) : this.#duckdb;
+    if (this.#sink !== "parquet") return this.#duckdb;
+    return await lakeViews(this.lake, this.#folder.file("lake.duckdb"), this.#bucketPlace ?? this.lake);
   }
 
   /** The path of a file beside the pipeline's own. */
@@ -116,6 +119,8 @@ export class TestPipeline implements AsyncDisposable {
       ...choices.source,
     };
     this.#sink = (choices.sink?.["type"] ?? "duckdb") as SinkType;
+    const place = choices.sink?.["path"];
+    this.#bucketPlace = place?.startsWith("s3://") === true ? place : null;
     const path = { duckdb: "./warehouse.duckdb", parquet: "./lake", discard: null }[this.#sink];
     const sink = { type: this.#sink, ...(path !== null && { path }), ...choices.sink };
     const pipeline = {

@@ -45,7 +45,7 @@ export class S3Store implements ObjectStore {
     if (options.partBytes < PART_BYTES_MIN)
       throw new MillraceError("INTERNAL", `parts of ${options.partBytes} bytes are too small for S3`);
     this.#bucket = new Bucket(options);
-    this.place = this.#bucket.placeOf("");
+    this.place = this.#bucket.placeOf("").replace(/\/$/, "");
     this.#session = new S3Session(options);
     this.#clock = clock;
     this.#partBytes = options.partBytes;
