@@ -1,6 +1,7 @@
 import type { MillraceProcess } from "./millrace-process.ts";
 import { type Proxy, startProxy } from "./proxy.ts";
 import { Random } from "./random.ts";
+import { createTally } from "./tally.ts";
 import { testPipeline, type TestPipeline } from "./test-pipeline.ts";
 import { type AnyDatabase, createDatabaseOn, type ServerName } from "./test-server.ts";
 import { waitFor } from "./wait-for.ts";
@@ -12,10 +13,13 @@ export interface ChaosChoices {
   readonly kills: number;
   /** Of the application; default: as many as it can. */
   readonly statementsPerSecond?: number;
+  readonly sink: ChaosSink;
 }
 
+export type ChaosSink = "duckdb" | "parquet";
+
 interface ChaosResult {
-  /** Of the sink from the source; empty where they are equal. */
+  /** Of the sink from the source, and what cannot be of a log of changes; empty where all is well. */
   readonly differences: readonly string[];
   /** What happened, for people. */
   readonly told: string;
@@ -28,23 +32,33 @@ const ADDED = ["int NOT NULL DEFAULT 7", "varchar(20) DEFAULT 'added'", "decimal
 const ADDED_MAX = 6;
 
 /** One pipeline from its first row to its last, under writers that never pause and whatever `Chaos` does to it. */
-export async function chaosRound(server: ServerName, { kills, ...choices }: ChaosChoices): Promise<ChaosResult> {
+export async function chaosRound(server: ServerName, { kills, sink, ...choices }: ChaosChoices): Promise<ChaosResult> {
   await using db = await createDatabaseOn(server);
   await using proxy = await startProxy(db);
   await using workload = await createWorkload(db, { ...choices, rows: 2_000, writers: 3, longStatements: 100 });
+  await using tally = await createTally(db, choices.seed);
   const source = { hostname: proxy.host, port: String(proxy.port) };
-  await using pipeline = await testPipeline(db, { parallelism: 3, source });
+  await using pipeline = await testPipeline(db, { parallelism: 3, source, sink: { type: sink } });
   const chaos = new Chaos({ db, proxy, workload, pipeline, random: new Random(choices.seed) });
   workload.start();
+  tally.start();
   for (let kill = 0; kill < kills; kill++) await chaos.runUntilKilled();
   // Under load still: the end that it runs to is the source's as it is by then.
   await pipeline.catchUp(CATCH_UP_MS);
   const { committed, emptied } = await workload.stop();
+  await tally.stop();
   await pipeline.catchUp();
+  const differences = [...(await pipeline.differences([...workload.tables, ...tally.tables]))];
+  if (sink === "parquet") differences.push(...(await logFaults(pipeline)));
   return {
-    differences: await pipeline.differences(workload.tables),
-    told: `${chaos.told}, ${emptied} times emptied tables, ${committed} transactions`,
+    differences,
+    told: `${chaos.told}, ${emptied} times emptied tables, ${committed} transactions, ${tally.steps} steps`,
   };
+}
+
+async function logFaults(pipeline: TestPipeline): Promise<readonly string[]> {
+  await using log = await pipeline.openLog();
+  return [...(await log.workloadFaults()), ...(await log.tallyFaults())];
 }
 
 const TROUBLES = ["cut", "stall", "slow", "alter"] as const;
