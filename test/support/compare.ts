@@ -1,4 +1,4 @@
-import { DuckDBInstance } from "@duckdb/node-api";
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import pg from "pg";
 import { TestMysqlDatabase } from "./mysql.ts";
 import { mysqlTable } from "./mysql-table.ts";
@@ -25,11 +25,16 @@ const DIFFERENCES_MAX = 10;
  * equal. The first few differing keys are told, with the cells that differ.
  */
 export async function tableDifferences(comparison: Comparison): Promise<readonly string[]> {
-  const { source: database, table } = comparison;
-  const source =
-    database instanceof TestMysqlDatabase ? await mysqlTable(database, table) : await postgresTable(database, table);
+  const source = await sourceTable(comparison.source, comparison.table);
   const target = await duckdbTable(comparison, source.columns);
   return multisetDifferences(comparison.table, source, target);
+}
+
+/** A table of the source as it is now, in the texts that both sides are compared in. */
+export async function sourceTable(database: ComparedDatabase, table: string): Promise<TextTable> {
+  return database instanceof TestMysqlDatabase
+    ? await mysqlTable(database, table)
+    : await postgresTable(database, table);
 }
 
 async function postgresTable(
@@ -72,20 +77,32 @@ async function duckdbTable({ duckdb, target }: Comparison, wanted: readonly stri
   const instance = await DuckDBInstance.create(duckdb, { access_mode: "READ_ONLY", memory_limit: "512MB" });
   try {
     const connection = await instance.connect();
-    await connection.run("SET TimeZone = 'UTC'");
-    const described = await connection.runAndReadAll(`DESCRIBE ${target}`);
-    const types = new Map(described.getRows().map(([name, type]) => [String(name), String(type)]));
-    const columns = wanted.filter((name) => types.has(name));
-    const list = columns.map((name) => duckdbText(pg.escapeIdentifier(name), types.get(name) ?? ""));
-    const read = await connection.runAndReadAll(`SELECT ${list.join(", ")} FROM ${target}`);
-    const rows = read
-      .getRows()
-      .map((row) => row.map((cell, i) => plainFloat(text(cell), floatBits(types.get(columns[i] ?? "") ?? ""))));
+    const read = await duckdbTexts(connection, target, wanted);
     connection.closeSync();
-    return { columns, key: [], rows };
+    return read;
   } finally {
     instance.closeSync();
   }
+}
+
+/** The same texts of a relation of DuckDB's, in an order where one is asked for. Of the wanted columns those that it has. */
+export async function duckdbTexts(
+  connection: DuckDBConnection,
+  relation: string,
+  wanted: readonly string[],
+  orderedBy: string | null = null,
+): Promise<TextTable> {
+  await connection.run("SET TimeZone = 'UTC'");
+  const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${relation}`);
+  const types = new Map(described.getRows().map(([name, type]) => [String(name), String(type)]));
+  const columns = wanted.filter((name) => types.has(name));
+  const list = columns.map((name) => duckdbText(pg.escapeIdentifier(name), types.get(name) ?? ""));
+  const order = orderedBy === null ? "" : ` ORDER BY ${orderedBy}`;
+  const read = await connection.runAndReadAll(`SELECT ${list.join(", ")} FROM ${relation}${order}`);
+  const rows = read
+    .getRows()
+    .map((row) => row.map((cell, i) => plainFloat(text(cell), floatBits(types.get(columns[i] ?? "") ?? ""))));
+  return { columns, key: [], rows };
 }
 
 function duckdbText(column: string, type: string): string {
@@ -107,7 +124,8 @@ function floatBits(type: string): 32 | 64 | null {
   return ["double precision", "DOUBLE"].includes(type) ? 64 : null;
 }
 
-function multisetDifferences(table: string, source: TextTable, target: TextTable): readonly string[] {
+/** Of two tables that have been read; the name is for the message. */
+export function multisetDifferences(table: string, source: TextTable, target: TextTable): readonly string[] {
   const missingColumns = source.columns.filter((name) => !target.columns.includes(name));
   if (missingColumns.length > 0) return [`${table}: the target has no column ${missingColumns.join(", ")}`];
   const missing = surplus(source.rows, target.rows);
