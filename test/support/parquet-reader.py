@@ -1,5 +1,6 @@
 """Reads Parquet files for the tests: a path a line on its input, a JSON document a line on its output, of what pyarrow and
-DuckDB find in the file. Cells are printed as parquet-cells.ts says."""
+DuckDB find in the file. `look FOLDER` is answered with what they find in each file below it at this moment, and
+`rows FOLDER` with all rows of a table's, by their `_seq`. Cells are printed as parquet-cells.ts says."""
 
 import json
 import math
@@ -8,6 +9,7 @@ import sys
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 
@@ -44,6 +46,9 @@ def cells(array):
         return each(array.cast(pa.int32()), str)
     if pa.types.is_time64(kind) or pa.types.is_timestamp(kind):
         return each(array.cast(pa.int64()), str)
+    if pa.types.is_fixed_size_binary(kind):
+        # A uuid, where the Arrow type that stands for it is not made.
+        return each(array, uuid_cell)
     if pa.types.is_binary(kind):
         return each(array, bytes.hex)
     return each(array, str)
@@ -87,6 +92,51 @@ def read(path):
     }
 
 
+def plain_glob(folder):
+    quoted = folder.replace("'", "''")
+    return f"read_parquet('{quoted}/**/*.parquet', union_by_name = true, filename = true)"
+
+
+def look(folder):
+    """Of each file the rows, and something that every cell has a part in."""
+    found = duckdb.sql(f"SELECT filename, count(*), sum(length(t::VARCHAR)) FROM {plain_glob(folder)} t GROUP BY filename")
+    fragments = [(of.path, of.to_table()) for of in ds.dataset(folder, format="parquet").get_fragments()]
+    return {
+        "duckdb": {path: [rows, int(size)] for path, rows, size in found.fetchall()},
+        "pyarrow": {path: [table.num_rows, table.nbytes] for path, table in fragments},
+    }
+
+
+def described(table):
+    return {
+        "names": table.column_names,
+        "types": [str(field.type) for field in table.schema],
+        "cells": columns(table),
+    }
+
+
+def rows(folder):
+    quoted = folder.replace("'", "''")
+    glob = f"read_parquet('{quoted}/**/*.parquet', hive_partitioning = false)"
+    return {
+        "duckdb": {
+            **described(duckdb.sql(f"SELECT * FROM {glob} ORDER BY _seq").to_arrow_table()),
+            "types": [str(kind) for kind in duckdb.sql(f"SELECT * FROM {glob}").types],
+        },
+        "pyarrow": described(ds.dataset(folder, format="parquet").to_table().sort_by("_seq")),
+        # What pandas calls.
+        "wholeFolder": pq.read_table(folder).num_rows,
+    }
+
+
+REQUESTS = {"look": look, "rows": rows}
+
+
+def answer(line):
+    word, _, folder = line.partition(" ")
+    return REQUESTS[word](folder) if word in REQUESTS else read(line)
+
+
 duckdb.sql("SET TimeZone = 'UTC'")
 for line in sys.stdin:
-    print(json.dumps(read(line.rstrip("\n"))), flush=True)
+    print(json.dumps(answer(line.rstrip("\n"))), flush=True)

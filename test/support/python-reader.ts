@@ -26,6 +26,16 @@ export interface PythonFile {
   readonly duckdb: readonly (readonly Cell[])[];
 }
 
+/** By the file's path: its rows, and a number in which every one of its cells has a part. */
+type FilesSeen = Readonly<Record<string, readonly [number, number]>>;
+
+/** The rows of a table's files in the order of `_seq`: the cells of each column. */
+export interface RowsRead {
+  readonly names: readonly string[];
+  readonly types: readonly string[];
+  readonly cells: readonly (readonly Cell[])[];
+}
+
 /** Python with its readers, as scripts/python-readers.mjs has set it up; one process for many files. */
 export class PythonReader implements AsyncDisposable {
   readonly #child: ChildProcess;
@@ -40,10 +50,26 @@ export class PythonReader implements AsyncDisposable {
   }
 
   async read(path: string): Promise<PythonFile> {
-    this.#child.stdin!.write(`${path}\n`);
+    return await this.#ask<PythonFile>(path);
+  }
+
+  /** What there is below the folder at this moment, by a plain glob and by pyarrow's own way with folders. */
+  async look(folder: string): Promise<Readonly<Record<"duckdb" | "pyarrow", FilesSeen>>> {
+    return await this.#ask(`look ${folder}`);
+  }
+
+  /** `wholeFolder`: how many rows there are where pyarrow is to find out about the partitions by itself. */
+  async rows(
+    folder: string,
+  ): Promise<{ readonly duckdb: RowsRead; readonly pyarrow: RowsRead; readonly wholeFolder: number }> {
+    return await this.#ask(`rows ${folder}`);
+  }
+
+  async #ask<Answer>(request: string): Promise<Answer> {
+    this.#child.stdin!.write(`${request}\n`);
     const line = await this.#lines.next();
     if (line.done === true) throw new Error("the Python reader has ended: see what it printed");
-    return JSON.parse(line.value) as PythonFile;
+    return JSON.parse(line.value) as Answer;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
