@@ -9,6 +9,7 @@ export type SinkErrorCode =
   | "SINK_OUT_OF_MEMORY"
   | "SINK_TABLE_EXISTS"
   | "SINK_NAME_CLASH"
+  | "SINK_PARTITION"
   | "SINK_DUPLICATE_KEY"
   | "SINK_STAGED_LOST"
   | "SINK_FILES_LOST"
@@ -68,9 +69,16 @@ export const SINK_ERRORS: Readonly<Record<SinkErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "manual",
     meaning:
-      "The sink cannot write a table under the names that it has. Two become one: DuckDB does not tell names apart that differ only in case, and a layout of folders may not. Or a column has the name of one that the sink adds, or a partition is by a column that the table does not have.",
+      "Two source names become one in the sink (DuckDB does not tell names apart that differ only in case), or a column has the name of one that the sink needs for itself, as `_op` in Parquet files.",
+    action: "Leave one of the two, or the table, out of the pipeline, or rename it in the source.",
+  },
+  SINK_PARTITION: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "A table cannot be parted as `partition.by` says: it has no such column, or one of a type that this does not go with.",
     action:
-      "Leave the table out of the pipeline, rename it or the column in the source, or correct the sink's options.",
+      "Give `partition.by` as a mapping, in which a pattern of this table stands before the others with what goes for it, or leave the table out of the pipeline.",
   },
   SINK_DUPLICATE_KEY: {
     exit: 3,

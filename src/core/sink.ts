@@ -97,8 +97,8 @@ export interface SinkTraits {
   readonly remembers: boolean;
   /** The guarantee, in a sentence, for `plan` and the docs. */
   readonly guarantee: string;
+  /** Why the sink cannot take a table of this shape, whatever it holds: then the table is refused. Null: it can. */
+  problem(this: void, schema: TableSchema): MillraceError | null;
   /** The target's name of a source table, by the sink's documented rule. */
   targetName(schema: TableSchema): string;
-  /** What keeps a table from being written, as far as its schema tells; null: nothing. `beginTable` refuses it by the same. */
-  refusal(schema: TableSchema): MillraceError | null;
 }

@@ -1,10 +1,11 @@
 import type { Ambient } from "../core/ambient.ts";
 import type { CheckpointStore } from "../core/checkpoint-store.ts";
+import type { MillraceError } from "../core/errors.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
 import type { Sink } from "../core/sink.ts";
 import type { Source, TableOffer } from "../core/source.ts";
 import type { Startup } from "../core/startup.ts";
-import type { TableId } from "../core/table-schema.ts";
+import type { TableId, TableSchema } from "../core/table-schema.ts";
 import type { ChunkExecutor } from "../snapshot/executor.ts";
 import type { TableTerms } from "./fingerprint.ts";
 
@@ -60,6 +61,8 @@ export interface Pipeline {
   readonly sinkRemembers: boolean;
   /** What the pipeline file and the source resolve to for a table; different terms at start are a changed pipeline. */
   terms(this: void, offer: TableOffer): TableTerms;
+  /** `SinkTraits.problem`. */
+  problem(this: void, schema: TableSchema): MillraceError | null;
   /** A folder of this pipeline's own for what is spilled to disk. */
   readonly spillFolder: string;
 }

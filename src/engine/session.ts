@@ -14,6 +14,7 @@ import type { Connectors, Pipeline, RunRequest } from "./parts.ts";
 import { decodeParts, type RecordContent } from "./record-parts.ts";
 import { recover } from "./recovery.ts";
 import type { RunOutcome } from "./run-outcome.ts";
+import { withSinkRefusals } from "./sink-refusals.ts";
 import { allRead, allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 import { definable, planTables, type TablePlan, withDefinitions } from "./table-plan.ts";
 
@@ -66,7 +67,7 @@ async function begin(
   const from = await recoverRecord(pipeline, request, connectors, signal);
   const content = decodeParts(from.parts);
   events({ kind: "starting", step: "inspecting the source" });
-  const inspection = await source.inspect(signal);
+  const inspection = withSinkRefusals(await source.inspect(signal), pipeline.problem);
   const { startup, terms } = pipeline;
   const begun = sink.begun();
   const planned = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, begun, failed });

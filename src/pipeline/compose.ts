@@ -8,6 +8,7 @@ import type { Inspection, SourceStatus } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
 import type { Pipeline, RunRequest } from "../engine/parts.ts";
 import type { RunOutcome } from "../engine/run-outcome.ts";
+import { withSinkRefusals } from "../engine/sink-refusals.ts";
 import { run } from "../engine/supervise.ts";
 import { createLocalExecutor } from "../snapshot/executor.ts";
 import { chunkWorkerData, openSink, openSource, sinkTraits, valueRules } from "./catalog.ts";
@@ -39,6 +40,7 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
     sinkRemembers: traits.remembers,
     spillFolder: join(spec.checkpointFolder, "spill"),
     terms: ({ schema, object }) => ({ schema, object, target: traits.targetName(schema), ...rules }),
+    problem: traits.problem,
     connect: async () => ({
       source: await openSource(spec, ambient),
       sink: await openSink(spec, ambient),
@@ -70,14 +72,8 @@ export async function inspectPipeline(
 ): Promise<PipelinePlan> {
   const traits = sinkTraits(spec);
   await using source = await openSource(spec, ambient);
-  const inspected = await source.inspect(signal);
-  const offers = inspected.offers.filter(({ schema }) => traits.refusal(schema) === null);
-  const refused = inspected.offers.flatMap(({ schema }) => {
-    const error = traits.refusal(schema);
-    return error === null ? [] : [{ table: schema.id, error }];
-  });
-  const inspection = { ...inspected, offers, refusals: [...inspected.refusals, ...refused] };
-  const targets = new Map(offers.map(({ schema }) => [schema.id, traits.targetName(schema)]));
+  const inspection = withSinkRefusals(await source.inspect(signal), traits.problem);
+  const targets = new Map(inspection.offers.map(({ schema }) => [schema.id, traits.targetName(schema)]));
   return { inspection, targets, guarantee: traits.guarantee, chunkRows: spec.source.chunkRows };
 }
 

@@ -7,7 +7,7 @@ export function discardTraits(): SinkTraits {
     beforeImages: false,
     remembers: false,
     guarantee: "none: rows are counted and thrown away, and no epoch is remembered over a restart",
+    problem: () => null,
     targetName: (schema) => schema.id,
-    refusal: () => null,
   };
 }

@@ -33,13 +33,8 @@ export function foldedName({ schema, table }: TargetName): string {
   return JSON.stringify([schema.toLowerCase(), table.toLowerCase()]);
 }
 
-export function checkColumnNames(schema: TableSchema): void {
-  const problem = columnNamesProblem(schema);
-  if (problem !== null) throw problem;
-}
-
-/** Columns that DuckDB cannot tell apart, or one that would hide the row id which keyless deletes need; null: there are none. */
-export function columnNamesProblem(schema: TableSchema): MillraceError | null {
+/** Columns that DuckDB cannot tell apart, or one that would hide the row id which keyless deletes need; null: neither. */
+export function columnProblem(schema: TableSchema): MillraceError | null {
   const seen = new Map<string, string>();
   for (const { name } of schema.columns) {
     const folded = name.toLowerCase();
@@ -53,6 +48,11 @@ export function columnNamesProblem(schema: TableSchema): MillraceError | null {
       );
   }
   return null;
+}
+
+export function checkColumnNames(schema: TableSchema): void {
+  const problem = columnProblem(schema);
+  if (problem !== null) throw problem;
 }
 
 export function nameClash(schema: TableSchema, why: string): MillraceError {

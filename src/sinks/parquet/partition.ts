@@ -27,14 +27,21 @@ export function parsePartition(text: string): Partition {
   return { kind: "column", column: call[2]!.trim(), unit: call[1] as Unit };
 }
 
-/** The name of its folders, before the `=`: `commit_day`, `created_at_day`, `region`. */
+/**
+ * The name of its folders, before the `=`: `commit_day`, `created_at_day`, `region_value`. Never that of a column: DuckDB
+ * would take the folder's value in place of the row's, which is another where the folder is the default one, and pandas
+ * reads no such folder at all.
+ */
 function folderKey(partition: Partition): string {
   if (partition.kind === "commit") return `commit_${partition.unit}`;
-  return partition.unit === "identity" ? partition.column : `${partition.column}_${partition.unit}`;
+  return `${partition.column}_${partition.unit === "identity" ? "value" : partition.unit}`;
 }
 
 /** What keeps a table from being parted like this; null: nothing. */
 export function partitionProblem(partition: Partition, schema: TableSchema): string | null {
+  const key = folderKey(partition).toLowerCase();
+  const taken = schema.columns.find(({ name }) => name.toLowerCase() === key);
+  if (taken !== undefined) return `its column ${taken.name} has the name that the folders of a partition have`;
   if (partition.kind === "commit") return null;
   const column = schema.columns.find(({ name }) => name === partition.column);
   if (column === undefined) return `it has no column ${partition.column}`;

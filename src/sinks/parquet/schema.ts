@@ -95,12 +95,6 @@ export function fileSchema(schema: TableSchema, fieldIds: readonly number[], bef
   ];
 }
 
-/** A column of the table's own under the name of one that every file has; null: there is none. */
-export function reservedColumn(schema: TableSchema): string | null {
-  const reserved = new Set<string>(Object.values(CHANGE_COLUMNS));
-  return schema.columns.find(({ name }) => reserved.has(name.toLowerCase()))?.name ?? null;
-}
-
 /** `_schema/i1-v2.json`: a version of a table's schema, for people and for programs that read the files. */
 export function schemaDocument(pipeline: string, entry: TableEntry): string {
   const { incarnation, schema, columns } = entry;

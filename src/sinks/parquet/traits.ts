@@ -5,16 +5,16 @@ import { tableProblem } from "./table-problem.ts";
 
 /** Apart from the sink, for whoever only asks about it: what encodes and what speaks to a bucket is large. */
 export function parquetTraits(
-  options: Pick<ParquetOptions, "layout" | "beforeImages" | "partitions">,
+  { layout, beforeImages, partitions }: Pick<ParquetOptions, "layout" | "beforeImages" | "partitions">,
   place: string,
 ): SinkTraits {
   return {
     kind: "log",
     nonFinite: { decimalNaN: false, dateInfinity: false, timestampInfinity: false },
     remembers: true,
-    beforeImages: options.beforeImages,
+    beforeImages,
     guarantee: `exactly once: each epoch's files become visible after the record of them is in ${place}`,
-    targetName: (schema) => tableFolder(options.layout, schema),
-    refusal: (schema) => tableProblem(options, schema),
+    problem: (schema) => tableProblem({ partitions }, schema),
+    targetName: (schema) => tableFolder(layout, schema),
   };
 }
