@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
-import { TYPE_CASES, TYPE_CASES_SETUP } from "../support/postgres-type-cases.ts";
+import { changeTypeTables, createTypeTables } from "../support/postgres-type-tables.ts";
 import { expectPlainOutput } from "../support/refusal.ts";
 import { testPipeline } from "../support/test-pipeline.ts";
 
@@ -10,49 +10,15 @@ function holdable(type: string, value: string): boolean {
   return !/'2942[47][0-9]/.test(value);
 }
 
-/** Of `reg…` types the names depend on the search path. */
-const CASES = TYPE_CASES.filter(({ type }) => !type.startsWith("reg")).map(({ type, values }, i) => ({
-  type,
-  name: `c${i}`,
-  values: values.filter((value) => holdable(type, value)),
-}));
-
 test.each(["newest", "oldest"] as const)(
   "every type arrives as a SELECT prints it, by snapshot and log (%s server)",
   async (server) => {
     await using db = await createDatabase(server);
-    // The types share a few tables, since DuckDB needs memory for each column that is written.
     await using pipeline = await testPipeline(db, { parallelism: 1 });
-    await db.query(TYPE_CASES_SETUP);
-    await db.query("DROP TABLE mood_table");
-    const [{ version } = { version: 0 }] = await db.query<{ version: number }>(
-      "SELECT current_setting('server_version_num')::int / 10000 AS version",
-    );
-    const known = CASES.filter(({ type }) => (TYPE_CASES.find((it) => it.type === type)?.since ?? 0) <= version);
-    const tables: string[] = [];
-    for (let first = 0; first < known.length; first += 20) {
-      const cases = known.slice(first, first + 20);
-      const table = `types_${first}`;
-      tables.push(table);
-      await db.query(
-        `CREATE TABLE ${table} (id int PRIMARY KEY, ${cases.map(({ name, type }) => `${name} ${type}`).join(", ")})`,
-      );
-      const rows = Math.max(...cases.map(({ values }) => values.length));
-      for (let i = 0; i < rows; i++) {
-        const cells = cases.map(({ type, values }) =>
-          values[i] === undefined ? "NULL" : `CAST(${values[i]} AS ${type})`,
-        );
-        await db.query(`INSERT INTO ${table} VALUES (${i}, ${cells.join(", ")})`);
-      }
-    }
+    const tables = await createTypeTables(db, holdable);
     await pipeline.catchUp();
     await pipeline.expectEqual(tables);
-    for (const table of tables) {
-      await db.query(
-        `CREATE TEMP TABLE again AS TABLE ${table}; UPDATE again SET id = id + 1000; INSERT INTO ${table} TABLE again; DROP TABLE again`,
-      );
-      await db.query(`UPDATE ${table} SET id = id + 5000 WHERE id < 3`);
-    }
+    await changeTypeTables(db, tables);
     await pipeline.catchUp();
     expect(await pipeline.differences(tables)).toEqual([]);
   },

@@ -9,6 +9,9 @@ interface Column {
   readonly key: string;
 }
 
+const BYTES =
+  /^((var)?binary|(tiny|medium|long)?blob|geometry|(multi)?(point|linestring|polygon)|geom.*collection|vector)$/;
+
 /** A table of MySQL or MariaDB as it is now, its values in the text that DuckDB prints for them. */
 export async function mysqlTable(source: TestMysqlDatabase, table: string): Promise<TextTable> {
   const client: Connection = await source.client();
@@ -39,9 +42,11 @@ export async function mysqlTable(source: TestMysqlDatabase, table: string): Prom
 
 function columnText({ name, type, columnType }: Column): string {
   const column = `\`${name}\``;
-  if (["binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob", "geometry"].includes(type))
-    return `LOWER(HEX(${column}))`;
-  if (columnType === "tinyint(1)" || columnType === "bit(1)") return `IF(${column}, 'true', 'false')`;
+  if (BYTES.test(type)) return `LOWER(HEX(${column}))`;
+  if (columnType === "tinyint(1)" || columnType === "bit(1)") return `ELT(1 + ${column}, 'false', 'true')`;
+  const [, bits] = /^bit\((\d+)\)$/.exec(columnType) ?? [];
+  if (bits !== undefined) return `LPAD(LOWER(HEX(${column} + 0)), ${Math.ceil(Number(bits) / 8) * 2}, '0')`;
+  if (type === "year") return `CAST(${column} + 0 AS CHAR)`;
   // Printed as it is, a float has six digits; and a cast to text loses some of a double's.
   if (type === "float" || type === "double") return `${column} * 1e0`;
   if (type === "timestamp") return `CONCAT(${column}, '+00')`;

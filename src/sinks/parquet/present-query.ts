@@ -20,6 +20,19 @@ export function presentQuery(entry: TableEntry, files: string): string {
   return `${schema.key.length === 0 ? keyless(entry, rows) : keyed(entry, rows)}\n`;
 }
 
+/**
+ * A value that rows are told apart by. DuckDB takes −0 for 0 there, and may give the one for the other: texts, which it reads
+ * back exactly, it does not.
+ */
+function told({ type }: ColumnSchema, value: string): string {
+  return type.kind === "float" ? `CAST(${value} AS VARCHAR)` : value;
+}
+
+function readBack({ name, type }: ColumnSchema): string {
+  const quoted = quoteIdentifier(name);
+  return type.kind === "float" ? `CAST(${quoted} AS ${duckdbType(type)}) AS ${quoted}` : quoted;
+}
+
 /** The file names that a table's incarnation has, in its folder and in those of its partitions. */
 export function incarnationGlob(place: string, pipeline: string, { folder, incarnation }: TableEntry): string {
   return `${place}/${folder}/**/${pipeline}-i${incarnation}-*.parquet`;
@@ -36,11 +49,9 @@ function ctes(log: string): string {
 
 function keyed(entry: TableEntry, start: string): string {
   const { schema } = entry;
-  const keys = schema.key.map((i) => quoteIdentifier(schema.columns[i]!.name)).join(", ");
+  const keys = schema.key.map((i) => told(schema.columns[i]!, quoteIdentifier(schema.columns[i]!.name))).join(", ");
   const cells = schema.columns.map((column, i) =>
-    schema.key.includes(i)
-      ? quoteIdentifier(column.name)
-      : `${lastKnown(entry, column, i)} AS ${quoteIdentifier(column.name)}`,
+    schema.key.includes(i) ? keyCell(column) : `${lastKnown(entry, column, i)} AS ${quoteIdentifier(column.name)}`,
   );
   return `${start}, ended AS (
   SELECT *, max(${sequence}) FILTER (WHERE ${op} = 'd') OVER (PARTITION BY ${keys}) AS _ended FROM since
@@ -53,16 +64,29 @@ FROM living WHERE ${sequence} >= _born
 GROUP BY ${keys}`;
 }
 
+/** The rows of a key may be called by it in its text alone. */
+function keyCell(column: ColumnSchema): string {
+  const name = quoteIdentifier(column.name);
+  if (column.type.kind !== "float") return name;
+  return `CAST(${told(column, name)} AS ${duckdbType(column.type)}) AS ${name}`;
+}
+
 /** Where no row of the key knows the column, they are all older than it: it has the value that rows then had. */
 function lastKnown(entry: TableEntry, column: ColumnSchema, i: number): string {
-  const name = quoteIdentifier(column.name);
   const conditions = [`NOT list_contains(coalesce(${unknown}, []), ${quoteText(column.name)})`];
   const { since } = entry.columns[i]!;
   if (since > firstVersion(entry)) conditions.push(`${version} >= ${since}`);
   const known = conditions.join(" AND ");
-  const last = `arg_max_null(${name}, ${sequence}) FILTER (WHERE ${known})`;
+  const last = lastValue(column, known);
   if (column.existingRowsDefault === null) return last;
   return `CASE WHEN bool_or(${known}) THEN ${last} ELSE ${existingRowsDefault(column)} END`;
+}
+
+/** DuckDB has an aggregate of its own for doubles, and orders floats by a form in which −0 is 0. */
+function lastValue({ name, type }: ColumnSchema, known: string): string {
+  const [value, filter] = [quoteIdentifier(name), `FILTER (WHERE ${known})`];
+  if (type.kind !== "float" || type.bits !== 32) return `arg_max_null(${value}, ${sequence}) ${filter}`;
+  return `CAST(arg_max_null(CAST(${value} AS DOUBLE), ${sequence}) ${filter} AS FLOAT)`;
 }
 
 function firstVersion({ columns }: TableEntry): number {
@@ -76,8 +100,9 @@ function keyless(entry: TableEntry, start: string): string {
   const cells = schema.columns.map((column, i) => {
     const name = quoteIdentifier(column.name);
     const { since } = columns[i]!;
-    if (since === first) return name;
-    return `CASE WHEN ${version} >= ${since} THEN ${name} ELSE ${existingRowsDefault(column)} END AS ${name}`;
+    if (since === first) return `${told(column, name)} AS ${name}`;
+    const value = `CASE WHEN ${version} >= ${since} THEN ${name} ELSE ${existingRowsDefault(column)} END`;
+    return `${told(column, value)} AS ${name}`;
   });
   const names = schema.columns.map(({ name }) => quoteIdentifier(name)).join(", ");
   return `${start}, cells AS (
@@ -87,5 +112,5 @@ function keyless(entry: TableEntry, start: string): string {
 ), counted AS (
   SELECT ${names}, arg_max(_running, ${sequence}) - least(0, min(_running)) AS _count FROM running GROUP BY ${names}
 )
-SELECT ${names} FROM counted, range(_count::BIGINT)`;
+SELECT ${schema.columns.map(readBack).join(", ")} FROM counted, range(_count::BIGINT)`;
 }
