@@ -174,9 +174,9 @@ function parquetText({ physical, logical }: PythonLeaf): string {
   const type = String(logical["Type"]).toUpperCase();
   const zone = logical["isAdjustedToUTC"] === true ? "UTC" : "local";
   const annotations: Readonly<Record<string, string>> = {
-    INT: `INT(${logical["bitWidth"]}, ${logical["isSigned"] === true ? "signed" : "unsigned"})`,
-    TIME: `TIME(${zone}, ${logical["timeUnit"]})`,
-    TIMESTAMP: `TIMESTAMP(${zone}, ${logical["timeUnit"]})`,
+    INT: `INT(${String(logical["bitWidth"])}, ${logical["isSigned"] === true ? "signed" : "unsigned"})`,
+    TIME: `TIME(${zone}, ${String(logical["timeUnit"])})`,
+    TIMESTAMP: `TIMESTAMP(${zone}, ${String(logical["timeUnit"])})`,
     DECIMAL: "DECIMAL(p,s)",
   };
   return type === "NONE" ? physical : `${physical}, ${annotations[type] ?? type}`;
