@@ -56,7 +56,7 @@ export const STORE_ERRORS: Readonly<Record<StoreErrorCode, ErrorCodeInfo>> = {
     meaning:
       "The user is known, but may not do this: permissions of the folder, a read-only file system, or the bucket's policy.",
     action:
-      "Give this user the right to read, write and delete in the folder; on S3 GetObject, PutObject, DeleteObject and AbortMultipartUpload under the prefix, and ListBucket and ListBucketMultipartUploads on the bucket.",
+      "Give this user the right to read, write and delete in the folder; on S3 GetObject, PutObject, DeleteObject, AbortMultipartUpload and ListMultipartUploadParts under the prefix, and ListBucket and ListBucketMultipartUploads on the bucket.",
   },
   STORE_FULL: {
     exit: 3,

@@ -108,7 +108,13 @@ export interface ObjectStore extends AsyncDisposable {
    */
   complete(committable: Committable, signal: AbortSignal): Promise<void>;
 
-  /** In no order. What living writers are about is among it; that of a `put` that a crash has cut off too. */
+  /** Whether what was staged is there still: neither completed nor taken away. */
+  isStaged(committable: Committable, signal: AbortSignal): Promise<boolean>;
+
+  /**
+   * In no order, and not all of it in every store: some list nothing by a prefix (MinIO), and take away by themselves what
+   * nobody has completed. What living writers are about is among it; that of a `put` that a crash has cut off too.
+   */
   leftovers(prefix: string, signal: AbortSignal): AsyncIterable<StagedLeftover>;
 
   /** Content where it is gone already. */

@@ -1,11 +1,14 @@
-import { expect, test } from "vitest";
+import { expect, inject, test } from "vitest";
 import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
+import { createStore } from "../../src/stores/open-store.ts";
 import { encoderUrl, parquetOptions } from "../support/lake.ts";
 import { createBucket } from "../support/s3.ts";
+import { startS3FaultProxy } from "../support/s3-proxy.ts";
 import { tempFolder } from "../support/temp-folder.ts";
 import { testAmbient } from "../support/test-ambient.ts";
 import { DEATHS, downloaded, harnessOver } from "./parquet-harness.ts";
-import type { SinkHarness } from "./sink-harness.ts";
+import { signal, type SinkHarness } from "./sink-harness.ts";
+import { PIPELINE, runScript } from "./sink-script.ts";
 import { sinkConformance } from "./sink.ts";
 
 async function bucketHarness(): Promise<SinkHarness> {
@@ -28,10 +31,26 @@ async function bucketHarness(): Promise<SinkHarness> {
 
 sinkConformance("parquet in a bucket", bucketHarness, DEATHS);
 
+test("a server that lists no unfinished uploads by a prefix, as MinIO does, has them all the same", async () => {
+  await using bucket = await createBucket();
+  await using proxy = await startS3FaultProxy(inject("s3"));
+  const none = { kind: "answer", when: "before", status: 200, code: "" } as const;
+  proxy.spoil("list-uploads", ...Array.from({ length: 100 }, () => none));
+  const location = { kind: "s3", ...bucket.options({}, proxy) } as const;
+  const sink = createParquetSink(parquetOptions(location), { ambient: testAmbient(), workerUrl: encoderUrl });
+  await runScript(sink, await sink.open(PIPELINE, signal));
+  await sink.close();
+  expect(proxy.count("list-uploads")).toBeLessThan(100);
+  await using store = createStore(location, testAmbient().clock);
+  const written: string[] = [];
+  for await (const { key } of store.list("shop/scripted/", signal)) written.push(key);
+  expect(written.filter((key) => key.endsWith(".parquet")).length).toBeGreaterThanOrEqual(3);
+});
+
 test("a bucket that is not there has nothing to forget, and is no error", async () => {
   await using bucket = await createBucket();
   const location = { kind: "s3", ...bucket.options({ bucket: "not-there" }) } as const;
   const sink = createParquetSink(parquetOptions(location), { ambient: testAmbient(), workerUrl: encoderUrl });
-  await sink.forget("shop", new AbortController().signal);
-  await expect(sink.open("shop", new AbortController().signal)).rejects.toMatchObject({ code: "SINK_CLOSED" });
+  await sink.forget("shop", signal);
+  await expect(sink.open("shop", signal)).rejects.toMatchObject({ code: "SINK_CLOSED" });
 });

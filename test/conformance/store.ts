@@ -274,6 +274,20 @@ export function storeConformance(name: string, makePlace: () => Promise<StorePla
         await expect(store.complete(completed, signal)).rejects.toMatchObject(lost);
       });
 
+      test("what was finished is staged until it is completed, aborted or discarded", async () => {
+        const completed = await staged(store, "t/completed", patternBytes(place.partBytes + 1));
+        const empty = await staged(store, "t/empty", bytesOf(""));
+        const writer = store.stage("t/aborted", signal);
+        await writer.write(bytesOf("content"));
+        const aborted = await writer.finish();
+        await using other = place.store();
+        for (const it of [completed, empty, aborted]) expect(await other.isStaged(throughJson(it), signal)).toBe(true);
+        await store.complete(completed, signal);
+        await writer.abort();
+        for await (const leftover of store.leftovers("", signal)) await store.discard(leftover, signal);
+        for (const it of [completed, empty, aborted]) expect(await other.isStaged(throughJson(it), signal)).toBe(false);
+      });
+
       test("leftovers are what is staged and neither completed nor aborted, by any prefix", async () => {
         const completed = await staged(store, "t/completed", bytesOf("1"));
         await store.complete(completed, signal);

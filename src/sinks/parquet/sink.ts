@@ -249,11 +249,11 @@ class ParquetSink implements Sink {
     if (files.length === 0) return;
     const { store } = this.#open();
     const there = new Set<string>();
-    // Names of files are those of one attempt.
+    // All in one request, mostly; those that it does not name are asked for. Names of files are those of one attempt.
     for await (const { key } of store.leftovers("", this.#closing.signal)) there.add(key);
-    const gone = files.find(({ key }) => !there.has(key));
-    if (gone !== undefined)
-      throw new MillraceError("STORE_STAGED_LOST", `${gone.key}, staged for epoch ${epoch}, is gone`);
+    for (const file of files)
+      if (!there.has(file.key) && !(await store.isStaged(file, this.#closing.signal)))
+        throw new MillraceError("STORE_STAGED_LOST", `${file.key}, staged for epoch ${epoch}, is gone`);
   }
 
   async #makeVisible({ files, tables }: StagedEpoch, signal: AbortSignal): Promise<void> {

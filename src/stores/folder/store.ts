@@ -144,6 +144,13 @@ export class FolderStore implements ObjectStore {
     });
   }
 
+  async isStaged({ key, bytes }: Committable, signal: AbortSignal): Promise<boolean> {
+    return await this.#onKey(key, signal, async () => {
+      const staged = await statOf(this.#staging.stagedPathOf(key));
+      return staged !== null && Number(staged.size) === bytes;
+    });
+  }
+
   /** False: somebody else was first. */
   async #move(from: string, to: string): Promise<boolean> {
     return await this.#staging.inFolderOf(to, async () => {

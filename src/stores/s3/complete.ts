@@ -4,7 +4,7 @@ import type { Committable, ObjectInfo } from "../object-store.ts";
 import { stagedLost } from "../staged-lost.ts";
 import type { Bucket } from "./bucket.ts";
 import type { S3Session } from "./session.ts";
-import { parseStaged } from "./staged-upload.ts";
+import { parseStaged, type StagedUpload } from "./staged-upload.ts";
 
 /** The upload is not there, or not as it was: either it has become the object, or somebody has taken it away. */
 const GONE = ["NoSuchUpload", "NoSuchKey", "NotFound", "InvalidPart", "InvalidPartOrder"];
@@ -75,4 +75,25 @@ async function attempt(
     signal.throwIfAborted();
     return asMillraceError(error);
   }
+}
+
+/** Whether an upload waits for its completion. Asked of the server by its id: not every one lists them by a prefix. */
+export async function isUploaded(
+  { session, bucket }: Pick<Completion, "session" | "bucket">,
+  key: string,
+  { id, parts }: StagedUpload,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const answer = await session.send(
+    {
+      doing: "look at the upload of",
+      place: bucket.placeOf(key),
+      expects: GONE,
+      call: (s3, options) => s3.listParts({ ...bucket.target(key), UploadId: id }, options),
+    },
+    signal,
+  );
+  if (answer.kind === "refused") return false;
+  const { Parts = [], IsTruncated = false } = answer.output;
+  return IsTruncated || Parts.length === parts.length;
 }

@@ -13,14 +13,14 @@ import type {
 } from "../object-store.ts";
 import { tryConditions } from "../try-conditions.ts";
 import { Bucket } from "./bucket.ts";
-import { completeUpload } from "./complete.ts";
+import { completeUpload, isUploaded } from "./complete.ts";
 import { deleteObjects } from "./delete.ts";
 import { listObjects, listUploads } from "./listing.ts";
 import { PART_BYTES_MIN, type S3Options } from "./options.ts";
 import { putObject } from "./put.ts";
 import { noS3 } from "./refusal.ts";
 import { S3Session } from "./session.ts";
-import { parseLeftover } from "./staged-upload.ts";
+import { parseLeftover, parseStaged } from "./staged-upload.ts";
 import { abortUpload, Upload } from "./upload.ts";
 import { UploadQueue } from "./upload-queue.ts";
 
@@ -129,6 +129,11 @@ export class S3Store implements ObjectStore {
     checkKey(committable.key);
     const head = this.head.bind(this);
     await completeUpload({ ...this.#around, clock: this.#clock, head }, committable, signal);
+  }
+
+  async isStaged({ key, staged }: Committable, signal: AbortSignal): Promise<boolean> {
+    checkKey(key);
+    return await isUploaded(this.#around, key, parseStaged(key, staged), signal);
   }
 
   async *leftovers(prefix: string, signal: AbortSignal): AsyncGenerator<StagedLeftover> {
