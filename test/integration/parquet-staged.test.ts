@@ -103,6 +103,36 @@ test("a second daemon with a checkpoint store of its own is refused, and does th
   await expectOnce(pipeline, tally);
 });
 
+test("of two daemons that both write one ends fenced, whichever comes later, and nothing is lost or twice", async () => {
+  await using db = await createDatabaseOn("mariadb");
+  await using tally = await createTally(db, 5);
+  await using pipeline = await testPipeline(db, PARQUET);
+  tally.start();
+  const first = pipeline.run();
+  await pipeline.untilStreaming(tally.tables);
+  // Under one number the server itself would end the first, as MySQL does under any: there a pipeline is one replica.
+  await pipeline.write({ ...ELSEWHERE, source: { "server-id": "77001" } });
+  const second = pipeline.run(TAKING_OVER);
+  const runs = [
+    { fenced: first, left: second },
+    { fenced: second, left: first },
+  ];
+  const { fenced, left } = await Promise.race(runs.map((it) => it.fenced.exit().then(() => it)));
+  await expectRefusal(fenced, { code: "FENCED", says: /taken over/, hint: /one copy/ });
+  await tally.untilSteps(20);
+  await tally.stop();
+  left.signal("SIGTERM");
+  expect(await left.exit(), left.output).toEqual({ code: 0, signal: null });
+  if (left === first) await pipeline.write(PARQUET);
+  // What the fenced one has left goes with the next run's first epoch.
+  tally.start();
+  await tally.untilSteps(2);
+  await tally.stop();
+  await pipeline.catchUp();
+  await expectOnce(pipeline, tally);
+  expect(await stagedFiles(pipeline.lake)).toEqual([]);
+});
+
 /** As it is where its machine was cut off: it knows nothing of the other, and goes on with what it was about. */
 test.each(["sink.files-staged", "engine.record-stored", "sink.changes-applied"])(
   "a daemon that was frozen at %s and wakes up behind a takeover ends, and has harmed nothing",
