@@ -92,9 +92,9 @@ test.each(stagedCases)(
     await using workload = await createWorkload(db, {
       seed: 6,
       rows: 600,
-      writers: 2,
+      writers: 1,
       longStatements: 50,
-      statementsPerSecond: 600,
+      statementsPerSecond: 300,
     });
     await using tally = await createTally(db, 6);
     await using pipeline = await testPipeline(db, { checkpointInterval: "50ms", sink: { type: "parquet" } });

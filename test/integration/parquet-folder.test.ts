@@ -75,27 +75,30 @@ test.each(["snapshot", "stream"])(
   },
 );
 
+/** Makes all folders read-only, and returns them. */
+async function denied({ lake }: TestPipeline): Promise<readonly string[]> {
+  const entries = await readdir(lake, { recursive: true, withFileTypes: true });
+  const below = entries.filter((entry) => entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name));
+  const folders = [lake, ...below];
+  for (const folder of folders) await chmod(folder, 0o555);
+  return folders;
+}
+
 test.each(["before it starts", "while it runs"])("a folder that becomes read-only %s: the run ends", async (when) => {
   await using on = await caughtUp();
   const { db, pipeline } = on;
-  const folders = (await readdir(pipeline.lake, { recursive: true, withFileTypes: true }))
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name));
-  const allow = async (mode: number): Promise<void> => {
-    for (const folder of [pipeline.lake, ...folders]) await chmod(folder, mode);
-  };
   const running = when === "while it runs";
-  if (!running) await allow(0o555);
+  let folders = running ? [] : await denied(pipeline);
   await using run = pipeline.command("run", [], running ? FREEZES : {}, { obeysPermissions: true });
   await db.query("INSERT INTO t VALUES (1001, 'later')");
   if (running) {
     await run.untilFrozen();
-    await allow(0o555);
+    folders = await denied(pipeline);
     run.signal("SIGCONT");
     await db.query("INSERT INTO t VALUES (1002, 'later still')");
   }
   await expectRefusal(run, { code: "STORE_DENIED", says: /lake/, hint: /right to read, write and delete/ });
-  await allow(0o755);
+  for (const folder of folders) await chmod(folder, 0o755);
   await expectWhole(on);
 });
 

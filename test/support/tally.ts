@@ -7,7 +7,7 @@ import { openWorkloadSession } from "./workload-session.ts";
 /** Of `tally`: few, so that each is counted up again and again. */
 const ROWS = 200;
 const ROWS_MAX = 12;
-const STEPS_PER_SECOND = 100;
+const STEPS_PER_SECOND = 50;
 
 /**
  * A writer that makes a log of changes accountable: each transaction adds one to some rows of `tally`, and says in a row of
