@@ -58,3 +58,17 @@ test("so is the one for MySQL", async () => {
     sink: { type: "duckdb", path: "/etc/millrace/warehouse.duckdb" },
   });
 });
+
+test.each([
+  ["postgres-to-parquet.yaml", { kind: "folder", path: "/etc/millrace/lake" }, { PGPASSWORD: "swordfish" }],
+  [
+    "mysql-to-parquet-s3.yaml",
+    { kind: "s3", bucket: "lake", prefix: "shop/", endpoint: "http://localhost:9000" },
+    { MYSQL_PWD: "swordfish", S3_BUCKET: "lake" },
+  ],
+])("so is %s, whose files each interval of a minute ends", async (name, place, environment) => {
+  const text = await config(name);
+  expect(text.split("\n")[0]).toBe("# yaml-language-server: $schema=./pipeline.schema.json");
+  const spec = parsePipeline(text, { file: "x.yaml", folder: "/etc/millrace", environment });
+  expect(spec).toMatchObject({ name: "shop", checkpointIntervalMs: 60_000, sink: { type: "parquet", place } });
+});
