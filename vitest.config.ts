@@ -42,7 +42,6 @@ const config: ViteUserConfig = defineConfig({
           globalSetup: [...postgres.globalSetup, ...mysql.globalSetup, ...s3.globalSetup],
           env,
           testTimeout: 240_000,
-          env,
         },
       },
     ],
