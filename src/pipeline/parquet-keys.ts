@@ -28,7 +28,7 @@ const options = z.strictObject({
     .refine((layout) => checkLayout(layout) === null, "a path with {schema} and {table} in it, like {schema}/{table}")
     .prefault(PARQUET_DEFAULTS.layout),
   "partition.by": partitionRules(
-    "Folders within a table's, Hive-style: by the time of the commit (`day`), by a time in the row (`day(created_at)`) or by a column (`region`); for some tables alone as a mapping, `shop.orders: day(created_at)`. Default: none.",
+    "Folders within a table's, Hive-style: by the time of the commit (`day`: `commit_day=2026-01-31`), by a time in the row (`day(created_at)`: `created_at_day=…`) or by a column (`region`: `region_value=…`); for some tables alone as a mapping, `shop.orders: day(created_at)`. Default: none.",
   ).optional(),
   compression: choice(COMPRESSIONS, "`zstd`, `snappy` or `none`", "How the files' pages are compressed.").prefault(
     PARQUET_DEFAULTS.compression,
