@@ -56,7 +56,7 @@ function changeOf(row: readonly Cell[]): LoggedChange {
 }
 
 /** Of a change: the cells of the key, and of a table without one all of them. */
-export function keyOf(columns: readonly string[], key: readonly string[], cells: readonly Cell[]): string {
+function keyOf(columns: readonly string[], key: readonly string[], cells: readonly Cell[]): string {
   return JSON.stringify(key.length === 0 ? cells : key.map((name) => cells[columns.indexOf(name)]));
 }
 
