@@ -13,11 +13,12 @@ import { ParquetEncoders } from "../../formats/parquet/encoders.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
 import { createStore } from "../../stores/open-store.ts";
 import { PARQUET_TUNING, type ParquetOptions, type ParquetTuning } from "./config.ts";
-import { decodeStaged, encodeStaged, type EpochFile, type StagedEpoch } from "./epoch-entry.ts";
+import { decodeStaged, encodeStaged } from "./epoch-entry.ts";
 import { EpochFiles } from "./epoch-files.ts";
 import { EpochLog, fenced } from "./epoch-log.ts";
 import { noFolderTwice, parseFileName, pathPart, tableFolder } from "./layout.ts";
 import { alteredTable, newTable, type TableEntry } from "./schema.ts";
+import { StagedEpochs } from "./staged-epochs.ts";
 import { TableDocuments } from "./table-documents.ts";
 import { tableProblem } from "./table-problem.ts";
 
@@ -38,7 +39,7 @@ interface Opened {
   readonly store: ObjectStore;
   readonly encoders: ParquetEncoders;
   readonly log: EpochLog;
-  readonly documents: TableDocuments;
+  readonly staged: StagedEpochs;
 }
 
 /**
@@ -73,7 +74,7 @@ class ParquetSink implements Sink {
   async open(pipeline: string, signal: AbortSignal): Promise<CommittedRecord | null> {
     return await this.#closable(async () => {
       const opened = await this.#openPlace(pipeline, signal);
-      await this.#makeVisible(opened.log.state.staged, AbortSignal.any([signal, this.#closing.signal]));
+      await opened.staged.makeVisible(opened.log.state.staged, AbortSignal.any([signal, this.#closing.signal]));
       for (const [id, table] of opened.log.state.tables) this.#tables.set(id, table);
       return opened.log.committed;
     });
@@ -84,27 +85,35 @@ class ParquetSink implements Sink {
     signal.throwIfAborted();
     const { ambient, workerUrl } = this.#parts;
     const store = createStore(this.#options.location, ambient.clock);
-    const { encoders: threads, encodingBytesMax } = this.#tuning;
-    const encoders = new ParquetEncoders({ workerUrl, threads, bytesMax: encodingBytesMax });
-    const ended = AbortSignal.any([signal, this.#closing.signal]);
-    const abilities = await store.open(ended);
-    if (!abilities.conditionalPut)
-      ambient.logger.warn("the store cannot write only where nothing is: two runs at once are not kept apart", {
-        place: store.place,
-      });
-    const log = new EpochLog(store, pipeline, this.#run, abilities);
-    await log.read(ended);
-    this.#opened = { pipeline, store, encoders, log, documents: new TableDocuments(store, pipeline) };
-    return this.#opened;
+    const { encoders: threads, encodingBytesMax, filesAtATime } = this.#tuning;
+    try {
+      const ended = AbortSignal.any([signal, this.#closing.signal]);
+      const abilities = await store.open(ended);
+      if (!abilities.conditionalPut)
+        ambient.logger.warn("the store cannot write only where nothing is: two runs at once are not kept apart", {
+          place: store.place,
+        });
+      const log = new EpochLog(store, pipeline, this.#run, abilities);
+      await log.read(ended);
+      const documents = new TableDocuments(store, pipeline);
+      const staged = new StagedEpochs({ pipeline, store, log, documents, ambient, filesAtATime });
+      const encoders = new ParquetEncoders({ workerUrl, threads, bytesMax: encodingBytesMax });
+      this.#opened = { pipeline, store, encoders, log, staged };
+      return this.#opened;
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   async forget(pipeline: string, signal: AbortSignal): Promise<void> {
     await this.#closable(async () => {
       if (!(await this.#openExisting(pipeline, signal))) return;
-      const { log } = this.#open();
-      await this.#makeWhatIsThereVisible(log.state.staged);
-      await log.forget(this.#closing.signal);
-      await this.#removeLeftovers();
+      const { log, staged } = this.#open();
+      const { signal: closing } = this.#closing;
+      await staged.makeWhatIsThereVisible(log.state.staged, closing);
+      await log.forget(closing);
+      await staged.removeLeftovers(closing);
     });
     await this.close();
   }
@@ -217,21 +226,22 @@ class ParquetSink implements Sink {
 
   async commit(record: EpochRecord): Promise<void> {
     await this.#inEpoch(async () => {
-      const { log } = this.#open();
-      const signal = this.#closing.signal;
-      const staged = decodeStaged(record.parts.get(STAGED_KEY));
-      if (staged === undefined) throw new MillraceError("INTERNAL", `epoch ${record.epoch} was not prepared`);
+      const { log, staged } = this.#open();
+      const { signal } = this.#closing;
+      const epoch = decodeStaged(record.parts.get(STAGED_KEY));
+      if (epoch === undefined) throw new MillraceError("INTERNAL", `epoch ${record.epoch} was not prepared`);
       this.#parts.ambient.failpoint("sink.changes-applied");
       if (!this.#isDecided(record)) {
-        await this.#checkStaged(record, staged.files);
-        await log.decide(record, staged, signal);
+        await staged.check(record.epoch, epoch.files, signal);
+        await log.decide(record, epoch, signal);
         this.#parts.ambient.failpoint("sink.record-written");
       }
-      await this.#makeVisible(staged, signal);
-      for (const table of staged.tables) this.#tables.set(table.schema.id, table);
+      await staged.makeVisible(epoch, signal);
+      for (const table of epoch.tables) this.#tables.set(table.schema.id, table);
       this.#changed.clear();
       this.#files = null;
-      if (!this.#cleaned) await this.#removeLeftovers();
+      if (!this.#cleaned) await staged.removeLeftovers(signal);
+      this.#cleaned = true;
     });
   }
 
@@ -239,51 +249,6 @@ class ParquetSink implements Sink {
   #isDecided({ epoch, parts }: EpochRecord): boolean {
     const { record } = this.#open().log.state;
     return epoch === record.epoch && sameJson(parts.get(STAGED_KEY) ?? null, record.parts.get(STAGED_KEY) ?? null);
-  }
-
-  /**
-   * That what was staged is there still, just before its epoch is decided: a run before may have staged it, or this one may
-   * have been frozen since.
-   */
-  async #checkStaged({ epoch }: EpochRecord, files: readonly EpochFile[]): Promise<void> {
-    if (files.length === 0) return;
-    const { store } = this.#open();
-    const there = new Set<string>();
-    // All in one request, mostly; those that it does not name are asked for. Names of files are those of one attempt.
-    for await (const { key } of store.leftovers("", this.#closing.signal)) there.add(key);
-    for (const file of files)
-      if (!there.has(file.key) && !(await store.isStaged(file, this.#closing.signal)))
-        throw new MillraceError("STORE_STAGED_LOST", `${file.key}, staged for epoch ${epoch}, is gone`);
-  }
-
-  async #makeVisible({ files, tables }: StagedEpoch, signal: AbortSignal): Promise<void> {
-    const { store, documents, log } = this.#open();
-    // First: whoever sees a file finds its schema.
-    await documents.write(tables, log.state.sequence, signal);
-    const left = [...files];
-    const lost: MillraceError[] = [];
-    const worker = async (): Promise<void> => {
-      for (let file = left.pop(); file !== undefined; file = left.pop()) {
-        const error = await complete(store, file, signal);
-        if (error !== null) lost.push(error);
-        this.#parts.ambient.failpoint("sink.file-completed");
-      }
-    };
-    await Promise.all(Array.from({ length: this.#tuning.filesAtATime }, worker));
-    // Behind the others: what is there can be read.
-    if (lost[0] !== undefined) throw lost[0];
-  }
-
-  /** The way out where files of the last epoch are lost must not be barred by that. */
-  async #makeWhatIsThereVisible(staged: StagedEpoch): Promise<void> {
-    try {
-      await this.#makeVisible(staged, this.#closing.signal);
-    } catch (error) {
-      if (!(error instanceof MillraceError) || error.code !== "SINK_FILES_LOST") throw error;
-      this.#parts.ambient.logger.warn("the last epoch is forgotten without all of its files", {
-        reason: error.message,
-      });
-    }
   }
 
   pendingBytes(): number {
@@ -316,24 +281,6 @@ class ParquetSink implements Sink {
       signal,
     });
     return this.#files;
-  }
-
-  /**
-   * What this pipeline had staged for epochs that are over: whoever wrote it, nothing can decide for it any more. What was
-   * staged for the next one stays, since the record in the store may name it. Nobody else's is touched.
-   */
-  async #removeLeftovers(): Promise<void> {
-    const { store, pipeline, log } = this.#open();
-    const signal = this.#closing.signal;
-    let removed = 0;
-    for await (const leftover of store.leftovers("", signal)) {
-      const name = parseFileName(leftover.key);
-      if (name?.pipeline !== pathPart(pipeline) || name.sequence > log.state.sequence) continue;
-      await store.discard(leftover, signal);
-      removed++;
-    }
-    this.#cleaned = true;
-    if (removed > 0) this.#parts.ambient.logger.info("staged files of earlier runs removed", { files: removed });
   }
 
   #change(table: TableEntry): void {
@@ -386,20 +333,6 @@ class ParquetSink implements Sink {
   #open(): Opened {
     if (this.#opened === null) throw closed();
     return this.#opened;
-  }
-}
-
-/** Returns the error where what was staged is gone. */
-async function complete(store: ObjectStore, file: EpochFile, signal: AbortSignal): Promise<MillraceError | null> {
-  const { key, bytes, staged } = file;
-  try {
-    await store.complete({ key, bytes, staged }, signal);
-    return null;
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== "STORE_STAGED_LOST") throw error;
-    return new MillraceError("SINK_FILES_LOST", `${key}, of an epoch that is decided, was staged and is gone.`, {
-      cause: error,
-    });
   }
 }
 
