@@ -21,7 +21,7 @@ export async function commit(sink: Sink, epoch: EpochRecord): Promise<void> {
   await sink.commit(staged === null ? epoch : withStaged(epoch, staged));
 }
 
-function withStaged(epoch: EpochRecord, staged: Json): EpochRecord {
+export function withStaged(epoch: EpochRecord, staged: Json): EpochRecord {
   return { ...epoch, parts: new Map(epoch.parts).set(STAGED_KEY, staged) };
 }
 

@@ -300,8 +300,10 @@ class ParquetSink implements Sink {
     try {
       return await this.#closable(work);
     } catch (error) {
-      this.#broken = { error: await this.#explained(error) };
-      throw this.#broken.error;
+      const explained = await this.#explained(error);
+      // An epoch that was found in the store, and is gone, is none of this run's.
+      if (this.#files !== null) this.#broken = { error: explained };
+      throw explained;
     }
   }
 
