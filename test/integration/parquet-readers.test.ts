@@ -29,10 +29,10 @@ async function look(python: PythonReader, folder: string, seen: Seen): Promise<v
 
 test("who reads the folder while it is written meets whole files alone, whichever way", async () => {
   await using db = await createDatabase();
-  await using workload = await createWorkload(db, { seed: 31, rows: 3_000, writers: 2, longStatements: 100 });
+  await using workload = await createWorkload(db, { seed: 31, rows: 4_000, writers: 2, longStatements: 100 });
   const { tables } = workload;
   const sink = { type: "parquet", "row-group.size": "64kB", "page.size": "4KiB" };
-  await using pipeline = await testPipeline(db, { sink, checkpointInterval: "50ms", tables });
+  await using pipeline = await testPipeline(db, { sink, checkpointInterval: "400ms", tables });
   await using python = new PythonReader();
   const folders = tables.map((table) => join(pipeline.lake, "public", table));
   const seen: Seen = new Map();
@@ -44,7 +44,7 @@ test("who reads the folder while it is written meets whole files alone, whicheve
     const before = seen.size;
     for (const folder of folders) if ((await dataFiles(folder)).length > 0) await look(python, folder, seen);
     if (seen.size > before) grown++;
-    return grown >= 12;
+    return grown >= 8;
   });
   await workload.stop();
   run.signal("SIGTERM");
