@@ -39,13 +39,14 @@ test("who reads the folder while it is written meets whole files alone, whicheve
   workload.start();
   const run = pipeline.run();
   let grown = 0;
-  await waitFor("files to be met while others come", async () => {
+  const meeting = async (): Promise<boolean> => {
     expect(run.hasEnded, run.output).toBe(false);
     const before = seen.size;
     for (const folder of folders) if ((await dataFiles(folder)).length > 0) await look(python, folder, seen);
     if (seen.size > before) grown++;
     return grown >= 8;
-  });
+  };
+  await waitFor("files to be met while others come", meeting, 120_000);
   await workload.stop();
   run.signal("SIGTERM");
   expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });

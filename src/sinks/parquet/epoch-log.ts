@@ -118,16 +118,21 @@ export class EpochLog {
     });
   }
 
-  /** Decides an epoch. Rejects with `FENCED` where another run has written since, or the record is not the next one. */
-  async decide(record: EpochRecord, { files, tables }: StagedEpoch, signal: AbortSignal): Promise<void> {
-    const before = this.#state;
-    const last = before.record;
-    const { epoch, token } = record;
+  /** Fails with `FENCED` where the record is not the one that comes next. */
+  checkNext({ epoch, token }: EpochRecord): void {
+    const { record: last } = this.#state;
     if (epoch !== last.epoch + 1 || token < last.token)
       throw new MillraceError(
         "FENCED",
         `Epoch ${epoch} of token ${token} cannot follow epoch ${last.epoch} of token ${last.token}.`,
       );
+  }
+
+  /** Decides an epoch. Rejects with `FENCED` where another run has written since, or the record is not the next one. */
+  async decide(record: EpochRecord, { files, tables }: StagedEpoch, signal: AbortSignal): Promise<void> {
+    this.checkNext(record);
+    const before = this.#state;
+    const { epoch, token } = record;
     const head = { kind: "epoch", run: this.#run, epoch, token, sequence: before.sequence + 1, files } as const;
     const entry: LogEntry = { ...head, base: false, parts: record.parts, tables };
     const full = before.slot === 0 || before.slot + 1 - before.baseSlot >= ENTRIES_MAX;

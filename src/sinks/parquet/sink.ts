@@ -232,6 +232,7 @@ class ParquetSink implements Sink {
       if (epoch === undefined) throw new MillraceError("INTERNAL", `epoch ${record.epoch} was not prepared`);
       this.#parts.ambient.failpoint("sink.changes-applied");
       if (!this.#isDecided(record)) {
+        log.checkNext(record);
         await staged.check(record.epoch, epoch.files, signal);
         await log.decide(record, epoch, signal);
         this.#parts.ambient.failpoint("sink.record-written");
