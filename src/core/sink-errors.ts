@@ -41,7 +41,8 @@ export const SINK_ERRORS: Readonly<Record<SinkErrorCode, ErrorCodeInfo>> = {
   SINK_NEWER_FORMAT: {
     exit: 3,
     retry: "never",
-    meaning: "The DuckDB file was written by a newer DuckDB, or by a newer Millrace, than this one can read.",
+    meaning:
+      "The sink was written to by a newer Millrace, or its DuckDB file by a newer DuckDB, than this one can read.",
     action: "Run the version that wrote it, or a newer one.",
   },
   SINK_DISK_FULL: {
@@ -106,8 +107,9 @@ export const SINK_ERRORS: Readonly<Record<SinkErrorCode, ErrorCodeInfo>> = {
     exit: 3,
     retry: "never",
     meaning:
-      "The sink's own records are not as they were left, or the target table is gone or changed, or the database file is damaged.",
-    action: "Restore the file from a backup, or remove it and begin anew with `millrace drop FILE`.",
+      "The sink's own records are not as they were left, or the target table is gone or changed, or the database file is damaged, or a folder or bucket was emptied or put back while the pipeline ran.",
+    action:
+      "Restore the file, folder or bucket from a backup, or move it away and begin anew with `millrace drop FILE`.",
   },
   SINK_FAILED: {
     exit: 1,
