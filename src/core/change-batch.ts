@@ -11,7 +11,8 @@ import type { TableSchema } from "./table-schema.ts";
  *   changes the known ones, and where its key does not exist it is nothing (its chunk will bring it).
  * - `delete` — only the key columns are known (all columns where the table has no key); the others are absent.
  * - `moved` — the insert half of an update that changed the key, or has new values that are not known (its delete half
- *   comes just before it). Absent cells of it are fetched by *complete* before a sink sees it, where it is an `insert`.
+ *   comes just before it). Absent cells of it are fetched by *complete* before a sink sees it, where it is an `insert`. One
+ *   that is gone by then reaches only a sink that is a log.
  *
  * Values are stored in `ChangeBatch.ops`, one byte a row.
  */

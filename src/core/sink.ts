@@ -41,7 +41,8 @@ export type BeginMode = "create" | "truncate";
  * absent cells leaves the target's values, and is nothing where the key does not exist. A `delete` without a row is
  * nothing. For a table without a key, a delete removes exactly one identical row, and an update arrives as delete and
  * insert. A sink that is a *log* keeps every change, in an order that never goes back, so that these rules give the same
- * rows when its reader follows them; that a table was emptied or begun anew is a change, too. A batch may be of an older schema version than the table's last (columns added since are then taken to have
+ * rows when its reader follows them; that a table was emptied or begun anew is a change, too, and so is a row that moved and was
+ * gone before its unknown cells could be asked for: an `insert` with absent cells, whose delete follows. A batch may be of an older schema version than the table's last (columns added since are then taken to have
  * their `existingRowsDefault` in inserted rows, and are left alone by updates).
  */
 export interface Sink {

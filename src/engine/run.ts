@@ -33,6 +33,7 @@ export async function runLine(
     const completed = complete(merged, {
       source: connectors.source,
       timeoutMs: pipeline.settings.completeTimeoutMs,
+      gone: connectors.sink.kind === "log" ? "kept" : "dropped",
       clock: request.ambient.clock,
       signal,
     });

@@ -66,7 +66,7 @@ test("takes from a later moment only what the log did not say", () => {
     Uint8Array.of(Op.moved, Op.moved),
   );
   const later = batchOf([[7], [99], [90]].map(columnOf), null);
-  const { columns, ops } = completed(moved, Uint32Array.of(0), later);
+  const { columns, ops } = completed(moved, Uint32Array.of(0), later, "dropped");
   const rows = [0, 1].map((row) => columns.map((column) => Buffer.from(cellBytes(column, row)).readInt32LE()));
   expect(rows).toEqual([
     [7, 2, 90],
@@ -90,10 +90,24 @@ test("drops a row that is gone, and keeps the others as they were before", () =>
       [null, null, null, 29],
     ].map(columnOf),
   );
-  const { before, ops, length } = completed(batch, Uint32Array.of(1), null);
+  const { before, ops, length } = completed(batch, Uint32Array.of(1), null, "dropped");
   const cells = Array.from({ length }, (_, row) =>
     before!.map((column) => (isAbsent(column, row) ? null : Buffer.from(cellBytes(column, row)).readInt32LE())),
   );
   expect([...ops!]).toEqual([Op.delete, Op.insert, Op.update]);
   expect(cells).toEqual([[7, 1, null], nothing, [9, 2, 29]]);
+});
+
+test("keeps a row that is gone for whom it is a change all the same, with the cells that are not known", () => {
+  const batch = batchOf(
+    [
+      [7, 8],
+      [null, 5],
+      [2, 4],
+    ].map(columnOf),
+    Uint8Array.of(Op.moved, Op.insert),
+  );
+  const { columns, ops } = completed(batch, Uint32Array.of(0), null, "kept");
+  expect([...ops!]).toEqual([Op.insert, Op.insert]);
+  expect(columns.map((column) => isAbsent(column, 0))).toEqual([false, true, false]);
 });

@@ -7,6 +7,12 @@ import { KeyRows, KeyTable } from "./key-table.ts";
 import { selectRuns } from "../core/select-rows.ts";
 import { columnsByName, endOfRun } from "./window.ts";
 
+/**
+ * What becomes of a row that is gone when it is asked for: its delete or its next move follows in the log. A sink that is a
+ * table has no use for it; one that keeps every change takes it as an insert whose cells are not all known.
+ */
+export type GoneRows = "dropped" | "kept";
+
 /** What *complete* has to do with a batch: nothing; take moved rows for the inserts they are; or fetch some of them. */
 export type Completion =
   | { readonly kind: "none" }
@@ -28,17 +34,21 @@ export function completionOf(batch: ChangeBatch): Completion {
 
 /**
  * The batch with the absent cells of `rows` taken from the fetched rows of the same keys, and every moved row as the insert it
- * is. What the log has of a row stays, for the fetched one is of a later moment. A row that is gone by now is dropped: its delete
- * or its next move follows in the log.
+ * is. What the log has of a row stays, for the fetched one is of a later moment.
  */
-export function completed(batch: ChangeBatch, rows: Uint32Array, fetched: ChangeBatch | null): ChangeBatch {
+export function completed(
+  batch: ChangeBatch,
+  rows: Uint32Array,
+  fetched: ChangeBatch | null,
+  gone: GoneRows,
+): ChangeBatch {
   const from = new Uint32Array(batch.length);
   const at = Uint32Array.from({ length: batch.length }, (_, row) => row);
   const kept = new Uint8Array(batch.length).fill(1);
   if (rows.length > 0) {
     const places = placesOf(batch, rows, fetched);
     for (const [i, row] of rows.entries())
-      if (places[i]! < 0) kept[row] = 0;
+      if (places[i]! < 0) kept[row] = gone === "kept" ? 1 : 0;
       else {
         from[row] = 1;
         at[row] = places[i]!;

@@ -103,7 +103,8 @@ async function run(items: readonly LineItem[], of: ReturnType<typeof source>, ti
     yield* items;
   })();
   const { signal } = new AbortController();
-  for await (const item of complete(line, { source: of, timeoutMs, clock: time, signal })) got.push(item);
+  for await (const item of complete(line, { source: of, timeoutMs, gone: "dropped", clock: time, signal }))
+    got.push(item);
   return { got, slept: time.slept };
 }
 

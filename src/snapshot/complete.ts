@@ -5,13 +5,14 @@ import type { LineItem } from "../core/line.ts";
 import type { Cut, Transaction } from "../core/position.ts";
 import type { Source } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
-import { completed, completionOf, movedAsInserts } from "./complete-rows.ts";
+import { completed, completionOf, type GoneRows, movedAsInserts } from "./complete-rows.ts";
 import { selectRows } from "../core/select-rows.ts";
 
 export interface CompleteOptions {
   readonly source: Pick<Source, "selectByKey" | "visible">;
   /** How long a change may take to become visible: then its table stops. */
   readonly timeoutMs: number;
+  readonly gone: GoneRows;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -63,12 +64,12 @@ class Fetcher {
     batch: ChangeBatch,
     { rows, transactions }: { readonly rows: Uint32Array; readonly transactions: readonly Transaction[] },
   ): Promise<Fetched> {
-    const { source, signal } = this.#options;
+    const { source, signal, gone } = this.#options;
     const invisible = await this.#untilVisible(transactions);
     if (invisible !== null) return { kind: "failed", error: this.#timeout(batch.schema.id, invisible) };
     try {
       const fetched = await source.selectByKey(selectRows(batch, rows), signal);
-      return { kind: "completed", batch: completed(batch, rows, fetched.length === 0 ? null : fetched) };
+      return { kind: "completed", batch: completed(batch, rows, fetched.length === 0 ? null : fetched, gone) };
     } catch (error) {
       const known = asMillraceError(error);
       // A column or the table is gone: the log says so too, later. What passes by itself ends this attempt of the run.

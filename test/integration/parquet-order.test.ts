@@ -63,7 +63,7 @@ function expectInOrder(delivered: readonly NotedChange[], happened: readonly Not
 
 /**
  * Per key, what was delivered is what happened, each change once. `fetched`: of a row that moved, PostgreSQL's log does not
- * tell the long text, so that it is asked for: the row has then come as it is later, or is gone and has not come.
+ * tell the long text, so that it is asked for: the row has then come as it is later, or without it where it is gone.
  */
 function expectEach(
   delivered: readonly NotedChange[],
@@ -78,7 +78,7 @@ function expectEach(
     const actual: string[] = [];
     for (const change of changes) {
       if (fetched && change.op === "m") {
-        if (found[0]?.op === "c") found.shift();
+        expect(found.shift()?.op, `${table} ${key}`).toBe("c");
       } else {
         expected.push(textOf(change));
         const next = found.shift();

@@ -288,7 +288,7 @@ export class SimPipeline {
     for (const key of keys) this.#sink.fetched(key);
     const found = [...new Set(keys)].reverse().flatMap((key) => this.#source.rows.get(key) ?? []);
     const fetched = found.length === 0 ? null : keyedBatch(batch.schema, found, null, []);
-    return { kind: "rows", batch: completed(batch, completion.rows, fetched) };
+    return { kind: "rows", batch: completed(batch, completion.rows, fetched, "dropped") };
   }
 
   #entered(plain: boolean, id: number): void {

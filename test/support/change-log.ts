@@ -75,10 +75,10 @@ function followedByKey({ columns, changes }: ChangeLog, key: readonly string[]):
     const id = keyOf(columns, key, cells);
     if (op === "t") rows.clear();
     else if (op === "d") rows.delete(id);
-    else if (op !== "u" || unknown.length === 0) rows.set(id, cells);
+    else if (unknown.length === 0) rows.set(id, cells);
     else {
       const row = rows.get(id);
-      // Its chunk will bring it.
+      // Its chunk will bring it, or it was gone before it could be asked for.
       if (row === undefined) continue;
       rows.set(
         id,

@@ -51,9 +51,6 @@ export class LakeLog implements AsyncDisposable {
   /**
    * Changes of a key that cannot follow each other, since the table was last emptied: a row that came and comes again; one
    * that is gone and is changed, deleted or read by the snapshot. Before its first row, a snapshot may still bring a key.
-   *
-   * Where the log tells rows in part, one that came in part (under another key) is asked for, and left out where it is gone by
-   * then: what was done to it in between then stands there alone.
    */
   async keyFaults(table: string, key: readonly string[]): Promise<readonly string[]> {
     const names = key.map(quoteIdentifier).join(", ");
@@ -61,11 +58,9 @@ export class LakeLog implements AsyncDisposable {
       WITH life AS (SELECT *, count(*) FILTER (WHERE _op = 't') OVER (ORDER BY _seq) AS life FROM $${table}),
       pairs AS (
         SELECT *, lag(_op) OVER (PARTITION BY life, ${names} ORDER BY _seq) AS before FROM life WHERE _op <> 't'
-      ),
-      parts AS (SELECT count(_unknown) > 0 AS partial FROM $${table})
-      SELECT concat_ws(' ', ${names}, before, 'then', _op, 'at', _seq) FROM pairs, parts
-      WHERE (before <> 'd' AND _op = 'c') OR (before = 'd' AND _op = 'r')
-         OR (before = 'd' AND _op IN ('u', 'd') AND NOT partial)
+      )
+      SELECT concat_ws(' ', ${names}, before, 'then', _op, 'at', _seq) FROM pairs
+      WHERE (before <> 'd' AND _op = 'c') OR (before = 'd' AND _op IN ('r', 'u', 'd'))
       ORDER BY _seq LIMIT 5`);
     return found.map(([text]) => `${table}: ${String(text)}`);
   }

@@ -41,13 +41,13 @@ export function changeCells(batch: ChangeBatch, order: RowOrder, beforeImages: b
 }
 
 /**
- * Whether the row's cells may be absent, and are named: of an update. A delete tells its key, and of a table without one
- * everything. A row that must be whole and is not would be taken for one with nulls.
+ * Whether the row's cells may be absent, and are named: of an update, and of a row that was gone before it could be asked
+ * for. A delete tells its key, and of a table without one everything. A snapshot's row must be whole.
  */
 function isPartial({ ops, columns, schema }: ChangeBatch, row: number): boolean {
-  if (ops?.[row] === Op.update) return true;
-  if (ops?.[row] !== Op.delete && columns.some((cells) => isAbsent(cells, row)))
-    throw new MillraceError("INTERNAL", `a new row of ${schema.id} has cells that are not known`);
+  if (ops !== null) return ops[row] !== Op.delete;
+  if (columns.some((cells) => isAbsent(cells, row)))
+    throw new MillraceError("INTERNAL", `a row of a snapshot of ${schema.id} has cells that are not known`);
   return false;
 }
 

@@ -56,7 +56,7 @@ function keyed(entry: TableEntry, start: string): string {
   return `${start}, ended AS (
   SELECT *, max(${sequence}) FILTER (WHERE ${op} = 'd') OVER (PARTITION BY ${keys}) AS _ended FROM since
 ), living AS (
-  SELECT *, min(${sequence}) FILTER (WHERE ${op} <> 'u' OR ${unknown} IS NULL) OVER (PARTITION BY ${keys}) AS _born
+  SELECT *, min(${sequence}) FILTER (WHERE ${unknown} IS NULL) OVER (PARTITION BY ${keys}) AS _born
   FROM ended WHERE ${sequence} > coalesce(_ended, -1)
 )
 SELECT ${cells.join(",\n  ")}
