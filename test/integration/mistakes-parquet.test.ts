@@ -34,10 +34,10 @@ test("a partition that the table cannot have is refused by plan and by run, and 
     await pipeline.write({ sink: { type: "parquet", "partition.by": by } });
     await using plan = pipeline.command("plan");
     expect(await plan.exit(), `${what}\n${plan.output}`).toEqual({ code: 3, signal: null });
-    expect(plan.stdout).toMatch(/public\.t refused\n +error SINK_NAME_CLASH: /);
+    expect(plan.stdout).toMatch(/public\.t refused\n +error SINK_PARTITION: /);
     expect(plan.stdout, what).toMatch(says);
   }
-  const refusal: Refusal = { code: "SINK_NAME_CLASH", says: PARTITIONS.at(-1)![2], hint: /`partition\.by`/ };
+  const refusal: Refusal = { code: "SINK_PARTITION", says: PARTITIONS.at(-1)![2], hint: /`partition\.by`/ };
   await using run = pipeline.run();
   await expectRefusal(run, refusal);
   await pipeline.write({ sink: { type: "parquet", "partition.by": "id" } });
