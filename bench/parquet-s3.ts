@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../src/observe/system-clock.ts";
+import type { Committable } from "../src/stores/object-store.ts";
 import { createStore } from "../src/stores/open-store.ts";
 import { type PrivateS3, startPrivateS3 } from "../test/support/private-s3.ts";
 import { secondsOf } from "./client-program.ts";
@@ -63,10 +64,14 @@ async function stageAll(server: PrivateS3, bytes: Uint8Array, prefix: string): P
   } as const;
   await using store = createStore(location, systemClock);
   await store.open(signal);
+  const committables: Promise<Committable>[] = [];
   for (let file = 0; file < FILES; file++) {
     const staged = store.stage(`file-${file}.parquet`, signal);
     let left = PARTS_PER_FILE * PART_BYTES;
     for (; left > 0; left -= PIECE_BYTES) await staged.write(bytes.slice(0, Math.min(left, PIECE_BYTES)));
-    await store.complete(await staged.finish(), signal);
+    // As the sink does: the next file is begun while the last parts of this one are on their way.
+    committables.push(staged.finish());
   }
+  const staged = await Promise.all(committables);
+  await Promise.all(staged.map((committable) => store.complete(committable, signal)));
 }

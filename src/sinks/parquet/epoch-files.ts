@@ -42,6 +42,8 @@ interface Shape {
 export class EpochFiles {
   readonly #options: EpochFilesOptions;
   readonly #open = new Map<string, OpenFile>();
+  /** Files that take no more rows: what is left of them is on its way. */
+  readonly #ending = new Map<OpenFile, Promise<void>>();
   readonly #finished: EpochFile[] = [];
   readonly #shapes = new Map<string, Shape>();
   /** Row groups on their way to the store's writers. */
@@ -88,18 +90,15 @@ export class EpochFiles {
 
   /** Ends all files: they are durable, and nobody sees them. */
   async finish(): Promise<readonly EpochFile[]> {
-    const keys = [...this.#open.keys()];
-    const worker = async (): Promise<void> => {
-      for (let key = keys.pop(); key !== undefined; key = keys.pop()) await this.#finishFile(key);
-    };
-    const workers = Array.from({ length: this.#options.tuning.filesAtATime }, worker);
-    await Promise.all(workers);
+    for (const key of [...this.#open.keys()]) await this.#endFile(key);
+    await Promise.all(this.#ending.values());
     return this.#finished;
   }
 
   /** What was written is of no use any more. Never rejects: what is left is found by the next run. */
   async abort(): Promise<void> {
-    await Promise.allSettled([...this.#open.values()].map((file) => file.abort()));
+    const files = [...this.#open.values(), ...this.#ending.keys()];
+    await Promise.allSettled(files.map((file) => file.abort()));
     this.#open.clear();
   }
 
@@ -155,7 +154,7 @@ export class EpochFiles {
     }
     file.add(cells, bytes, free);
     if (file.waitingBytes >= options.rowGroupBytesMax) await this.#flush(file);
-    if (file.bytes >= options.fileBytesMax) await this.#finishFile(key);
+    if (file.bytes >= options.fileBytesMax) await this.#endFile(key);
   }
 
   #begin(table: TableEntry, schema: FileSchema, version: number, folder: string): OpenFile {
@@ -189,11 +188,19 @@ export class EpochFiles {
     this.#underWay.add(written);
   }
 
-  async #finishFile(key: string): Promise<void> {
+  /** Resolves when the file takes no more rows, so that the next one can be begun while it is ended. */
+  async #endFile(key: string): Promise<void> {
     const file = this.#open.get(key);
     if (file === undefined) return;
-    this.#finished.push(await file.finish());
+    while (this.#ending.size >= this.#options.tuning.filesAtATime) await Promise.race(this.#ending.values());
     this.#open.delete(key);
+    const ended = (async () => {
+      this.#finished.push(await file.finish());
+      this.#ending.delete(file);
+    })();
+    // Whoever awaits it next reports the failure.
+    ended.catch(() => undefined);
+    this.#ending.set(file, ended);
   }
 
   async #makeRoom({ waitingBytesMax, heldBytesMax }: ParquetTuning): Promise<void> {
@@ -203,7 +210,9 @@ export class EpochFiles {
     }
     while (this.#sum((file) => file.heldBytes) > heldBytesMax) {
       const [key] = this.#largest((file) => file.heldBytes);
-      await this.#finishFile(key);
+      const file = this.#open.get(key)!;
+      await this.#endFile(key);
+      await this.#ending.get(file);
     }
   }
 
