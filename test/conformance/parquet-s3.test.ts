@@ -1,4 +1,5 @@
 import { expect, inject, test } from "vitest";
+import type { Sink } from "../../src/core/sink.ts";
 import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
 import { createStore } from "../../src/stores/open-store.ts";
 import { encoderUrl, parquetOptions } from "../support/lake.ts";
@@ -8,7 +9,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 import { testAmbient } from "../support/test-ambient.ts";
 import { DEATHS, downloaded, harnessOver } from "./parquet-harness.ts";
 import { signal, type SinkHarness } from "./sink-harness.ts";
-import { PIPELINE, runScript } from "./sink-script.ts";
+import { commit, PIPELINE, record, runScript } from "./sink-script.ts";
 import { sinkConformance } from "./sink.ts";
 
 async function bucketHarness(): Promise<SinkHarness> {
@@ -53,4 +54,28 @@ test("a bucket that is not there has nothing to forget, and is no error", async 
   const sink = createParquetSink(parquetOptions(location), { ambient: testAmbient(), workerUrl: encoderUrl });
   await sink.forget("shop", signal);
   await expect(sink.open("shop", signal)).rejects.toMatchObject({ code: "SINK_CLOSED" });
+});
+
+test("a server that writes without a look at conditions is said to, and a run that comes too late is FENCED all the same", async () => {
+  await using bucket = await createBucket();
+  await using proxy = await startS3FaultProxy(inject("s3"));
+  const location = { kind: "s3", ...bucket.options({}, proxy) } as const;
+  const warnings: string[] = [];
+  const { logger, ...ambient } = testAmbient();
+  const said = { ...ambient, logger: { ...logger, warn: (message: string) => void warnings.push(message) } };
+  const unaware = { kind: "answer", when: "behind", status: 200, code: "" } as const;
+  const opened = async (): Promise<Sink> => {
+    proxy.spoil("put", unaware, unaware);
+    const sink = createParquetSink(parquetOptions(location), { ambient: said, workerUrl: encoderUrl });
+    await sink.open(PIPELINE, signal);
+    return sink;
+  };
+  const [first, second] = [await opened(), await opened()];
+  expect(warnings).toEqual(
+    Array.from({ length: 2 }, () => expect.stringMatching(/^the store cannot write only where/)),
+  );
+  await commit(first, record(1));
+  await expect(commit(second, record(1))).rejects.toMatchObject({ code: "FENCED" });
+  await first.close();
+  await second.close();
 });
