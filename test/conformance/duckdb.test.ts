@@ -13,7 +13,7 @@ import { tempFolder } from "../support/temp-folder.ts";
 import { batch, column, table, type Cell } from "./batch.ts";
 import { byText } from "./sink-model.ts";
 import { killedAt, type Kill, type SinkHarness } from "./sink-harness.ts";
-import { sinkConformance } from "./sink.ts";
+import { sinkConformance, TABLE } from "./sink.ts";
 import { testAmbient } from "../support/test-ambient.ts";
 
 function duckdbHarness(tuning: DuckdbTuning, primaryKey: boolean): SinkHarness {
@@ -27,7 +27,8 @@ function duckdbHarness(tuning: DuckdbTuning, primaryKey: boolean): SinkHarness {
         tuning,
       ),
     rows: (schema) => readRows(path, schema),
-    begins: "at once",
+    staged: null,
+    changes: null,
     killedAt: (failpoint, nth) => killedAt({ kind: "duckdb", path }, failpoint, nth),
     [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
   };
@@ -66,7 +67,7 @@ const DEATHS: readonly Kill[] = [
 ];
 
 const conformance = (name: string, tuning: DuckdbTuning, primaryKey: boolean): void =>
-  sinkConformance(name, () => duckdbHarness(tuning, primaryKey), DEATHS);
+  sinkConformance(name, TABLE, () => duckdbHarness(tuning, primaryKey), DEATHS);
 conformance("duckdb", DUCKDB_TUNING, false);
 conformance("duckdb, by the appender", { ...DUCKDB_TUNING, feed: "appender" }, false);
 conformance("duckdb, applying every few rows", applying, false);

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import type { FailpointHook } from "../../src/core/ambient.ts";
 import type { Sink } from "../../src/core/sink.ts";
-import type { TableSchema } from "../../src/core/table-schema.ts";
+import { quoteIdentifier, type TableSchema } from "../../src/core/table-schema.ts";
 import type { ParquetOptions, ParquetTuning } from "../../src/sinks/parquet/config.ts";
 import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
 import { createStore, type StoreLocation } from "../../src/stores/open-store.ts";
@@ -59,7 +59,8 @@ export function harnessOver(location: StoreLocation, variant: ParquetVariant, ta
     );
   return {
     make,
-    begins: "with the epoch",
+    staged: { lose: () => discardStaged(location) },
+    changes: async (schema) => everyChange(await target.files(), schema),
     rows: async (schema) => presentRows(await target.files(), placeOf(location), schema),
     killedAt: (failpoint, nth) => killedAt({ kind: "parquet", location }, failpoint, nth),
     [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
@@ -70,15 +71,31 @@ function placeOf(location: StoreLocation): string {
   return createStore(location, testAmbient().clock).place;
 }
 
+async function discardStaged(location: StoreLocation): Promise<void> {
+  await using store = createStore(location, testAmbient().clock);
+  await store.open(signal);
+  for await (const leftover of store.leftovers("", signal)) await store.discard(leftover, signal);
+}
+
+async function everyChange(folder: string, schema: TableSchema): Promise<(string | null)[][]> {
+  const cells = schema.columns.map(({ name }) => `CAST(${quoteIdentifier(name)} AS VARCHAR)`);
+  const files = `'${folder}/${schema.namespace}/${schema.name}/**/*.parquet'`;
+  return await query(
+    `SELECT _op, ${cells.join(", ")} FROM read_parquet(${files}, union_by_name = true, hive_partitioning = false) ORDER BY _seq`,
+  );
+}
+
 /** By the query that lies beside the table's files. */
 async function presentRows(folder: string, place: string, schema: TableSchema): Promise<(string | null)[][]> {
   const sql = await presentSql(folder, place, `${schema.namespace}/${schema.name}`);
-  if (sql === null) return [];
+  return sql === null ? [] : (await query(`SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (${sql})`)).sort(byText);
+}
+
+async function query(sql: string): Promise<(string | null)[][]> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   try {
-    const result = await connection.runAndReadAll(`SELECT CAST(COLUMNS(*) AS VARCHAR) FROM (${sql})`);
-    return (result.getRowsJS() as (string | null)[][]).sort(byText);
+    return (await connection.runAndReadAll(sql)).getRowsJS() as (string | null)[][];
   } finally {
     connection.closeSync();
     instance.closeSync();

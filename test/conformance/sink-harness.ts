@@ -17,8 +17,13 @@ export interface SinkHarness extends AsyncDisposable {
   make(failpoint?: FailpointHook): Sink;
   /** The target's rows in order, each cell as the sink's own text form. No sink is open. */
   rows(schema: TableSchema): Promise<readonly (readonly (string | null)[])[]>;
-  /** Whether `beginTable` takes effect at once, or with the epoch as everything else. */
-  readonly begins: "at once" | "with the epoch";
+  /** Of a staged sink; null: it is transactional. */
+  readonly staged: {
+    /** Takes away what is staged and not committed, as a store does that lets it expire. */
+    lose(): Promise<void>;
+  } | null;
+  /** Of a log: every change of the table, in order, each as its letter and its cells; null: it is a table. */
+  readonly changes: ((schema: TableSchema) => Promise<readonly (readonly (string | null)[])[]>) | null;
   /** Runs `runScript` on the target in a process of its own, which kills itself at the nth call of the failpoint. */
   killedAt(failpoint: string, nth: number): Promise<void>;
 }

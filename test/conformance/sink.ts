@@ -5,12 +5,28 @@ import { absent, batch, column, table } from "./batch.ts";
 import { closing, closingEarly, epochsAndRecords, fencing, kills } from "./sink-epochs.ts";
 import { lines, opened, orders, signal, type Kill, type MakeHarness } from "./sink-harness.ts";
 import { keyedHistory, keylessHistory, replay } from "./sink-model.ts";
+import { keptChanges } from "./sink-log.ts";
 import { movesAndTruncates, rowsWithKey, rowsWithoutKey } from "./sink-rows.ts";
 import { commit, int64, PIPELINE, record, text } from "./sink-script.ts";
 import { afterSnapshots, snapshots } from "./sink-snapshots.ts";
+import { stagedEpochs, transactions } from "./sink-staged.ts";
+
+/** Which half of the contract is a sink's. */
+export interface SinkNature {
+  readonly commits: "transactional" | "staged";
+  readonly keeps: "rows" | "changes";
+}
+
+export const TABLE: SinkNature = { commits: "transactional", keeps: "rows" };
+export const STAGED_LOG: SinkNature = { commits: "staged", keeps: "changes" };
 
 /** The contract of `Sink` (src/core/sink.ts). Of a log, `rows` are what it says when it is read to its end. */
-export function sinkConformance(name: string, harness: MakeHarness, deaths: readonly Kill[]): void {
+export function sinkConformance(
+  name: string,
+  { commits, keeps }: SinkNature,
+  harness: MakeHarness,
+  deaths: readonly Kill[],
+): void {
   describe(`sink contract: ${name}`, () => {
     for (const part of [
       epochsAndRecords,
@@ -27,6 +43,8 @@ export function sinkConformance(name: string, harness: MakeHarness, deaths: read
     ])
       part(harness);
     kills(harness, deaths);
+    (commits === "staged" ? stagedEpochs : transactions)(harness);
+    if (keeps === "changes") keptChanges(harness);
   });
 }
 
@@ -56,7 +74,7 @@ function tablesAndSchemas(harness: MakeHarness): void {
     expect(sink.begun()).toEqual(new Map([[orders.id, 2]]));
     await sink.close();
     const next = await opened(target);
-    expect(next.begun()).toEqual(new Map([[orders.id, target.begins === "at once" ? 2 : 1]]));
+    expect(next.begun()).toEqual(new Map([[orders.id, target.staged === null ? 2 : 1]]));
     await next.close();
   });
 
