@@ -7,7 +7,7 @@ storeConformance("S3", async () => {
   const options = bucket.options();
   return {
     abilities: { conditionalPut: true, conditionalReplace: true },
-    // S3Proxy looks first and writes then; AWS does it as one.
+    // S3Proxy looks first and writes then, and of completions at the same time it may keep a file that no listing gets past.
     atomic: false,
     partBytes: options.partBytes,
     store: () => createStore({ kind: "s3", ...options }, hurriedClock),
