@@ -59,6 +59,20 @@ export interface ChangeBatch {
 /** What a batch and each of its columns take beside their buffers: most of it where a thousand tables have a row each. */
 const OBJECT_BYTES = 640;
 
+/** Whole rows of a snapshot. */
+export function snapshotBatch(schema: TableSchema, columns: readonly Column[], length: number): ChangeBatch {
+  return {
+    schema,
+    origin: "snapshot",
+    length,
+    columns,
+    before: null,
+    ops: null,
+    runs: [],
+    bytes: batchBytes(columns, null),
+  };
+}
+
 export function batchBytes(
   columns: readonly Column[],
   ops: Uint8Array | null,

@@ -1,4 +1,4 @@
-import { batchBytes, Op, type ChangeBatch } from "../core/change-batch.ts";
+import { snapshotBatch, Op, type ChangeBatch } from "../core/change-batch.ts";
 import { bit, isAbsent, type Column } from "../core/column.ts";
 import { assertNever } from "../core/errors.ts";
 import type { Cut } from "../core/position.ts";
@@ -107,15 +107,5 @@ function overlaid(batch: ChangeBatch, rows: readonly number[], patches: readonly
     const sources: Column[] = [column, ...noteColumns.map((of) => of[c] ?? column)];
     return gather(column.type, sources, { from, rows: fromRows });
   });
-  const { schema } = batch;
-  return {
-    schema,
-    origin: "snapshot",
-    length: rows.length,
-    columns,
-    before: null,
-    ops: null,
-    runs: [],
-    bytes: batchBytes(columns, null),
-  };
+  return snapshotBatch(batch.schema, columns, rows.length);
 }

@@ -107,7 +107,6 @@ function valueOf(partition: Partition, batch: ChangeBatch): ValueOf {
   const column = batch.columns[place];
   if (column === undefined) return () => UNKNOWN;
   const value = columnValue(column, partition.unit);
-  // Neighbouring rows are mostly of one partition; the value's text is made for the first of them.
   return (row) => (isNull(column, row) || isAbsent(column, row) ? UNKNOWN : value(row));
 }
 

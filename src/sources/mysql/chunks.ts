@@ -1,8 +1,7 @@
 import type { BufferPool } from "../../core/buffer-pool.ts";
-import { batchBytes, type ChangeBatch } from "../../core/change-batch.ts";
+import { snapshotBatch, type ChangeBatch } from "../../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest, KeyBound } from "../../core/chunk.ts";
 import { type ColumnRoom, roomOf } from "../../core/column-builder.ts";
-import type { Column } from "../../core/column.ts";
 import type { Json } from "../../core/json.ts";
 import type { ValueRules } from "../../core/source.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
@@ -21,19 +20,6 @@ const BATCH_ROWS = 32_768;
 export interface ReadEvents {
   opened(cut: Json): void;
   batch(batch: ChangeBatch): Promise<void>;
-}
-
-export function snapshotBatch(schema: TableSchema, columns: readonly Column[], length: number): ChangeBatch {
-  return {
-    schema,
-    origin: "snapshot",
-    length,
-    columns,
-    before: null,
-    ops: null,
-    runs: [],
-    bytes: batchBytes(columns, null),
-  };
 }
 
 /** Reads chunks over one connection, which is kept from one to the next. */

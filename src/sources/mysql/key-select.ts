@@ -1,5 +1,5 @@
-import type { ChangeBatch } from "../../core/change-batch.ts";
-import { runSelects, snapshotBatch, type BoundedSink } from "./chunks.ts";
+import { snapshotBatch, type ChangeBatch } from "../../core/change-batch.ts";
+import { runSelects, type BoundedSink } from "./chunks.ts";
 import type { Session } from "./connection.ts";
 import type { MysqlTypeRules } from "./mysql-type.ts";
 import { ResultDecoder } from "./result-decoder.ts";

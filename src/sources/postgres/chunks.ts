@@ -1,5 +1,5 @@
 import type { BufferPool } from "../../core/buffer-pool.ts";
-import { batchBytes, type ChangeBatch } from "../../core/change-batch.ts";
+import { snapshotBatch, type ChangeBatch } from "../../core/change-batch.ts";
 import type { ChunkOutcome, ChunkReader, ChunkRequest, KeyBound } from "../../core/chunk.ts";
 import { type ColumnRoom, roomOf } from "../../core/column-builder.ts";
 import type { Json } from "../../core/json.ts";
@@ -37,19 +37,9 @@ function readSettings(schema: TableSchema): readonly string[] {
   return hasIntegerKey(schema) ? [...SETTINGS, ...INTEGER_KEY_SETTINGS] : SETTINGS;
 }
 
-export function snapshotBatch(schema: TableSchema, decoder: CopyDecoder): ChangeBatch {
+export function takenBatch(schema: TableSchema, decoder: CopyDecoder): ChangeBatch {
   const length = decoder.rows;
-  const columns = decoder.take();
-  return {
-    schema,
-    origin: "snapshot",
-    length,
-    columns,
-    before: null,
-    ops: null,
-    runs: [],
-    bytes: batchBytes(columns, null),
-  };
+  return snapshotBatch(schema, decoder.take(), length);
 }
 
 /** Reads chunks over one connection, which is kept from one to the next. */
@@ -160,7 +150,7 @@ class ChunkSink implements BoundedSink {
 
   #handOver(): Promise<void> {
     this.#bytes += this.#decoder.bytes;
-    const batch = snapshotBatch(this.#schema, this.#decoder);
+    const batch = takenBatch(this.#schema, this.#decoder);
     const last = batch.length - 1;
     this.room ??= roomOf(batch.columns);
     this.#rows += batch.length;

@@ -1,7 +1,7 @@
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import type { ValueRules } from "../../core/source.ts";
 import { cellText } from "./cell-text.ts";
-import { runCopy, snapshotBatch, type BoundedSink } from "./chunks.ts";
+import { runCopy, takenBatch, type BoundedSink } from "./chunks.ts";
 import type { Session } from "./connection.ts";
 import { CopyDecoder } from "./copy-decoder.ts";
 import { keysCopy, openTable } from "./table-read.ts";
@@ -33,5 +33,5 @@ export async function selectByKey(
     end: () => Promise.resolve(),
   };
   await runCopy(session, keysCopy(schema, catalog, texts), sink, signal);
-  return snapshotBatch(schema, decoder);
+  return takenBatch(schema, decoder);
 }
