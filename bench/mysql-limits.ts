@@ -1,4 +1,5 @@
-import { type MysqlFlavour, mysqlProgram, PROGRAM_ENV } from "../test/support/mysql-programs.ts";
+import { type MysqlFlavour, mysqlProgram } from "../test/support/mysql-programs.ts";
+import { PROGRAM_ENV } from "../test/support/unpacked-program.ts";
 import type { PrivateMysql } from "../test/support/private-mysql.ts";
 import { BENCH_DATABASE } from "./bench-server.ts";
 import { runClient, secondsOf } from "./client-program.ts";

@@ -1,4 +1,4 @@
-// Programs of Debian's sid, from the mirror that apt is set up with, unpacked under .cache/. That installs nothing, needs no
+// Programs of Debian, from the mirror that apt is set up with, unpacked under .cache/. That installs nothing, needs no
 // root and leaves apt's own lists alone. They run beside this machine's libraries, by a loader and libraries that are fetched
 // with them.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -24,13 +24,23 @@ export function isComplete(place, { programs }) {
 }
 
 /**
- * Fetches `packages` with all they need, for each of `wanted` into a folder of its own: `unwanted` says what they are said to need
- * besides, and `finish` may add to the unpacked folder.
+ * Fetches `packages` with all they need, for each of `wanted` into a folder of its own: from sid unless `suite` names another
+ * one. `unwanted` says what they are said to need besides, and `finish` may add to the unpacked folder.
  */
 export function fetchFromDebian(wanted) {
+  const suiteOf = ({ suite = "sid" }) => suite;
+  const suites = new Set(wanted.map(suiteOf));
+  for (const suite of suites)
+    fetchFromSuite(
+      suite,
+      wanted.filter((each) => suiteOf(each) === suite),
+    );
+}
+
+function fetchFromSuite(suite, wanted) {
   rmSync(APT, { recursive: true, force: true });
   try {
-    const options = sidOptions();
+    const options = optionsFor(suite);
     for (const each of wanted) fetchOne(each, options);
   } finally {
     rmSync(APT, { recursive: true, force: true });
@@ -58,8 +68,8 @@ function withAllTheyNeed({ name, packages, unwanted = UNWANTED_PACKAGES }, optio
   return lines.filter((line) => /^[a-z0-9]/.test(line) && !unwanted.test(line));
 }
 
-/** For an apt that knows sid and nothing else, after its list has been fetched. */
-function sidOptions() {
+/** For an apt that knows that suite and nothing else, after its list has been fetched. */
+function optionsFor(suite) {
   const sources = join(APT, "sources.list");
   mkdirSync(join(APT, "lists", "partial"), { recursive: true });
   mkdirSync(join(APT, "cache", "archives", "partial"), { recursive: true });
@@ -76,17 +86,17 @@ function sidOptions() {
     "APT::Update::Error-Mode": "any",
   };
   const options = ["-qq", ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
-  fetchList(sources, options);
+  fetchList(suite, sources, options);
   return options;
 }
 
 /** From the first mirror that has it: a folder of Debian's name may hold another's packages for Debian. */
-function fetchList(sources, options) {
+function fetchList(suite, sources, options) {
   let failure = new StepError("apt is set up with no mirror of Debian", 1);
   const keyring = KEYRINGS.find((file) => existsSync(file));
   const signedBy = keyring === undefined ? "" : `[signed-by=${keyring}] `;
   for (const mirror of debianMirrors()) {
-    writeFileSync(sources, `deb ${signedBy}${mirror} sid main\n`);
+    writeFileSync(sources, `deb ${signedBy}${mirror} ${suite} main\n`);
     try {
       return run("fetching the list of Debian's packages", "apt-get", [...options, "update"]);
     } catch (error) {

@@ -2,7 +2,8 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type MysqlFlavour, mysqldProgram, mysqlRoot, PROGRAM_ENV } from "./mysql-programs.ts";
+import { type MysqlFlavour, mysqldProgram, mysqlRoot } from "./mysql-programs.ts";
+import { PROGRAM_ENV } from "./unpacked-program.ts";
 
 export const MYSQL_USER = "root";
 export const MYSQL_PASSWORD = "a test's own secret";

@@ -7,7 +7,8 @@ import { type ConnectionOptions, createConnection } from "mysql2/promise";
 import { freePort } from "./free-port.ts";
 import { removeLeftovers, serverFolder } from "./leftovers.ts";
 import { createDataFolder, MYSQL_PASSWORD, MYSQL_USER } from "./mysql-data-folder.ts";
-import { type MysqlFlavour, mysqldProgram, PROGRAM_ENV } from "./mysql-programs.ts";
+import { type MysqlFlavour, mysqldProgram } from "./mysql-programs.ts";
+import { PROGRAM_ENV } from "./unpacked-program.ts";
 import { waitFor, within } from "./wait-for.ts";
 
 /** What a client needs, apart from the database's name. */
