@@ -3,6 +3,7 @@
 // fetches and builds what is missing first.
 import { parseArgs } from "node:util";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { ensureRedisServers } from "./redis-servers.mjs";
 import { ensureS3Server } from "./s3-server.mjs";
 import { become, checkNode, ensureBuilt, ensureInstalled, ensureOldestPostgres } from "./setup.mjs";
 import { orExit, say, StepError } from "./steps.mjs";
@@ -35,6 +36,7 @@ orExit(() => {
   ensureInstalled();
   ensureOldestPostgres();
   ensureMysqlServers();
+  ensureRedisServers();
   ensureS3Server();
   ensureBuilt();
   say(`chaos: ${servers.join(", ")} into ${sink}, ${minutes} minutes each, from seed ${seed}`);

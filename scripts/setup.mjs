@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { ensureRedisServers } from "./redis-servers.mjs";
 import { ensureS3Server } from "./s3-server.mjs";
 import { ensurePythonReaders } from "./python-readers.mjs";
 import { orExit, root, run, say } from "./steps.mjs";
@@ -91,6 +92,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
     ensureInstalled();
     ensureOldestPostgres();
     ensureMysqlServers();
+    ensureRedisServers();
     ensureS3Server();
     ensurePythonReaders();
     ensureBuilt();

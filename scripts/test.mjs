@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { ensureRedisServers } from "./redis-servers.mjs";
 import { ensureS3Server } from "./s3-server.mjs";
 import { ensurePythonReaders } from "./python-readers.mjs";
 import { checkNode, ensureBuilt, ensureInstalled, ensureOldestPostgres } from "./setup.mjs";
@@ -18,6 +19,7 @@ orExit(
     ensureInstalled();
     ensureOldestPostgres();
     ensureMysqlServers();
+    ensureRedisServers();
     ensureS3Server();
     ensurePythonReaders();
     ensureBuilt();

@@ -12,6 +12,7 @@ it.each([
   ["mysql", "server.pid", "SIGKILL"],
   ["mariadb", "server.pid", "SIGKILL"],
   ["s3", "server.pid", "SIGKILL"],
+  ["redis", "server.pid", "SIGKILL"],
 ] as const)(
   "ends and removes what runs that are gone have left (%s), and nothing else",
   async (kind, pidFile, signal) => {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-type ServerKind = "postgres" | "mysql" | "mariadb" | "s3";
+type ServerKind = "postgres" | "mysql" | "mariadb" | "s3" | "redis";
 
 /** How a server is found in its folder, and what ends it there and then: PostgreSQL's takes its other processes along. */
 const ENDS: Readonly<Record<ServerKind, { readonly pidFile: string; readonly signal: NodeJS.Signals }>> = {
@@ -10,6 +10,7 @@ const ENDS: Readonly<Record<ServerKind, { readonly pidFile: string; readonly sig
   mysql: { pidFile: "server.pid", signal: "SIGKILL" },
   mariadb: { pidFile: "server.pid", signal: "SIGKILL" },
   s3: { pidFile: "server.pid", signal: "SIGKILL" },
+  redis: { pidFile: "server.pid", signal: "SIGKILL" },
 };
 
 /** The beginning of a server's folder's name: it says which process has started the server. */

@@ -1,0 +1,12 @@
+import type { RedisAddress } from "./redis-command.ts";
+
+export { startPrivateRedis } from "./private-redis.ts";
+export { startRedisCluster } from "./redis-cluster.ts";
+export { startSentinel } from "./redis-sentinel.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The server that redis-setup.ts has started, or was given. All tests share its keys: a test names its own. */
+    redis: RedisAddress;
+  }
+}
