@@ -72,7 +72,7 @@ async function runFor(request: EngineRequest, stop: AbortSignal): Promise<void> 
     },
     stop,
     until: request.until,
-    recoverFrom: null,
+    takeOver: false,
     resnapshot: [],
   });
   send(measurement.report());

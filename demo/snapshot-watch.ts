@@ -1,6 +1,8 @@
 import type { TablePart } from "../src/core/record.ts";
 import { storedRecord } from "../src/pipeline/compose.ts";
 import type { PipelineSpec } from "../src/pipeline/spec.ts";
+import { testAmbient } from "../test/support/test-ambient.ts";
+import { DEADLINE_MS } from "../test/support/wait-for.ts";
 import { SHOP } from "./shop.ts";
 
 export interface SnapshotState {
@@ -11,7 +13,7 @@ export interface SnapshotState {
 
 /** How far the pipeline's snapshot is, by its own checkpoint; also while it runs. */
 export async function snapshotState(spec: PipelineSpec): Promise<SnapshotState> {
-  const record = await storedRecord(spec);
+  const record = await storedRecord(spec, testAmbient(), AbortSignal.timeout(DEADLINE_MS));
   const parts = SHOP.map(({ name }) => record?.parts.get(`table/public.${name}`) as unknown as TablePart | undefined);
   const states = parts.map((part) => part?.state ?? { kind: "planned" as const });
   const rows = states.map((state) => {

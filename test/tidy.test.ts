@@ -39,6 +39,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "@aws-sdk/client-s3": "src/stores/s3/",
   "parquet-wasm": "src/formats/parquet/",
   "apache-arrow": "src/formats/arrow/",
+  ioredis: "src/checkpoint/redis/",
   commander: "src/cli/",
   pino: "src/observe/",
   yaml: "src/pipeline/",

@@ -1,5 +1,5 @@
 import { MillraceError } from "../core/errors.ts";
-import { madeOnSource } from "../pipeline/catalog.ts";
+import { madeOnSource, storePlace } from "../pipeline/catalog.ts";
 import { dropPipeline } from "../pipeline/compose.ts";
 import { loadPipeline } from "../pipeline/load.ts";
 import { quietAmbient } from "./command-ambient.ts";
@@ -16,7 +16,7 @@ export async function dropCommand(file: string, yes: boolean, surroundings: Surr
     const onSource = madeOnSource(spec);
     out.write(
       `This removes ${onSource === null ? "" : `${onSource} and `}the checkpoint in ` +
-        `${printable(spec.checkpointFolder)}. The pipeline then begins anew, with a snapshot.\n`,
+        `${printable(storePlace(spec))}. The pipeline then begins anew, with a snapshot.\n`,
     );
     const answer = await surroundings.ask(`Drop the pipeline ${spec.name}? (yes/no) `);
     if (answer === null)

@@ -13,6 +13,7 @@ Begin with a copy of config/postgres-to-duckdb.yaml. Then:
   millrace run shop.yaml                    snapshot and changes, until Ctrl-C; run again, it goes on from there
   millrace run shop.yaml --until caught-up  ends when the sink has all that the source has
   millrace status shop.yaml --watch         what it does, how far behind it is, how much log the source keeps for it
+  millrace state show shop.yaml             what it knows of itself; also to move it, or to mend it when an error asks for it
   millrace drop shop.yaml                   takes slot, publication and checkpoint away
 
 Exit codes: 0 done (a clean SIGTERM too), 1 failed, 2 bad usage or pipeline file, 3 source or sink refused,
@@ -42,6 +43,17 @@ docs/operating.md; with --watch it is one object a line.
 export const PLAN_HELP = `
 Writes nothing, neither on the source nor in the sink. Exit 3 where a table cannot be delivered as it is; the hint then
 holds the statement that mends it.
+`;
+
+export const STATE_HELP = `
+show and history read beside a running pipeline. All others refuse while a process has it, unless --take-over fences that off.
+
+Examples:
+  millrace state history shop.yaml
+  millrace state adopt shop.yaml                      the checkpoint is lost or older than the sink, or the sink was put back
+  millrace state reset shop.yaml public.orders        reads this table anew with the next run; \`all\` reads every one
+  millrace state export shop.yaml shop.json           then, with another checkpoint.store or on another machine:
+  millrace state import shop.yaml shop.json
 `;
 
 export const DROP_HELP = `

@@ -5,10 +5,11 @@ import { LOG_LEVELS, type LogLevel } from "../observe/logger.ts";
 import type { LogFormat } from "./command-ambient.ts";
 import { dropCommand } from "./drop-command.ts";
 import { EXIT_DONE } from "./exit-code.ts";
-import { DROP_HELP, MAIN_HELP, PLAN_HELP, RUN_HELP, STATUS_HELP } from "./help-text.ts";
+import { DROP_HELP, MAIN_HELP, PLAN_HELP, RUN_HELP, STATE_HELP, STATUS_HELP } from "./help-text.ts";
 import { planCommand } from "./plan-command.ts";
 import { printError } from "./print-error.ts";
 import { runCommand } from "./run-command.ts";
+import { stateCommand, type StateAction } from "./state-command.ts";
 import { statusCommand } from "./status-command.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { tableArgument } from "./table-argument.ts";
@@ -82,15 +83,59 @@ async function parseAndRun(words: readonly string[], surroundings: Surroundings)
     .action(async (file: string, options: { yes: boolean }) => {
       code = await dropCommand(file, options.yes, surroundings);
     });
+  addState(program, surroundings, (result) => (code = result));
   await program.parseAsync([...words], { from: "user" });
   return code;
+}
+
+function addState(program: Command, surroundings: Surroundings, done: (code: number) => void): void {
+  const state = program
+    .command("state")
+    .description("show, move or mend what the pipeline knows of itself")
+    .addHelpText("after", STATE_HELP);
+  const action = (name: string, description: string, mayTakeOver: boolean): Command => {
+    const command = state
+      .command(name)
+      .description(description)
+      .addArgument(new Argument("<file>", "the pipeline file"))
+      .option("--json", "print it as JSON", false);
+    if (mayTakeOver)
+      command.option("--take-over", "from a process that has the checkpoint and lives, which is fenced off", false);
+    return command;
+  };
+  const run = async (file: string, what: StateAction, { json, takeOver = false }: StateFlags): Promise<void> => {
+    done(await stateCommand(file, what, { json, takeOver }, surroundings));
+  };
+  action("show", "the record: epoch, token, position, tables", false).action((file: string, flags: StateFlags) =>
+    run(file, { kind: "show" }, flags),
+  );
+  action("history", "the last epochs: time, rows, position", false).action((file: string, flags: StateFlags) =>
+    run(file, { kind: "history" }, flags),
+  );
+  action("adopt", "take what the sink holds for the truth, where an error asks for it", true).action(
+    (file: string, flags: StateFlags) => run(file, { kind: "adopt" }, flags),
+  );
+  action("reset", "begin tables anew with the next run", true)
+    .addArgument(new Argument("<tables...>", "schema.table, or all"))
+    .action((file: string, tables: readonly string[], flags: StateFlags) =>
+      run(file, { kind: "reset", tables }, flags),
+    );
+  for (const kind of ["export", "import"] as const)
+    action(kind, kind === "export" ? "write the state to a file" : "read it into a store that has none", true)
+      .addArgument(new Argument("<path>", "the file that holds the state"))
+      .action((file: string, path: string, flags: StateFlags) => run(file, { kind, path }, flags));
+}
+
+interface StateFlags {
+  readonly json: boolean;
+  readonly takeOver?: boolean;
 }
 
 interface RunFlags {
   readonly until?: "caught-up";
   readonly logLevel?: LogLevel;
   readonly logFormat?: LogFormat;
-  readonly recoverFrom?: "sink";
+  readonly takeOver?: boolean;
   readonly resnapshot?: readonly TableId[];
 }
 
@@ -117,12 +162,7 @@ function addRun(
         "json",
       ]),
     )
-    .addOption(
-      new Option(
-        "--recover-from <place>",
-        "where an error asks for it: restore a lost checkpoint from what the sink holds",
-      ).choices(["sink"]),
-    )
+    .option("--take-over", "from a process that has the checkpoint and lives, which is fenced off", false)
     .option(
       "--resnapshot <tables...>",
       "read these tables (schema.table) anew",
@@ -133,7 +173,7 @@ function addRun(
         until: flags.until ?? null,
         logLevel: flags.logLevel ?? null,
         logFormat: flags.logFormat ?? null,
-        recoverFrom: flags.recoverFrom ?? null,
+        takeOver: flags.takeOver ?? false,
         resnapshot: flags.resnapshot ?? [],
       };
       done(await runCommand(file, options, surroundings));

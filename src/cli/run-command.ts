@@ -22,7 +22,7 @@ export interface RunOptions {
   readonly logLevel: LogLevel | null;
   /** Null: plain on a terminal, else JSON. */
   readonly logFormat: LogFormat | null;
-  readonly recoverFrom: "sink" | null;
+  readonly takeOver: boolean;
   readonly resnapshot: readonly TableId[];
 }
 
@@ -42,7 +42,7 @@ export async function runCommand(file: string, options: RunOptions, surroundings
       events: (event) => progress.event(event),
       stop: signals.stop,
       until: options.until,
-      recoverFrom: options.recoverFrom,
+      takeOver: options.takeOver,
       resnapshot: options.resnapshot,
     });
     progress.ended({ kind: "stopped" }, ENDINGS[outcome.kind]);
@@ -132,7 +132,7 @@ class RunProgress implements AsyncDisposable {
   }
 
   #openFile(): void {
-    const of = { folder: this.#spec.checkpointFolder, pipeline: this.#spec.name, pid: this.#pid, state: this.#state };
+    const of = { folder: this.#spec.folder, pipeline: this.#spec.name, pid: this.#pid, state: this.#state };
     this.#file = new StatusFile(of, this.#ambient.clock, this.#ambient.logger);
   }
 

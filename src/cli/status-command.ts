@@ -43,8 +43,8 @@ async function askStatus(
   surroundings: Surroundings,
 ): Promise<StatusReport> {
   const [document, stored, source] = await Promise.all([
-    readStatusFile(spec.checkpointFolder),
-    storedRecord(spec).then(
+    readStatusFile(spec.folder),
+    storedRecord(spec, ambient, signal).then(
       (record) => ({ record, problem: null }),
       (error: unknown) => ({ record: null, problem: asMillraceError(error) }),
     ),

@@ -6,11 +6,20 @@ export type CheckpointErrorCode =
   | "CHECKPOINT_NEWER_FORMAT"
   | "CHECKPOINT_DISK_FULL"
   | "CHECKPOINT_UNWRITABLE"
+  | "CHECKPOINT_UNREACHABLE"
+  | "CHECKPOINT_DENIED"
+  | "CHECKPOINT_REDIS_FULL"
+  | "CHECKPOINT_BEHIND"
+  | "CHECKPOINT_FAILED"
   | "FENCED"
+  | "OVERTAKEN"
   | "RECORD_DAMAGED"
   | "RECOVERY_SINK_EMPTY"
   | "RECOVERY_SINK_BEHIND"
   | "RECOVERY_STORE_EMPTY"
+  | "STATE_EXISTS"
+  | "STATE_FILE_INVALID"
+  | "TABLE_RESET"
   | "TABLES_CHANGED"
   | "TABLES_REFUSED"
   | "ALL_TABLES_STOPPED"
@@ -22,7 +31,7 @@ export const CHECKPOINT_ERRORS: Readonly<Record<CheckpointErrorCode, ErrorCodeIn
     exit: 1,
     retry: "manual",
     meaning:
-      "Another living process has this pipeline's checkpoint folder: the same pipeline runs twice, or two pipeline files share one name and store.",
+      "Another living process has this pipeline's checkpoint: the same pipeline runs twice, or two pipeline files share one name and store.",
     action:
       "Stop the process named, or give this pipeline another name. A lock of a process that died is taken over by itself.",
   },
@@ -30,9 +39,8 @@ export const CHECKPOINT_ERRORS: Readonly<Record<CheckpointErrorCode, ErrorCodeIn
     exit: 1,
     retry: "manual",
     meaning:
-      "A file of the checkpoint store is missing, incomplete or changed, and it is not just the newest one (which is passed over with a warning). Nothing was changed.",
-    action:
-      "Restore the file from a backup; or run with `--recover-from sink`, which restores the checkpoint from the sink's own copy.",
+      "A file of the checkpoint store is missing, incomplete or changed, and it is not just the newest one (which is passed over with a warning); or keys of it in Redis are. Nothing was changed.",
+    action: "Restore it from a backup; or restore it from the sink's own copy with `millrace state adopt FILE`.",
   },
   CHECKPOINT_NEWER_FORMAT: {
     exit: 1,
@@ -53,12 +61,56 @@ export const CHECKPOINT_ERRORS: Readonly<Record<CheckpointErrorCode, ErrorCodeIn
     meaning: "The checkpoint store cannot be read or written: permissions, a read-only file system, or a failing disk.",
     action: "Make `pipeline.checkpoint.store` a folder that the user who runs Millrace may read and write.",
   },
+  CHECKPOINT_UNREACHABLE: {
+    exit: 3,
+    retry: "timed",
+    meaning:
+      "The Redis of the checkpoint store does not answer, or cannot be written to for a while: it restarts, loads its data, fails over, or is a replica. Nothing is acknowledged to the source meanwhile.",
+    action:
+      "A running pipeline waits for it. Where it stays so, check `pipeline.checkpoint.store` and the network from this machine.",
+  },
+  CHECKPOINT_DENIED: {
+    exit: 3,
+    retry: "manual",
+    meaning:
+      "The Redis of the checkpoint store does not know this user or password, or does not let it do what is needed.",
+    action:
+      "Check user and password in `pipeline.checkpoint.store`. The user needs `~millrace:*` and the commands eval, multi, exec, hgetall, hset, hdel, hget, hmget, hlen, get, set, del, unlink, exists, hincrby, rename, persist, pexpire, pttl and type; on a cluster `cluster`, too.",
+  },
+  CHECKPOINT_REDIS_FULL: {
+    exit: 3,
+    retry: "timed",
+    meaning:
+      "The Redis of the checkpoint store is out of memory or cannot write its own files, and takes no writes. What it holds is whole.",
+    action: "A running pipeline waits for it. Give it memory (`maxmemory`) or room on its disk.",
+  },
+  CHECKPOINT_BEHIND: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "Redis does not hold what this run had put into it: it lost its last second, failed over to a replica that lagged, or was emptied. Nothing of the epoch under way was committed.",
+    action: "Nothing: the run recovers, from the sink's own copy where it can.",
+  },
+  CHECKPOINT_FAILED: {
+    exit: 1,
+    retry: "manual",
+    meaning:
+      "The checkpoint store answered with an error that has no code of its own. Nothing of the epoch was committed.",
+    action: "Run again: it resumes from the last committed epoch. Report it where it comes again.",
+  },
   FENCED: {
     exit: 1,
     retry: "never",
     meaning:
       "Another process runs this pipeline and has gone on from where this one stood. This one changed nothing more. Normal after a takeover; a sign of two running copies otherwise.",
     action: "Run one copy of the pipeline.",
+  },
+  OVERTAKEN: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "While this run was starting, the one before it committed an epoch that it had under way: it was paused, or cut off, and went on. It can commit no more.",
+    action: "Nothing: the run recovers from there.",
   },
   RECORD_DAMAGED: {
     exit: 1,
@@ -81,15 +133,34 @@ export const CHECKPOINT_ERRORS: Readonly<Record<CheckpointErrorCode, ErrorCodeIn
     meaning:
       "The sink stands at an older epoch than one it is known to have committed: it was restored from a backup, or replaced by an older copy. The source may have forgotten the log since.",
     action:
-      "Restore the newer target; or run with `--recover-from sink`, which goes on from the sink's epoch where the source still has the log from there; or begin anew after `millrace drop FILE`.",
+      "Restore the newer target; or take the sink's epoch for the truth with `millrace state adopt FILE`: the next run goes on from it where the source still has the log from there; or begin anew after `millrace drop FILE`.",
   },
   RECOVERY_STORE_EMPTY: {
     exit: 1,
     retry: "manual",
     meaning:
-      "The sink holds epochs of this pipeline but the checkpoint store holds nothing: the store was deleted, `pipeline.checkpoint.store` points elsewhere, or another pipeline of this name writes to this sink.",
+      "The sink holds epochs of this pipeline but the checkpoint store holds nothing: the store was deleted or emptied, `pipeline.checkpoint.store` points elsewhere, or another pipeline of this name writes to this sink.",
     action:
-      "Set `pipeline.checkpoint.store` back; or, if no other pipeline of this name writes to the sink, run with `--recover-from sink`, which restores the checkpoint from the sink's own copy.",
+      "Set `pipeline.checkpoint.store` back; or, if no other pipeline of this name writes to the sink, restore the checkpoint from the sink's own copy with `millrace state adopt FILE`; or begin anew after `millrace drop FILE`.",
+  },
+  STATE_EXISTS: {
+    exit: 1,
+    retry: "manual",
+    meaning: "A state is to be imported into a checkpoint store that holds one of this pipeline already.",
+    action: "Take that away first, with `millrace drop FILE`, or name another `pipeline.checkpoint.store`.",
+  },
+  STATE_FILE_INVALID: {
+    exit: 2,
+    retry: "never",
+    meaning:
+      "The file is not one that `millrace state export` has written, is of a newer version, was changed since, or holds another pipeline's state.",
+    action: "Export the state again, from the store that the pipeline ran with last.",
+  },
+  TABLE_RESET: {
+    exit: 1,
+    retry: "manual",
+    meaning: "`millrace state reset` was asked to begin this table anew. Its rows stay in the sink until then.",
+    action: "`millrace run FILE` reads the table again.",
   },
   TABLES_CHANGED: {
     exit: 1,

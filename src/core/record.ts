@@ -1,6 +1,6 @@
 import type { KeyBound } from "./chunk.ts";
 import type { ErrorCode } from "./error-codes.ts";
-import type { Json } from "./json.ts";
+import { sameJson, type Json } from "./json.ts";
 import type { TableSchema } from "./table-schema.ts";
 
 /** The version of the record's parts. A record of a newer version is refused, an older one is migrated. */
@@ -46,12 +46,27 @@ export interface SourcePart {
   readonly snapshotOnly?: true;
 }
 
+/**
+ * One of the parts `history/<n>`: an epoch that was committed, for people. There are `HISTORY_LENGTH` of them, and the
+ * number goes round.
+ */
+export interface HistoryPart {
+  readonly epoch: number;
+  readonly atMs: number;
+  /** What was delivered in it, of snapshots and of the log. */
+  readonly rows: number;
+  /** As the source writes it, and cut where that is long. */
+  readonly position: string;
+}
+
+export const HISTORY_LENGTH = 64;
+
 /** The part with the committable of the record's own epoch: what `Sink.prepare` returned. Staged sinks alone have it. */
 export const STAGED_KEY = "staged";
 
 /**
  * What one epoch changed in the record: only those parts, so that its size follows the change and not the state. A null
- * removes the part. Keys: `source`, `position`, `table/<id>`, `staged`.
+ * removes the part. Keys: `source`, `position`, `table/<id>`, `history/<n>`, `staged`.
  */
 export type RecordParts = ReadonlyMap<string, Json>;
 
@@ -70,6 +85,16 @@ export interface CommittedRecord {
   readonly epoch: number;
   readonly token: number;
   readonly parts: ReadonlyMap<string, Json>;
+}
+
+/** Whether both hold the same parts. */
+export function sameParts(a: CommittedRecord["parts"], b: CommittedRecord["parts"]): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) {
+    const other = b.get(key);
+    if (other === undefined || !sameJson(value, other)) return false;
+  }
+  return true;
 }
 
 /** The whole record after an epoch: its parts replace those before it, and a null takes one away. */

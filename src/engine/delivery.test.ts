@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { testAmbient } from "../../test/support/test-ambient.ts";
 import type { CheckpointStore } from "../core/checkpoint-store.ts";
+import { MillraceError } from "../core/errors.ts";
 import type { LineItem } from "../core/line.ts";
 import type { Position, Transaction } from "../core/position.ts";
 import type { TablePart } from "../core/record.ts";
@@ -40,7 +41,7 @@ async function calls(items: readonly LineItem[]): Promise<string[]> {
   const epochs = new Epochs({
     pipeline: "p",
     from: { epoch: 0, token: 1, parts: new Map() },
-    tables: new Map([[schema.id, part]]),
+    content: { tables: new Map([[schema.id, part]]), history: [] },
     limits: { intervalMs: 1e9, changesMax: 1e9, bytesMax: 1e9 },
     sink,
     store: store as CheckpointStore,
@@ -72,4 +73,31 @@ test("an epoch ends before an alteration also where it holds nothing but a trunc
 test("rows of a snapshot that are taken back between two transactions leave the line at its boundary", async () => {
   const again: LineItem = { kind: "truncate", table: schema.id, transaction: null };
   expect(await calls([progress(1), again, grown])).toEqual(["truncate", "commit", "applySchema"]);
+});
+
+test("a run's first epoch that the sink has already from another run is tried again, a later one is not", async () => {
+  const fenced = (): Promise<never> => Promise.reject(new MillraceError("FENCED", "by the sink"));
+  let answers: (() => Promise<void>)[] = [];
+  const epochs = (): Epochs =>
+    new Epochs({
+      pipeline: "p",
+      from: { epoch: 4, token: 2, parts: new Map() },
+      content: { tables: new Map(), history: [] },
+      limits: { intervalMs: 1e9, changesMax: 1e9, bytesMax: 1e9 },
+      sink: { prepare: async () => null, commit: () => answers.shift()!() } as Partial<Sink> as Sink,
+      store: {
+        put: async () => undefined,
+        confirm: async () => undefined,
+      } as Partial<CheckpointStore> as CheckpointStore,
+      ambient: testAmbient(),
+      events: () => undefined,
+    });
+  const overtaken = epochs();
+  answers = [fenced];
+  await expect(overtaken.claim()).rejects.toMatchObject({ code: "OVERTAKEN", retry: "timed" });
+  const later = epochs();
+  later.progress(position(1), [], null);
+  answers = [async () => undefined, fenced];
+  await later.claim();
+  await expect(later.commit("interval")).rejects.toMatchObject({ code: "FENCED" });
 });

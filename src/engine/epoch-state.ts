@@ -3,7 +3,7 @@ import { sameJson, type Json } from "../core/json.ts";
 import { STAGED_KEY, type CommittedRecord, type EpochRecord } from "../core/record.ts";
 import { POSITION_KEY } from "./record-parts.ts";
 
-/** Why an epoch ends. `schema`: the sink must alter or begin a table before the next row. */
+/** Why an epoch ends in the line. `schema`: the sink must alter or begin a table before the next row. */
 export type CloseReason = "interval" | "rows" | "bytes" | "schema" | "stop";
 
 /**
@@ -17,7 +17,12 @@ export type CloseReason = "interval" | "rows" | "bytes" | "schema" | "stop";
  */
 export type EpochState =
   | OpenEpoch
-  | { readonly kind: "closing"; readonly reason: CloseReason; readonly rows: number; readonly record: EpochRecord }
+  | {
+      readonly kind: "closing";
+      readonly reason: CloseReason | "claim";
+      readonly rows: number;
+      readonly record: EpochRecord;
+    }
   | { readonly kind: "prepared"; readonly rows: number; readonly record: EpochRecord }
   | { readonly kind: "stored"; readonly rows: number; readonly record: EpochRecord }
   | { readonly kind: "committed"; readonly rows: number; readonly record: EpochRecord }
@@ -46,7 +51,8 @@ export type EpochEvent =
   | { readonly kind: "part"; readonly key: string; readonly value: Json }
   /** A transaction boundary, with the part `position` there. */
   | { readonly kind: "progress"; readonly position: Json }
-  | { readonly kind: "close"; readonly reason: CloseReason }
+  /** `claim`: it is a run's first, and holds nothing. */
+  | { readonly kind: "close"; readonly reason: CloseReason | "claim" }
   /** With the sink's committable; null: it is transactional. */
   | { readonly kind: "prepared"; readonly committable: Json }
   | { readonly kind: "stored" }
@@ -164,7 +170,7 @@ function withPosition(state: OpenEpoch, position: Json): ReadonlyMap<string, Jso
   return parts;
 }
 
-function close(state: OpenEpoch, reason: CloseReason): EpochState {
+function close(state: OpenEpoch, reason: CloseReason | "claim"): EpochState {
   if (!state.atBoundary)
     throw new MillraceError("INTERNAL", `epoch ${state.epoch} cannot end inside a transaction (${reason})`);
   const { pipeline, epoch, token, parts, committedPosition } = state;

@@ -4,7 +4,7 @@ import type { CheckpointStore } from "../core/checkpoint-store.ts";
 import { asMillraceError, MillraceError } from "../core/errors.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
 import { DurablePosition, type Position } from "../core/position.ts";
-import type { CommittedRecord, TablePart } from "../core/record.ts";
+import type { CommittedRecord, EpochRecord, TablePart } from "../core/record.ts";
 import type { Sink } from "../core/sink.ts";
 import type { TableId } from "../core/table-schema.ts";
 import {
@@ -17,12 +17,12 @@ import {
   type EpochLimits,
   type EpochState,
 } from "./epoch-state.ts";
-import { encodePart, tableKey } from "./record-parts.ts";
+import { encodePart, historyPart, type RecordContent, tableKey } from "./record-parts.ts";
 
 export interface EpochsOptions {
   readonly pipeline: string;
   readonly from: CommittedRecord;
-  readonly tables: ReadonlyMap<TableId, TablePart>;
+  readonly content: Pick<RecordContent, "tables" | "history">;
   readonly limits: EpochLimits;
   readonly sink: Sink;
   readonly store: CheckpointStore;
@@ -37,10 +37,12 @@ export class Epochs {
   #state: EpochState;
   #position: Position | null = null;
   #commitTimeMs: number | null = null;
+  /** The sink knows the run's token. */
+  #hasClaimed = false;
 
   constructor(options: EpochsOptions) {
     this.#options = options;
-    this.#tables = new Map(options.tables);
+    this.#tables = new Map(options.content.tables);
     this.#state = firstEpoch(options.pipeline, options.from, options.ambient.clock.monotonicMs());
   }
 
@@ -94,16 +96,32 @@ export class Epochs {
   }
 
   /**
+   * Brings the run's token into the sink, by an epoch that changes nothing: from then on an earlier run, which the store's token
+   * no longer stops because its record was stored before, can make nothing visible. Of a pipeline that has committed
+   * nothing yet its first epoch does it.
+   */
+  async claim(): Promise<void> {
+    const { from, content } = this.#options;
+    if (from.epoch > 0) await this.#end("claim", content.history.at(-1)?.position ?? "");
+  }
+
+  /**
    * Ends the epoch: what the sink stages made durable, the record into the store, then rows and record into the sink, then
    * the store told. Returns what the source may be acknowledged. After a failure the epoch is lost, and only recovery knows what became of it.
    */
   async commit(reason: CloseReason): Promise<DurablePosition> {
-    const { ambient, events, store, sink } = this.#options;
     const position = this.#position;
     if (position === null) throw new MillraceError("INTERNAL", "an epoch cannot end before the first position");
+    await this.#end(reason, position.toString());
+    return DurablePosition.committed(position);
+  }
+
+  async #end(reason: CloseReason | "claim", position: string): Promise<void> {
+    const { ambient, events, store, sink } = this.#options;
     const startedMs = ambient.clock.monotonicMs();
     try {
       ambient.failpoint("engine.epoch-closing");
+      this.#remember(position);
       this.#reduce({ kind: "close", reason });
       this.#reduce({ kind: "prepared", committable: await sink.prepare() });
       if (this.#state.kind !== "prepared") throw new MillraceError("INTERNAL", "the epoch was not prepared");
@@ -111,27 +129,38 @@ export class Epochs {
       await store.put(record);
       this.#reduce({ kind: "stored" });
       ambient.failpoint("engine.record-stored");
-      await sink.commit(record);
+      await this.#intoSink(record);
       this.#reduce({ kind: "committed" });
       ambient.failpoint("engine.sink-committed");
       await store.confirm(record.epoch);
       const nowMs = ambient.clock.monotonicMs();
       this.#reduce({ kind: "acknowledged", atMs: nowMs });
-      const tookMs = nowMs - startedMs;
       const { epoch } = record;
-      events({
-        kind: "committed",
-        epoch,
-        position: position.toString(),
-        commitTimeMs: this.#commitTimeMs,
-        rows,
-        tookMs,
-      });
-      return DurablePosition.committed(position);
+      const commitTimeMs = this.#commitTimeMs;
+      events({ kind: "committed", epoch, position, commitTimeMs, rows, tookMs: nowMs - startedMs });
     } catch (cause) {
       const error = asMillraceError(cause);
       this.#reduce({ kind: "failed", error });
       throw error;
+    }
+  }
+
+  /** What is told of this epoch by `millrace state history`. */
+  #remember(position: string): void {
+    if (this.#state.kind !== "open") return;
+    const { epoch, rows } = this.#state;
+    this.setPart(...historyPart(epoch, this.#options.ambient.clock.nowMs(), rows, position));
+  }
+
+  async #intoSink(record: EpochRecord): Promise<void> {
+    try {
+      await this.#options.sink.commit(record);
+      this.#hasClaimed = true;
+    } catch (error) {
+      if (this.#hasClaimed || !(error instanceof MillraceError) || error.code !== "FENCED") throw error;
+      throw new MillraceError("OVERTAKEN", `another run committed epoch ${record.epoch} while this one was starting`, {
+        cause: error,
+      });
     }
   }
 

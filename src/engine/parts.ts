@@ -73,8 +73,16 @@ export interface RunRequest {
   /** Aborted by the first signal: the epoch is finished, then the run ends as `stopped`. */
   readonly stop: AbortSignal;
   readonly until: Until;
-  /** Where the store and the sink disagree in a way that only the operator can decide. */
-  readonly recoverFrom: "sink" | null;
+  /** From a process that has the checkpoint and lives, too: it is fenced. */
+  readonly takeOver: boolean;
   /** Tables to begin anew, by a new incarnation. */
   readonly resnapshot: readonly TableId[];
+}
+
+/** One attempt of a run. */
+export interface AttemptRequest extends RunRequest {
+  /** Of the attempt before; null: it is the first. */
+  readonly tokenBefore: number | null;
+  /** Told the attempt's own. */
+  readonly recovered: (token: number) => void;
 }

@@ -30,10 +30,11 @@ function content(...parts: TablePart[]): RecordContent {
     source: { version: 1, identity: { system: "7", slot: "s" } },
     position: { position: "0/1", unsettled: ["12"] },
     tables: new Map(parts.map((part) => [part.schema.id, part])),
+    history: [],
   };
 }
 
-const EMPTY: RecordContent = { source: null, position: null, tables: new Map() };
+const EMPTY: RecordContent = { source: null, position: null, tables: new Map(), history: [] };
 
 /** As a store or a sink gives it back. */
 function stored(parts: ReadonlyMap<string, Json>): Map<string, Json> {

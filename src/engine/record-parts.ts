@@ -6,6 +6,8 @@ import type { LogicalType } from "../core/logical-type.ts";
 import {
   RECORD_VERSION,
   STAGED_KEY,
+  HISTORY_LENGTH,
+  type HistoryPart,
   type PositionPart,
   type RecordParts,
   type SourcePart,
@@ -18,11 +20,20 @@ export interface RecordContent {
   readonly source: SourcePart | null;
   readonly position: PositionPart | null;
   readonly tables: ReadonlyMap<TableId, TablePart>;
+  /** The last epochs, oldest first. */
+  readonly history: readonly HistoryPart[];
 }
 
 export const SOURCE_KEY = "source";
 export const POSITION_KEY = "position";
 const TABLE_PREFIX = "table/";
+const HISTORY_PREFIX = "history/";
+const HISTORY_POSITION_LENGTH = 200;
+
+export function historyPart(epoch: number, atMs: number, rows: number, position: string): [key: string, HistoryPart] {
+  const shown = position.length > HISTORY_POSITION_LENGTH ? `${position.slice(0, HISTORY_POSITION_LENGTH)}…` : position;
+  return [`${HISTORY_PREFIX}${epoch % HISTORY_LENGTH}`, { epoch, atMs, rows, position: shown }];
+}
 
 export function tableKey(table: TableId): string {
   return TABLE_PREFIX + table;
@@ -82,6 +93,12 @@ const tablePart: z.ZodType<TablePart> = z.strictObject({
   schema: tableSchema,
 });
 
+const historyPartSchema: z.ZodType<HistoryPart> = z.strictObject({
+  epoch: z.int().positive(),
+  atMs: z.number(),
+  rows: count,
+  position: z.string(),
+});
 const positionPart: z.ZodType<PositionPart> = z.strictObject({ position: json, unsettled: z.array(z.string()) });
 const sourcePart: z.ZodType<SourcePart> = z.strictObject({
   version: z.int().positive(),
@@ -97,15 +114,18 @@ export function decodeParts(parts: ReadonlyMap<string, Json>): RecordContent {
   if (source !== undefined) checkVersion(source);
   let position: PositionPart | null = null;
   const tables = new Map<TableId, TablePart>();
+  const history: HistoryPart[] = [];
   for (const [key, value] of parts) {
     if (key === POSITION_KEY) position = decode(positionPart, key, value);
     else if (key.startsWith(TABLE_PREFIX)) {
       const part = decode(tablePart, key, value);
       if (tableKey(part.schema.id) !== key) throw damaged(key, `it holds the table ${part.schema.id}`);
       tables.set(part.schema.id, part);
-    } else if (key !== SOURCE_KEY && key !== STAGED_KEY) throw damaged(key, "no such part is known");
+    } else if (key.startsWith(HISTORY_PREFIX)) history.push(decode(historyPartSchema, key, value));
+    else if (key !== SOURCE_KEY && key !== STAGED_KEY) throw damaged(key, "no such part is known");
   }
-  return { source: source === undefined ? null : decode(sourcePart, SOURCE_KEY, source), position, tables };
+  history.sort((a, b) => a.epoch - b.epoch);
+  return { source: source === undefined ? null : decode(sourcePart, SOURCE_KEY, source), position, tables, history };
 }
 
 function checkVersion(source: Json): void {
@@ -141,7 +161,7 @@ export function changedParts(before: RecordContent, after: RecordContent): Recor
   return changes;
 }
 
-type Part = SourcePart | PositionPart | TablePart | null;
+type Part = SourcePart | PositionPart | TablePart | HistoryPart | null;
 
 /** Parts that were not touched are the same object, so a thousand unchanged tables cost a thousand comparisons of references. */
 function compare(changes: Map<string, Json>, key: string, before: Part, after: Part): void {

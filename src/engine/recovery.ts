@@ -1,9 +1,8 @@
 import type { StoredEpochs } from "../core/checkpoint-store.ts";
 import { MillraceError } from "../core/errors.ts";
-import { sameJson } from "../core/json.ts";
-import { STAGED_KEY, type CommittedRecord } from "../core/record.ts";
+import { STAGED_KEY, sameParts, type CommittedRecord } from "../core/record.ts";
 
-/** What a start finds, and what the operator has said about it (`--recover-from sink`). */
+/** What a start finds, and what the operator has said about it (`millrace state adopt`). */
 export interface RecoveryFacts {
   /** The sink's last committed record; null: it knows nothing of this pipeline. */
   readonly sink: CommittedRecord | null;
@@ -110,13 +109,4 @@ function repair(from: CommittedRecord, store: StoredEpochs | null): StoreRepair 
   if (epoch > from.epoch) return "go-back";
   // The same number is not enough: of two runs that both wrote this epoch, the sink took the other one's.
   return sameParts(from.parts, stored?.parts ?? new Map()) ? "in-step" : "bring-forward";
-}
-
-function sameParts(a: CommittedRecord["parts"], b: CommittedRecord["parts"]): boolean {
-  if (a.size !== b.size) return false;
-  for (const [key, value] of a) {
-    const other = b.get(key);
-    if (other === undefined || !sameJson(value, other)) return false;
-  }
-  return true;
 }

@@ -2,7 +2,7 @@ import type { MillraceError } from "../core/errors.ts";
 import type { TableId } from "../core/table-schema.ts";
 import { complete } from "../snapshot/complete.ts";
 import { merge } from "../snapshot/stage.ts";
-import type { Pipeline, RunRequest } from "./parts.ts";
+import type { Pipeline, AttemptRequest } from "./parts.ts";
 import { RunEnd } from "./run-end.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 import { openSession } from "./session.ts";
@@ -19,7 +19,7 @@ import { openSession } from "./session.ts";
  */
 export async function runLine(
   pipeline: Pipeline,
-  request: RunRequest,
+  request: AttemptRequest,
   failed: ReadonlyMap<TableId, MillraceError>,
   signal: AbortSignal,
 ): Promise<RunOutcome> {

@@ -1,22 +1,20 @@
-import type { Ambient } from "../core/ambient.ts";
-import { MillraceError } from "../core/errors.ts";
+import type { MillraceError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Position } from "../core/position.ts";
-import { epochBetween, type CommittedRecord } from "../core/record.ts";
+import type { CommittedRecord } from "../core/record.ts";
 import type { LogReader, Source } from "../core/source.ts";
-import type { Sink } from "../core/sink.ts";
 import type { TableId } from "../core/table-schema.ts";
 import { Snapshot } from "../snapshot/snapshot.ts";
 import { beginTables } from "./begin-tables.ts";
 import { Delivery } from "./delivery.ts";
 import { Epochs } from "./epochs.ts";
-import type { Connectors, Pipeline, RunRequest } from "./parts.ts";
+import type { Connectors, Pipeline, AttemptRequest } from "./parts.ts";
 import { decodeParts, type RecordContent } from "./record-parts.ts";
-import { recover } from "./recovery.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 import { withSinkRefusals } from "./sink-refusals.ts";
 import { allRead, allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 import { definable, planTables, type TablePlan, withDefinitions } from "./table-plan.ts";
+import { takeState } from "./take-state.ts";
 
 /** Everything an attempt has open, from recovery to the first item of the line. */
 export interface Session extends AsyncDisposable {
@@ -39,7 +37,7 @@ export interface Session extends AsyncDisposable {
  */
 export async function openSession(
   pipeline: Pipeline,
-  request: RunRequest,
+  request: AttemptRequest,
   failed: ReadonlyMap<TableId, MillraceError>,
   signal: AbortSignal,
 ): Promise<Session | RunOutcome> {
@@ -56,7 +54,7 @@ export async function openSession(
 
 async function begin(
   pipeline: Pipeline,
-  request: RunRequest,
+  request: AttemptRequest,
   connectors: Connectors,
   failed: ReadonlyMap<TableId, MillraceError>,
   signal: AbortSignal,
@@ -66,6 +64,8 @@ async function begin(
   events({ kind: "starting", step: "opening the checkpoint store and the sink" });
   const from = await recoverRecord(pipeline, request, connectors, signal);
   const content = decodeParts(from.parts);
+  const epochs = epochsOf(pipeline, request, connectors, from, content);
+  await epochs.claim();
   events({ kind: "starting", step: "inspecting the source" });
   const inspection = withSinkRefusals(await source.inspect(signal), pipeline.problem);
   const { startup, terms } = pipeline;
@@ -79,7 +79,7 @@ async function begin(
   }
   const { identity } = inspection;
   if (planned.live.length === 0)
-    throw await noneLeft(pipeline, request, connectors, { from, content, planned, identity, snapshotOnly });
+    throw await noneLeft(request, connectors, { epochs, content, planned, identity, snapshotOnly });
   if (planned.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
     connectors.executor.start();
   const position = await prepare(request, connectors, content, planned, signal);
@@ -89,7 +89,6 @@ async function begin(
     for (const note of notes) ambient.logger.warn("a table begins", { table: id, note });
   }
   const plan = withDefinitions(planned, await source.define(definable(planned, startup), signal));
-  const epochs = epochsOf(pipeline, request, connectors, from, content);
   for (const [table, { incarnation, state }] of content.tables) events({ kind: "table", table, incarnation, state });
   epochs.progress(position, content.position?.unsettled ?? [], null);
   await beginTables({ plan, epochs, sink, ambient, events, content, identity, snapshotOnly, position });
@@ -98,10 +97,10 @@ async function begin(
 
 function epochsOf(
   { name, settings }: Pipeline,
-  { ambient, events }: RunRequest,
+  { ambient, events }: AttemptRequest,
   { sink, store }: Connectors,
   from: CommittedRecord,
-  { tables }: RecordContent,
+  content: RecordContent,
 ): Epochs {
   const limits = {
     intervalMs: settings.checkpointIntervalMs,
@@ -109,22 +108,21 @@ function epochsOf(
     changesMax: Math.max(1, settings.checkpointRowsMax - settings.flushRows),
     bytesMax: settings.checkpointBytesMax,
   };
-  return new Epochs({ pipeline: name, from, tables, limits, sink, store, ambient, events });
+  return new Epochs({ pipeline: name, from, content, limits, sink, store, ambient, events });
 }
 
 /** The error of a pipeline whose every table has stopped. Those that stop only now are recorded first: what they missed is lost. */
 async function noneLeft(
-  pipeline: Pipeline,
-  request: RunRequest,
+  request: AttemptRequest,
   connectors: Connectors,
   {
-    from,
+    epochs,
     content,
     planned: plan,
     identity,
     snapshotOnly,
   }: {
-    readonly from: CommittedRecord;
+    readonly epochs: Epochs;
     readonly content: RecordContent;
     readonly planned: TablePlan;
     readonly identity: Json;
@@ -134,7 +132,6 @@ async function noneLeft(
   const { source, sink } = connectors;
   const { ambient, events } = request;
   if (content.position !== null) {
-    const epochs = epochsOf(pipeline, request, connectors, from, content);
     const position = source.parsePosition(content.position.position);
     epochs.progress(position, content.position.unsettled, null);
     await beginTables({ plan, epochs, sink, ambient, events, content, identity, snapshotOnly, position });
@@ -152,7 +149,7 @@ interface Begun {
   readonly snapshotOnly: boolean;
 }
 
-function openLine(pipeline: Pipeline, request: RunRequest, connectors: Connectors, begun: Begun): Session {
+function openLine(pipeline: Pipeline, request: AttemptRequest, connectors: Connectors, begun: Begun): Session {
   const { source, sink } = connectors;
   const { ambient, events } = request;
   const { settings } = pipeline;
@@ -199,47 +196,23 @@ function openLine(pipeline: Pipeline, request: RunRequest, connectors: Connector
 
 async function recoverRecord(
   pipeline: Pipeline,
-  request: RunRequest,
+  request: AttemptRequest,
   { store, sink }: Connectors,
   signal: AbortSignal,
 ): Promise<CommittedRecord> {
-  const stored = await store.open(pipeline.sinkRemembers && request.recoverFrom === "sink");
-  const committed = await sink.open(pipeline.name, signal);
-  const operator = request.recoverFrom ?? "none";
-  const recovery = recover({ sink: committed, store: stored, sinkRemembers: pipeline.sinkRemembers, operator });
-  if (recovery.kind === "refuse") throw recovery.error;
-  const again = await commitStaged(pipeline.name, request.ambient, sink, recovery.from, recovery.staged);
-  const from = again ?? recovery.from;
-  // In step too: the new token must be in the store before anything else, or a frozen run could still commit under its own.
-  await store.reset(from);
-  const { epoch, token } = from;
-  const repair = again === null ? recovery.store : "committed-again";
-  request.ambient.logger.info("recovered", { kind: recovery.kind, store: repair, epoch, token });
-  if (epoch > 0) request.events({ kind: "notice", text: `resuming after epoch ${epoch}` });
+  const { ambient, events, takeOver } = request;
+  const opening = { signal, takeOver, waiting: (on: string | null) => events({ kind: "waiting", on }) };
+  const { name, sinkRemembers } = pipeline;
+  const { tokenBefore } = request;
+  const taking = { pipeline: name, sinkRemembers, operator: "none", opening, tokenBefore, ambient } as const;
+  const from = await takeState(taking, store, sink);
+  request.recovered(from.token);
+  if (from.epoch > 0) events({ kind: "notice", text: `resuming after epoch ${from.epoch}` });
   return from;
 }
 
-/** Commits what a run before had staged. Null: there is nothing, or it is gone, and is written anew from the source. */
-async function commitStaged(
-  pipeline: string,
-  ambient: Ambient,
-  sink: Sink,
-  from: CommittedRecord,
-  staged: CommittedRecord | null,
-): Promise<CommittedRecord | null> {
-  if (staged === null) return null;
-  try {
-    await sink.commit(epochBetween(pipeline, from, staged));
-    return staged;
-  } catch (error) {
-    if (!(error instanceof MillraceError) || error.code !== "SINK_STAGED_LOST") throw error;
-    ambient.logger.warn("a staged epoch is gone and is written anew", { epoch: staged.epoch, reason: error.message });
-    return null;
-  }
-}
-
 async function prepare(
-  request: RunRequest,
+  request: AttemptRequest,
   { source }: Connectors,
   content: RecordContent,
   plan: TablePlan,
@@ -254,7 +227,7 @@ async function prepare(
   return await source.prepare({ resume, tables: plan.live }, created, signal);
 }
 
-async function release(request: RunRequest, source: Source, signal: AbortSignal): Promise<void> {
+async function release(request: AttemptRequest, source: Source, signal: AbortSignal): Promise<void> {
   await source.drop((what) => request.ambient.logger.info("source released", { what }), signal);
 }
 

@@ -1,4 +1,5 @@
 import type { Clock } from "../core/ambient.ts";
+import type { ErrorCode } from "../core/error-codes.ts";
 import { asMillraceError, type MillraceError } from "../core/errors.ts";
 import type { TableId } from "../core/table-schema.ts";
 import type { Pipeline, RunRequest } from "./parts.ts";
@@ -8,6 +9,8 @@ import { runLine } from "./run.ts";
 const PAUSE_MS_MAX = 30_000;
 /** An attempt that went on for so long, or brought rows, has nothing to do with the failures before it. */
 const STEADY_MS = 60_000;
+/** The checkpoint store cannot be used for now. */
+const STORE_AWAY: ReadonlySet<ErrorCode> = new Set(["CHECKPOINT_UNREACHABLE", "CHECKPOINT_REDIS_FULL"]);
 
 /**
  * Runs a pipeline until it ends, over as many attempts as passing failures ask for. Each attempt begins with recovery,
@@ -26,8 +29,11 @@ export async function run(pipeline: Pipeline, request: RunRequest): Promise<RunO
 async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<RunOutcome> {
   const { clock } = request.ambient;
   const failed = new Map<TableId, MillraceError>();
-  let resnapshot = request.resnapshot;
+  let { resnapshot, takeOver } = request;
   let attempts = 0;
+  let hasDelivered = false;
+  let tokenBefore: number | null = null;
+  const recovered = (token: number): void => void (tokenBefore = token);
   const events: RunRequest["events"] = (event) => {
     if (event.kind === "committed") {
       // The first epoch of a run holds what was begun anew: it is not begun again by an attempt that follows.
@@ -40,11 +46,17 @@ async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<Run
     const stop = new StopWatch(request.stop, clock, pipeline.settings.stopTimeoutMs);
     const beganMs = clock.monotonicMs();
     try {
-      return await runLine(pipeline, { ...request, events: stop.watch(events), resnapshot }, failed, stop.signal);
+      const attempt = { ...request, events: stop.watch(events), resnapshot, takeOver, tokenBefore, recovered };
+      return await runLine(pipeline, attempt, failed, stop.signal);
     } catch (cause) {
       if (stop.gaveUp) return { kind: "stopped", stoppedTables: [] };
       const error = asMillraceError(cause);
-      attempts = clock.monotonicMs() - beganMs >= STEADY_MS ? 1 : attempts + 1;
+      // What another process has taken over since is that one's.
+      takeOver = false;
+      hasDelivered ||= stop.delivering;
+      // A store that goes away is waited for, as by an epoch that is on its way to it.
+      const waits = hasDelivered && STORE_AWAY.has(error.code);
+      attempts = waits || clock.monotonicMs() - beganMs >= STEADY_MS ? 1 : attempts + 1;
       if (!(stop.delivering && takeOut(error, failed))) await pauseBeforeRetry(pipeline, request, error, attempts);
     } finally {
       stop.end();

@@ -36,7 +36,7 @@ function plan(
   const inspection: Inspection = { identity, server: "", offers, refusals: [], notes: [], cutMethod: "" };
   const source = known.length === 0 ? null : { version: 1, identity };
   const tables = new Map<TableId, TablePart>(known.map((table) => [table.schema.id, table]));
-  const content = { source, position: null, tables };
+  const content = { source, position: null, tables, history: [] };
   const startup = { kind: "initial" } as const;
   return planTables({
     content,
@@ -92,6 +92,14 @@ describe("the plan of a run's tables", () => {
     expect(again.begin).toMatchObject([{ mode: "truncate", part: { incarnation: 2, state: { kind: "planned" } } }]);
     const unknown = { resnapshot: [tableId("shop", "b")] };
     expect(() => plan([stopped], [offer("a")], unknown)).toThrow(expect.objectContaining({ code: "USAGE" }));
+  });
+
+  test("begins anew what the operator has reset, whatever the run was asked", () => {
+    const reset = part(offer("a"), { kind: "stopped", code: "TABLE_RESET", message: "", at: "0/0" });
+    const latest = { startup: { kind: "latest" } } as const;
+    const changed = offer("a", { schema: schemaOf("a", []) });
+    for (const planned of [plan([reset], [offer("a")]), plan([reset], [changed], latest)])
+      expect(planned.begin).toMatchObject([{ mode: "truncate", part: { incarnation: 2, state: { kind: "planned" } } }]);
   });
 
   test("begins anew what a run has emptied that did not come to its first epoch, unless it has stopped", () => {

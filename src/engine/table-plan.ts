@@ -45,7 +45,8 @@ export function planTables(facts: TablePlanFacts): TablePlan {
   const refused = new Map(inspection.refusals.map((refusal) => [refusal.table, refusal.error]));
   checkRefusals([...refused].filter(([table]) => !content.tables.has(table)));
   const offers = new Map(inspection.offers.map((offer) => [offer.schema.id, offer]));
-  const again = new Set([...checkResnapshot(facts.resnapshot, offers), ...emptied(content, facts.begun)]);
+  const asked = checkResnapshot(facts.resnapshot, offers);
+  const again = new Set([...asked, ...resetByOperator(content), ...emptied(content, facts.begun)]);
   const terms = new Map(inspection.offers.map((offer) => [offer.schema.id, facts.terms(offer)]));
   const comparison = compareTables(content.tables, terms);
   const changed = comparison.changed.filter(({ table }) => !again.has(table));
@@ -121,6 +122,13 @@ function checkResnapshot(tables: readonly TableId[], offers: ReadonlyMap<TableId
   throw new MillraceError("USAGE", `--resnapshot names ${unknown}, which is none of this pipeline's tables`, {
     hint: `The pipeline's tables are ${known}.`,
   });
+}
+
+/** By `millrace state reset`. */
+function resetByOperator({ tables }: RecordContent): readonly TableId[] {
+  return [...tables]
+    .filter(([, { state }]) => state.kind === "stopped" && state.code === "TABLE_RESET")
+    .map(([id]) => id);
 }
 
 /** What a run that was ended before its first epoch had begun anew: the record still tells of the rows that are gone. */

@@ -1,4 +1,8 @@
+import { dirname } from "node:path";
+import { redisPlace } from "../checkpoint/redis/options.ts";
+import { createFileStore } from "../checkpoint/file/store.ts";
 import type { Ambient } from "../core/ambient.ts";
+import type { CheckpointStore } from "../core/checkpoint-store.ts";
 import { assertNever } from "../core/errors.ts";
 import type { Sink, SinkTraits } from "../core/sink.ts";
 import type { Source, ValueRules } from "../core/source.ts";
@@ -11,6 +15,7 @@ import { duckdbSink } from "./duckdb-keys.ts";
 import { parquetOptions, parquetPlace, parquetSink } from "./parquet-keys.ts";
 import { mysqlOptions, mysqlSource } from "./mysql-keys.ts";
 import { postgresOptions, postgresSource } from "./postgres-keys.ts";
+import { redisOptions } from "./redis-url.ts";
 import type { Section } from "./section.ts";
 import type { DiscardSpec, DuckdbSpec, ParquetSpec, PipelineSpec, SinkSpec, SourceSpec } from "./spec.ts";
 
@@ -83,6 +88,19 @@ function connectorData({ source, name }: PipelineSpec): ConnectorData {
 
 export function chunkWorkerData(spec: PipelineSpec): ChunkWorkerData {
   return { ...connectorData(spec), rules: valueRules(spec) };
+}
+
+/** As for a source, the code of the one that is not for everybody is loaded here. */
+export async function openStore(spec: PipelineSpec, ambient: Ambient): Promise<CheckpointStore> {
+  const { checkpoint, folder, name } = spec;
+  if (checkpoint.kind === "files") return createFileStore(dirname(folder), name, ambient);
+  const { createRedisStore } = await import("../checkpoint/redis/store.ts");
+  return createRedisStore(redisOptions(checkpoint.redis), name, ambient);
+}
+
+/** Where the checkpoint is, for people. */
+export function storePlace({ checkpoint, folder }: PipelineSpec): string {
+  return checkpoint.kind === "files" ? folder : redisPlace(redisOptions(checkpoint.redis));
 }
 
 /** Where the source is, for people. */

@@ -1,6 +1,5 @@
 import { availableParallelism } from "node:os";
-import { dirname, join } from "node:path";
-import { createFileStore, readStore, removeStore } from "../checkpoint/file-store.ts";
+import { join } from "node:path";
 import type { Ambient } from "../core/ambient.ts";
 import { MillraceError } from "../core/errors.ts";
 import type { CommittedRecord, PositionPart } from "../core/record.ts";
@@ -11,7 +10,7 @@ import type { RunOutcome } from "../engine/run-outcome.ts";
 import { withSinkRefusals } from "../engine/sink-refusals.ts";
 import { run } from "../engine/supervise.ts";
 import { createLocalExecutor } from "../snapshot/executor.ts";
-import { chunkWorkerData, openSink, openSource, sinkTraits, valueRules } from "./catalog.ts";
+import { chunkWorkerData, openSink, openSource, openStore, sinkTraits, valueRules } from "./catalog.ts";
 import { engineSettings } from "./engine-settings.ts";
 import type { PipelineSpec } from "./spec.ts";
 
@@ -38,13 +37,13 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
     settings: engineSettings(spec, traits.kind),
     startup: spec.source.startup,
     sinkRemembers: traits.remembers,
-    spillFolder: join(spec.checkpointFolder, "spill"),
+    spillFolder: join(spec.folder, "spill"),
     terms: ({ schema, object }) => ({ schema, object, target: traits.targetName(schema), ...rules }),
     problem: traits.problem,
     connect: async () => ({
       source: await openSource(spec, ambient),
       sink: await openSink(spec, ambient),
-      store: createFileStore(dirname(spec.checkpointFolder), spec.name, ambient),
+      store: await openStore(spec, ambient),
       executor: createLocalExecutor({
         workerUrl: new URL("./chunk-worker.js", import.meta.url),
         workerData: chunkWorkerData(spec),
@@ -84,9 +83,13 @@ export async function sourceStatus(spec: PipelineSpec, ambient: Ambient, signal:
 }
 
 /** The newest record in the checkpoint store, read beside a running pipeline. Null: there is none. */
-export async function storedRecord(spec: PipelineSpec): Promise<CommittedRecord | null> {
-  const stored = await readStore(dirname(spec.checkpointFolder), spec.name);
-  return stored?.newest ?? null;
+export async function storedRecord(
+  spec: PipelineSpec,
+  ambient: Ambient,
+  signal: AbortSignal,
+): Promise<CommittedRecord | null> {
+  await using store = await openStore(spec, ambient);
+  return (await store.read(signal))?.newest ?? null;
 }
 
 /**
@@ -121,6 +124,7 @@ export async function dropPipeline(
   await sink.forget(spec.name, signal);
   await using source = await openSource(spec, ambient);
   await source.drop(said, signal);
-  await removeStore(dirname(spec.checkpointFolder), spec.name, ambient.pid);
-  said(`removed the checkpoint in ${spec.checkpointFolder}`);
+  await using store = await openStore(spec, ambient);
+  await store.remove(signal);
+  said(`removed the checkpoint in ${store.place}`);
 }

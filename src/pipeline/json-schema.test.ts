@@ -43,7 +43,8 @@ test("the example file is valid, and names the schema for editors", async () => 
     name: "shop",
     source: { hostname: "localhost", port: 5432, database: "shop", slotName: "millrace_shop" },
     sink: { type: "duckdb", path: "/etc/millrace/warehouse.duckdb" },
-    checkpointFolder: "/etc/millrace/.millrace/shop",
+    checkpoint: { kind: "files" },
+    folder: "/etc/millrace/.millrace/shop",
   });
 });
 

@@ -87,7 +87,8 @@ test("every option arrives, with its unit resolved", () => {
     parallelism: 8,
     checkpointIntervalMs: 1500,
     checkpointRowsMax: 1000,
-    checkpointFolder: "/var/lib/millrace/Shop%20to%20Lake",
+    checkpoint: { kind: "files" },
+    folder: "/var/lib/millrace/Shop%20to%20Lake",
   });
 });
 
@@ -161,7 +162,7 @@ pipeline: {name: *p}
 test("what is left out has its default", () => {
   const spec = parse(SHORT);
   expect(spec).toMatchObject({ parallelism: 2, checkpointIntervalMs: 1000, checkpointRowsMax: null });
-  expect(spec.checkpointFolder).toBe("/etc/millrace/.millrace/0123");
+  expect(spec.folder).toBe("/etc/millrace/.millrace/0123");
   expect(spec.sink).toEqual({ type: "discard" });
   expect(spec.source).toMatchObject({
     port: 5432,
@@ -225,4 +226,26 @@ test("a slot's default name is a PostgreSQL name, and two pipelines' never the s
 test("a wrong type that comes from a variable is not shown: it may be a secret", () => {
   const text = WHOLE.replace("type: postgres", "type: my${P}");
   expect(() => parse(text, { P: "swordfish" })).toThrow("`type` takes `postgres` or `mysql`, not the value of `${P}`");
+});
+
+test("a checkpoint in Redis: its URL is read, and never shown with its password", () => {
+  const redis = (url: string): PipelineSpec =>
+    parse(WHOLE.replace("checkpoint.store: /var/lib/millrace", `checkpoint.store: "${url}"`), { P: "" });
+  const spec = redis("redis://app:se/cret@cache:6380/2");
+  expect(spec.folder).toBe("/etc/millrace/.millrace/Shop%20to%20Lake");
+  expect(spec.checkpoint).toMatchObject({
+    kind: "redis",
+    redis: { nodes: [{ host: "cache", port: 6380 }], database: 2, username: "app" },
+  });
+  expect(JSON.stringify(spec)).not.toContain("cret");
+  for (const url of ["redis://app:se/cret@cache:638000", "redis://app:se/cret@one,two", "http://app:se/cret@cache"]) {
+    let message = "";
+    try {
+      redis(url);
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).toContain("`checkpoint.store` takes");
+    expect(message).not.toContain("cret");
+  }
 });

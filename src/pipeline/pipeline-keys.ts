@@ -1,11 +1,28 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { folderName } from "../checkpoint/file-store.ts";
+import { folderName } from "../checkpoint/file/store.ts";
+import { parseRedisUrl, REDIS_URL_TAKES, type RedisSpec } from "./redis-url.ts";
 import { section, type Section } from "./section.ts";
 import type { PipelineSettings } from "./spec.ts";
 import { durationMs, integer, text, word } from "./value.ts";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,98}[A-Za-z0-9])?$/;
+
+const DEFAULT_FOLDER = "./.millrace";
+
+const STORE_TAKES = `the path of a folder, or a URL of Redis: ${REDIS_URL_TAKES}`;
+
+/** A folder as it is written, or Redis. */
+const checkpointStore = text(
+  `Where the pipeline's checkpoint is kept, under its name: a folder, relative to that of the pipeline file; or Redis or Valkey, ${REDIS_URL_TAKES}. Then the pipeline's other files are in \`${DEFAULT_FOLDER}\`.`,
+  STORE_TAKES,
+).transform((given, context): string | RedisSpec => {
+  if (!/^[a-z][a-z+-]*:\/\//i.test(given)) return given;
+  const redis = parseRedisUrl(given);
+  if (redis !== null) return redis;
+  context.issues.push({ code: "custom", message: STORE_TAKES, input: given });
+  return z.NEVER;
+});
 
 const keys = z.strictObject({
   name: word(
@@ -29,10 +46,7 @@ const keys = z.strictObject({
     100_000_000,
     "An epoch has at most so many changes; more only where a single transaction brings them. Default: 100000 where the sink brings them into tables, and no limit where it keeps them all.",
   ).optional(),
-  "checkpoint.store": text(
-    "The folder where the pipeline's checkpoint is kept, in a folder of its name. Relative to the folder of the pipeline file.",
-    "the path of a folder",
-  ).prefault("./.millrace"),
+  "checkpoint.store": checkpointStore.prefault(DEFAULT_FOLDER),
 });
 
 /** Options of Flink CDC's `pipeline` section without a counterpart yet. */
@@ -54,11 +68,16 @@ const NOT_YET = [
 export const pipelineSection: Section<PipelineSettings> = section(
   keys,
   NOT_YET,
-  (options, context): PipelineSettings => ({
-    name: options.name,
-    parallelism: options.parallelism,
-    checkpointIntervalMs: options["checkpoint.interval"],
-    checkpointRowsMax: options["checkpoint.max-rows"] ?? null,
-    checkpointFolder: join(resolve(context.folder, options["checkpoint.store"]), folderName(options.name)),
-  }),
+  (options, context): PipelineSettings => {
+    const store = options["checkpoint.store"];
+    const inFiles = typeof store === "string";
+    return {
+      name: options.name,
+      parallelism: options.parallelism,
+      checkpointIntervalMs: options["checkpoint.interval"],
+      checkpointRowsMax: options["checkpoint.max-rows"] ?? null,
+      checkpoint: inFiles ? { kind: "files" } : { kind: "redis", redis: store },
+      folder: join(resolve(context.folder, inFiles ? store : DEFAULT_FOLDER), folderName(options.name)),
+    };
+  },
 );

@@ -84,7 +84,8 @@ export function shown(node: Extract<FileNode, { readonly kind: "scalar" }>, key:
   if (node.variables.length > 0) return `the value of ${node.variables.map((name) => `\`\${${name}}\``).join(" and ")}`;
   if (key === "password" || key.includes("secret")) return "this";
   if (node.text === "") return "an empty text";
-  const line = node.text.replaceAll(/\s+/g, " ");
+  // A URL's user and password.
+  const line = node.text.replace(/:\/\/.*@/s, "://***@").replaceAll(/\s+/g, " ");
   return `\`${line.length > SHOWN_LENGTH_MAX ? `${line.slice(0, SHOWN_LENGTH_MAX)}…` : line}\``;
 }
 

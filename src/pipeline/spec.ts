@@ -3,6 +3,7 @@ import type { Startup } from "../core/startup.ts";
 import type { TablePattern } from "../core/table-pattern.ts";
 import type { ParquetOptions } from "../sinks/parquet/config.ts";
 import type { S3Options } from "../stores/s3/options.ts";
+import type { RedisSpec } from "./redis-url.ts";
 import type { Secret } from "./secret.ts";
 
 /** TLS: `verify` with the server's certificate checked, `require` with it unchecked. */
@@ -81,6 +82,9 @@ export interface DiscardSpec {
 export type SourceSpec = PostgresSpec | MysqlSpec;
 export type SinkSpec = DuckdbSpec | ParquetSpec | DiscardSpec;
 
+/** Where the checkpoint is kept. In files: in the pipeline's folder. */
+export type CheckpointSpec = { readonly kind: "files" } | { readonly kind: "redis"; readonly redis: RedisSpec };
+
 /** The section `pipeline`. */
 export interface PipelineSettings {
   readonly name: string;
@@ -92,8 +96,9 @@ export interface PipelineSettings {
    * it is for the sink to say.
    */
   readonly checkpointRowsMax: number | null;
-  /** The folder of this pipeline in the checkpoint store; absolute. */
-  readonly checkpointFolder: string;
+  readonly checkpoint: CheckpointSpec;
+  /** The pipeline's own on this machine, for its status and what it spills; and for its checkpoint in files. Absolute. */
+  readonly folder: string;
 }
 
 /** A validated pipeline file: nothing optional, units resolved, paths absolute, variables replaced. */

@@ -80,15 +80,17 @@ export class Snapshot implements AsyncDisposable {
   }
 
   #tableSnapshot({ schema, state }: TablePart): TableSnapshot {
-    const { settings, source, events } = this.#options;
+    const { settings, source, events, ambient } = this.#options;
     return new TableSnapshot({
       schema,
       progress: state.kind === "snapshotting" ? state.progress : null,
       planner: source.planner,
       chunkRows: settings.chunkRows,
       chunkBytesMax: settings.chunkBytesMax,
-      planned: ({ rowsEstimate }, chunksEstimate) =>
-        events({ kind: "planned", table: schema.id, rowsEstimate, chunksEstimate }),
+      planned: ({ rowsEstimate }, chunksEstimate) => {
+        events({ kind: "planned", table: schema.id, rowsEstimate, chunksEstimate });
+        ambient.failpoint("snapshot.table-planned");
+      },
     });
   }
 

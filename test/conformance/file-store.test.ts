@@ -5,10 +5,10 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { pid } from "node:process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { createFileStore, folderName, readStore, removeStore } from "../../src/checkpoint/file-store.ts";
+import { createFileStore, folderName } from "../../src/checkpoint/file/store.ts";
 import type { CheckpointStore, StoredEpochs } from "../../src/core/checkpoint-store.ts";
 import { tempFolder, type TempFolder } from "../support/temp-folder.ts";
-import { checkpointConformance, epochRecord, PIPELINE, plainStored, quietAmbient } from "./checkpoint.ts";
+import { checkpointConformance, epochRecord, opening, PIPELINE, plainStored, quietAmbient } from "./checkpoint.ts";
 
 checkpointConformance("files", () => {
   const folder = tempFolder();
@@ -35,7 +35,7 @@ describe("files of the checkpoint store", () => {
 
   async function putEpochs(first: number, last: number): Promise<void> {
     await using store = fileStore();
-    await store.open();
+    await store.open(opening());
     for (let epoch = first; epoch <= last; epoch++) {
       await store.put(epochRecord(epoch, 1, { [`table/t${epoch}`]: { rows: epoch } }));
       await store.confirm(epoch);
@@ -44,7 +44,15 @@ describe("files of the checkpoint store", () => {
 
   async function reopen(ambient = quietAmbient()): Promise<StoredEpochs | null> {
     await using store = fileStore(pid, ambient);
-    return await store.open();
+    return await store.open(opening());
+  }
+
+  async function read(): Promise<StoredEpochs | null> {
+    return await fileStore().read(opening().signal);
+  }
+
+  async function remove(): Promise<void> {
+    await fileStore().remove(opening().signal);
   }
 
   async function files(): Promise<string[]> {
@@ -73,7 +81,7 @@ describe("files of the checkpoint store", () => {
     await putEpochs(1, 2);
     for (let token = 2; token < 12; token++) {
       await using store = fileStore();
-      const stored = await store.open();
+      const stored = await store.open(opening());
       await store.reset({ ...stored!.newest, token });
     }
     expect(await files()).toEqual(["10-base-0000000002.json", "11-base-0000000002.json"]);
@@ -86,7 +94,7 @@ describe("files of the checkpoint store", () => {
     const whole = await readFile(path);
     for (let length = 0; length < whole.byteLength; length++) {
       await writeFile(path, whole.subarray(0, length));
-      expect(await readStore(root, PIPELINE)).toMatchObject({ newest: { epoch: 2 }, confirmed: { epoch: 2 } });
+      expect(await read()).toMatchObject({ newest: { epoch: 2 }, confirmed: { epoch: 2 } });
     }
     const ambient = quietAmbient();
     expect(await reopen(ambient)).toMatchObject({ newest: { epoch: 2 }, confirmed: { epoch: 2 } });
@@ -103,7 +111,7 @@ describe("files of the checkpoint store", () => {
       const changed = Buffer.from(whole);
       changed[at]! ^= 1 << (at % 8);
       await writeFile(path, changed);
-      expect((await readStore(root, PIPELINE))?.newest.epoch, `byte ${at}`).toBe(1);
+      expect((await read())?.newest.epoch, `byte ${at}`).toBe(1);
     }
   });
 
@@ -115,7 +123,7 @@ describe("files of the checkpoint store", () => {
     const before = await files();
     const refused = { code: "CHECKPOINT_DAMAGED", message: expect.stringContaining(path), place: { file: path } };
     await expect(reopen()).rejects.toMatchObject(refused);
-    await expect(readStore(root, PIPELINE)).rejects.toMatchObject(refused);
+    await expect(read()).rejects.toMatchObject(refused);
     expect(await files()).toEqual(before);
     await writeFile(path, whole);
     expect((await reopen())?.newest.epoch).toBe(3);
@@ -154,7 +162,7 @@ describe("files of the checkpoint store", () => {
     const ambient = quietAmbient();
     {
       await using store = fileStore(pid, ambient);
-      expect(await store.open(true)).toBeNull();
+      expect(await store.open(opening({ passOverDamage: true }))).toBeNull();
       expect(ambient.warnings).toHaveLength(1);
       await store.reset({ epoch: 2, token: 9, parts: new Map() });
       await store.put({ pipeline: PIPELINE, epoch: 3, token: 9, parts: new Map() });
@@ -168,14 +176,14 @@ describe("files of the checkpoint store", () => {
     const base = join(folder, "2-base-0000000001.json");
     const reset = async (token: number): Promise<void> => {
       await using store = fileStore();
-      await store.open();
+      await store.open(opening());
       await store.reset({ epoch: 1, token, parts: new Map([["position", "0/1"]]) });
     };
     await reset(2);
     const whole = await readFile(base);
     for (let length = 0; length < whole.byteLength; length++) {
       await writeFile(base, whole.subarray(0, length));
-      expect((await readStore(root, PIPELINE))?.newest.epoch).toBe(2);
+      expect((await read())?.newest.epoch).toBe(2);
     }
     const ambient = quietAmbient();
     expect((await reopen(ambient))?.newest.epoch).toBe(2);
@@ -184,7 +192,7 @@ describe("files of the checkpoint store", () => {
     expect(await reopen()).toMatchObject({ newest: { epoch: 1, token: 3 }, confirmed: { epoch: 1 } });
     {
       await using store = fileStore();
-      await store.open();
+      await store.open(opening());
       await store.put(epochRecord(2, 3));
     }
     expect(await files()).toEqual(["3-base-0000000001.json", "3-epoch-0000000002.json"]);
@@ -200,7 +208,9 @@ describe("files of the checkpoint store", () => {
     const copy = join(root, "copy");
     await mkdir(copy);
     await writeFile(join(copy, "1-epoch-0000000002.json"), other);
-    await expect(readStore(root, "copy")).rejects.toMatchObject({ code: "CHECKPOINT_DAMAGED" });
+    await expect(createFileStore(root, "copy", quietAmbient()).read(opening().signal)).rejects.toMatchObject({
+      code: "CHECKPOINT_DAMAGED",
+    });
   });
 
   test("a newer format is refused as such", async () => {
@@ -213,13 +223,13 @@ describe("files of the checkpoint store", () => {
   test("a full disk is an error, and the store goes on when there is room again", async () => {
     await putEpochs(1, 1);
     await using store = fileStore();
-    await store.open();
+    await store.open(opening());
     // A device on which every write fails as on a full disk.
     await symlink("/dev/full", join(folder, "1-epoch-0000000002.json.tmp"));
     await expect(store.put(epochRecord(2, 1))).rejects.toMatchObject({ code: "CHECKPOINT_DISK_FULL" });
-    expect((await readStore(root, PIPELINE))?.newest.epoch).toBe(1);
+    expect((await read())?.newest.epoch).toBe(1);
     await store.put(epochRecord(2, 1));
-    expect((await readStore(root, PIPELINE))?.newest.epoch).toBe(2);
+    expect((await read())?.newest.epoch).toBe(2);
   });
 
   test("a file where the folder should be is an error with a way out", async () => {
@@ -255,12 +265,12 @@ describe("files of the checkpoint store", () => {
     test("of another living process is respected, that of a dead one is taken over", async () => {
       const other = await otherProcess();
       const theirs = fileStore(other.pid);
-      await theirs.open();
+      await theirs.open(opening());
       await theirs.put(epochRecord(1, 1));
       const locked = { code: "CHECKPOINT_LOCKED", message: expect.stringContaining(`process ${other.pid} `) };
       await expect(reopen()).rejects.toMatchObject(locked);
-      await expect(removeStore(root, PIPELINE, pid)).rejects.toMatchObject(locked);
-      expect((await readStore(root, PIPELINE))?.newest.epoch).toBe(1);
+      await expect(remove()).rejects.toMatchObject(locked);
+      expect((await read())?.newest.epoch).toBe(1);
       await other.end();
       expect((await reopen())?.newest.epoch).toBe(1);
     });
@@ -289,11 +299,11 @@ describe("files of the checkpoint store", () => {
 
     test("of many that start at once over a dead owner, one gets it", async () => {
       const other = await otherProcess();
-      await fileStore(other.pid).open();
+      await fileStore(other.pid).open(opening());
       await other.end();
       for (let round = 0; round < 20; round++) {
         const stores = Array.from({ length: 8 }, () => fileStore());
-        const opened = await Promise.allSettled(stores.map((store) => store.open()));
+        const opened = await Promise.allSettled(stores.map((store) => store.open(opening())));
         expect(opened.filter(({ status }) => status === "fulfilled").length).toBeLessThanOrEqual(1);
         for (const result of opened)
           if (result.status === "rejected") expect(result.reason).toMatchObject({ code: "CHECKPOINT_LOCKED" });
@@ -309,14 +319,14 @@ describe("files of the checkpoint store", () => {
     const written = new AbortController();
     const reader = (async () => {
       while (!written.signal.aborted) {
-        const stored = await readStore(root, PIPELINE);
+        const stored = await read();
         epochs.add(stored!.newest.epoch);
         expect(stored!.newest.parts.get("position")).toBe(`0/${stored!.newest.epoch}`);
       }
     })();
     await putEpochs(2, 150);
     await using store = fileStore();
-    const { newest } = (await store.open())!;
+    const { newest } = (await store.open(opening()))!;
     for (let round = 0; round < 20; round++) await store.reset({ ...newest, token: newest.token + 1 + round });
     written.abort();
     await reader;
@@ -326,11 +336,11 @@ describe("files of the checkpoint store", () => {
   test("removing takes everything of this pipeline and nothing of another", async () => {
     await putEpochs(1, 3);
     await using other = createFileStore(root, "..", quietAmbient());
-    await other.open();
-    await removeStore(root, PIPELINE, pid);
-    await removeStore(root, PIPELINE, pid);
+    await other.open(opening());
+    await remove();
+    await remove();
     expect(await readdir(root)).toEqual(["%2E."]);
-    expect(plainStored(await readStore(root, PIPELINE))).toBeNull();
+    expect(plainStored(await read())).toBeNull();
     expect(await reopen()).toBeNull();
   });
 });

@@ -62,13 +62,14 @@ test("a checkpoint of which every file is damaged is refused, and restored from 
   const { pipeline, role } = on;
   for (const file of await checkpointFiles(on)) await flip(file);
   await using run = pipeline.run();
-  await expectRefusal(run, { code: "CHECKPOINT_DAMAGED", says: /\.json/, hint: /--recover-from sink/ });
+  await expectRefusal(run, { code: "CHECKPOINT_DAMAGED", says: /\.json/, hint: /millrace state adopt/ });
   await expectSecretKept(role.password, run, pipeline.path("."));
   await using status = pipeline.command("status");
   expect(await status.exit(), status.output).toEqual({ code: 0, signal: null });
   expect(status.stdout).toContain("CHECKPOINT_DAMAGED");
 
-  await using mended = pipeline.run(["--until", "caught-up", "--recover-from", "sink"]);
+  await pipeline.adopt();
+  await using mended = pipeline.run(["--until", "caught-up"]);
   expect(await mended.exit(), mended.output).toEqual({ code: 0, signal: null });
   expect(mended.stdout).not.toContain("snapshot begins");
   await pipeline.expectEqual(["t"]);
@@ -80,8 +81,9 @@ test("a deleted checkpoint store is refused, and restored from the sink", async 
   const { pipeline } = on;
   await rm(pipeline.path(".millrace"), { recursive: true });
   await using run = pipeline.run();
-  await expectRefusal(run, { code: "RECOVERY_STORE_EMPTY", says: /store is empty/, hint: /--recover-from sink/ });
-  await using mended = pipeline.run(["--until", "caught-up", "--recover-from", "sink"]);
+  await expectRefusal(run, { code: "RECOVERY_STORE_EMPTY", says: /store is empty/, hint: /millrace state adopt/ });
+  await pipeline.adopt();
+  await using mended = pipeline.run(["--until", "caught-up"]);
   expect(await mended.exit(), mended.output).toEqual({ code: 0, signal: null });
   expect(mended.stdout).not.toContain("snapshot begins");
   await pipeline.expectEqual(["t"]);

@@ -174,9 +174,10 @@ test("a folder put back to yesterday is refused, and goes on from there where th
   }
   await putBack(pipeline, yesterday);
   await using run = pipeline.run();
-  await expectRefusal(run, { code: "RECOVERY_SINK_BEHIND", says: /sink is at epoch/, hint: /--recover-from sink/ });
+  await expectRefusal(run, { code: "RECOVERY_SINK_BEHIND", says: /sink is at epoch/, hint: /millrace state adopt/ });
 
-  await using mended = pipeline.run([...UNTIL, "--recover-from", "sink"]);
+  await pipeline.adopt();
+  await using mended = pipeline.run(UNTIL);
   expect(await mended.exit(), mended.output).toEqual({ code: 0, signal: null });
   await pipeline.expectEqual(tally.tables);
   await using log = await pipeline.openLog();

@@ -108,13 +108,21 @@ test("a pipeline killed between staging and the end goes on through an S3 that s
   await bucket.beginUpload(others);
   tally.start();
   const pairs = inPairs(FAULTS);
-  for (const failpoint of ["sink.files-staged", "engine.record-stored", "sink.record-written", "sink.file-completed"]) {
+  // A run's first epoch is its claim, without files, and the third run first commits what the second had staged. Files of an
+  // epoch are completed at the same time: of the last one's none may be left.
+  const kills = [
+    ["sink.files-staged:2", 2],
+    ["engine.record-stored:2", 2],
+    ["sink.record-written:3", 2],
+    ["sink.file-completed", 1],
+  ] as const;
+  for (const [failpoint, uploads] of kills) {
     const faults = pairs.pop() ?? [];
     for (const operation of AT_START) proxy.spoil(operation, ...faults);
     const run = pipeline.run([], { MILLRACE_FAILPOINT: failpoint });
     expect(await run.exit(), run.output).toEqual({ code: null, signal: "SIGKILL" });
     await proxy.untilSpoiled(...AT_START);
-    expect((await bucket.uploads()).length, failpoint).toBeGreaterThan(1);
+    expect((await bucket.uploads()).length, failpoint).toBeGreaterThanOrEqual(uploads);
   }
   await tally.stop();
   proxy.spare();

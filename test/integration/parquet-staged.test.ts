@@ -13,7 +13,6 @@ import { waitFor } from "../support/wait-for.ts";
 const PARQUET = { sink: { type: "parquet" } } as const;
 /** The same pipeline into the same folder, as another machine would run it. */
 const ELSEWHERE = { ...PARQUET, pipeline: { "checkpoint.store": "./elsewhere" } };
-const TAKING_OVER = ["--recover-from", "sink"];
 
 async function expectOnce(pipeline: TestPipeline, { tables }: Tally): Promise<void> {
   expect(await pipeline.differences(tables)).toEqual([]);
@@ -41,7 +40,7 @@ test("what was staged and is removed before its epoch is decided is written anew
   await pipeline.catchUp();
   tally.start();
   await tally.untilSteps(20);
-  const run = pipeline.run([], { MILLRACE_FAILPOINT: "engine.record-stored=SIGSTOP" });
+  const run = pipeline.run([], { MILLRACE_FAILPOINT: "engine.record-stored:2=SIGSTOP" });
   await run.untilFrozen();
   await removeStaged(pipeline);
   run.signal("SIGCONT");
@@ -64,7 +63,7 @@ test("what was staged and is removed behind the decision ends the pipeline, and 
   tally.start();
   await tally.untilSteps(20);
   await tally.stop();
-  const killed = pipeline.run([], { MILLRACE_FAILPOINT: "sink.record-written" });
+  const killed = pipeline.run([], { MILLRACE_FAILPOINT: "sink.record-written:2" });
   expect(await killed.exit(), killed.output).toEqual({ code: null, signal: "SIGKILL" });
   await removeStaged(pipeline);
 
@@ -92,7 +91,7 @@ test("a second daemon with a checkpoint store of its own is refused, and does th
   await expectRefusal(second, {
     code: "RECOVERY_STORE_EMPTY",
     says: /checkpoint store is empty/,
-    hint: /--recover-from sink/,
+    hint: /millrace state adopt/,
   });
   await tally.untilSteps(20);
   await tally.stop();
@@ -106,13 +105,15 @@ test("a second daemon with a checkpoint store of its own is refused, and does th
 test("of two daemons that both write one ends fenced, whichever comes later, and nothing is lost or twice", async () => {
   await using db = await createDatabaseOn("mariadb");
   await using tally = await createTally(db, 5);
-  await using pipeline = await testPipeline(db, PARQUET);
+  // Long enough for the other to claim the sink in between.
+  await using pipeline = await testPipeline(db, { ...PARQUET, checkpointInterval: "3s" });
   tally.start();
   const first = pipeline.run();
   await pipeline.untilStreaming(tally.tables);
   // Under one number the server itself would end the first, as MySQL does under any: there a pipeline is one replica.
   await pipeline.write({ ...ELSEWHERE, source: { "server-id": "77001" } });
-  const second = pipeline.run(TAKING_OVER);
+  await pipeline.adopt();
+  const second = pipeline.run();
   const runs = [
     { fenced: first, left: second },
     { fenced: second, left: first },
@@ -143,11 +144,12 @@ test.each(["sink.files-staged", "engine.record-stored", "sink.changes-applied"])
     await pipeline.catchUp();
     tally.start();
     await tally.untilSteps(10);
-    await using first = pipeline.run([], { MILLRACE_FAILPOINT: `${failpoint}=SIGSTOP` });
+    await using first = pipeline.run([], { MILLRACE_FAILPOINT: `${failpoint}:2=SIGSTOP` });
     await first.untilFrozen();
     await endSender(db, pipeline);
     await pipeline.write(ELSEWHERE);
-    await using second = pipeline.run(TAKING_OVER);
+    await pipeline.adopt();
+    await using second = pipeline.run();
     await second.untilOutput(/ running$/m);
     await untilEntries(pipeline, second, 3);
 

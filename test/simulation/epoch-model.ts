@@ -7,7 +7,9 @@ import type { Mutation } from "./epoch-mutation.ts";
 export class Violation extends Error {}
 
 /** The store's contract, at once and in memory. It can lose writes, as a replicated store loses its last second. */
-export class ModelStore implements Readonly<{ [Call in keyof Omit<CheckpointStore, symbol>]: unknown }> {
+export class ModelStore implements Readonly<{
+  [Call in keyof Pick<CheckpointStore, "open" | "put" | "confirm" | "reset">]: unknown;
+}> {
   hasLost = false;
   #states: (StoredEpochs | null)[] = [null];
   readonly #everStored = new Set<EpochRecord>();

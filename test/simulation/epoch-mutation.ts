@@ -8,12 +8,14 @@ export const MUTATIONS = [
   "forward instead of back",
   "the store is the truth",
   "does not claim the store",
+  "does not claim the sink",
   "ends inside a transaction",
   "acknowledges nothing when it starts",
 ] as const;
 
 /** Those of a staged sink, and of a run over one. */
 export const STAGED_MUTATIONS = [
+  "does not claim the sink",
   "opening finishes nothing",
   "epochs are not compared",
   "tokens are not compared",

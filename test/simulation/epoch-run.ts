@@ -4,6 +4,7 @@ import {
   dueReason,
   firstEpoch,
   reduceEpoch,
+  type CloseReason,
   type EpochEvent,
   type EpochState,
   type OpenEpoch,
@@ -28,6 +29,8 @@ export interface World {
   /** Requests whose sender no longer waits: each may be carried out later, or again. */
   readonly inFlight: (() => void)[];
   readonly mutation: Mutation;
+  /** The highest token of a run that has begun to read: nothing is visible afterwards that a lower one had stored. */
+  claimed: number;
   /** Without faults from now on. */
   calm: boolean;
 }
@@ -66,16 +69,30 @@ export function* engineRun(
   // The run before may have ended between the sink's commit and this, and on a quiet log no epoch would come to do it.
   if (world.mutation !== "acknowledges nothing when it starts") world.source.acknowledge(positionOf(from));
   let epoch = firstEpoch("p", from, 0);
+  // Of a pipeline that begins, the first epoch with rows does it.
+  if (from.epoch > 0 && world.mutation !== "does not claim the sink") {
+    const whole = reduceEpoch(epoch, { kind: "part", key: "table/t", value: positionOf(from) });
+    const claimed = yield* deliver(world, random, hold, closed(whole, "claim"), [], () => undefined);
+    if (claimed.kind !== "open") throw new Violation(`no epoch opened after epoch ${epoch.epoch}`);
+    epoch = claimed;
+  }
+  if (from.epoch > 0) world.claimed = Math.max(world.claimed, from.token);
   for (;;) {
     const rows: number[] = [];
     const full = yield* fill(world, random, reader, epoch, rows);
     if (full === null) return { kind: "caught-up" };
-    const closing = reduceEpoch(full, { kind: "close", reason: "interval" });
-    if (closing.kind !== "closing") throw new Violation(`an epoch became ${closing.kind} by closing`);
-    const next = yield* deliver(world, random, hold, closing, rows);
+    const next = yield* deliver(world, random, hold, closed(full, "interval"), rows, (position) => {
+      world.source.acknowledge(position);
+    });
     if (next.kind !== "open") throw new Violation(`no epoch opened after epoch ${epoch.epoch}`);
     epoch = next;
   }
+}
+
+function closed(epoch: EpochState, reason: CloseReason | "claim"): Extract<EpochState, { kind: "closing" }> {
+  const closing = reduceEpoch(epoch, { kind: "close", reason });
+  if (closing.kind !== "closing") throw new Violation(`an epoch became ${closing.kind} by closing`);
+  return closing;
 }
 
 function positionOf(record: CommittedRecord): number {
@@ -118,12 +135,13 @@ function* deliver(
   hold: Hold,
   closing: Extract<EpochState, { kind: "closing" }>,
   rows: readonly number[],
+  acknowledged: (position: number) => void,
 ): Generator<Stage, EpochState, void> {
   const committable = hold.stage(closing.record.epoch, rows);
   let state: EpochState = reduceEpoch(closing, { kind: "prepared", committable });
   if (state.kind !== "prepared") throw new Violation(`an epoch became ${state.kind} when the sink had prepared`);
   const { record } = state;
-  const acknowledge = (): void => world.source.acknowledge(positionOf(record));
+  const acknowledge = (): void => acknowledged(positionOf(record));
   yield "store";
   if (world.mutation !== "stored after the sink commits") send(world, random, () => world.store.put(record));
   state = reduceEpoch(state, { kind: "stored" });

@@ -40,6 +40,7 @@ class History {
       source: new ModelSource(),
       inFlight: [],
       mutation,
+      claimed: 0,
       calm: false,
     };
   }
@@ -171,6 +172,8 @@ class History {
       throw new Violation(`row ${source.acknowledged} was acknowledged, and ${sink.rows} are in the sink`);
     const token = sink.record?.token ?? 0;
     if (token < this.#lastToken) throw new Violation(`the sink took token ${token} after ${this.#lastToken}`);
+    if (token < this.#world.claimed && !sink.wasRestored)
+      throw new Violation(`the sink has token ${token} where a run with token ${this.#world.claimed} goes on`);
     this.#lastToken = token;
   }
 }

@@ -39,7 +39,7 @@ export class MillraceProcess implements AsyncDisposable {
   readonly #output: EventEmitter = new EventEmitter();
   #isClosed = false;
 
-  constructor(args: readonly string[], options: ProcessOptions, program: string = MAIN) {
+  constructor(args: readonly string[], options: ProcessOptions, program: string) {
     const [command = "", ...words] = [...limited(options), process.execPath, program, ...args];
     this.#child = spawn(command, words, {
       cwd: options.cwd,
@@ -133,6 +133,10 @@ export class MillraceProcess implements AsyncDisposable {
 }
 
 /** `await using run = millraceProcess(["run", file], { env: { PGPASSWORD } })`. Needs `npm run build`. */
-export function millraceProcess(args: readonly string[], options: ProcessOptions = {}): MillraceProcess {
-  return new MillraceProcess(args, options);
+export function millraceProcess(
+  args: readonly string[],
+  options: ProcessOptions = {},
+  program: string = MAIN,
+): MillraceProcess {
+  return new MillraceProcess(args, options, program);
 }

@@ -15,9 +15,26 @@ const ANSWER_DEADLINE_MS = 5_000;
  * array of them. Rejects where the server answers with an error, or is not there, or does not answer.
  */
 export async function redisCommand<Answer = string>(
-  { host, port, password }: RedisAddress,
+  address: RedisAddress,
   name: string,
   ...words: readonly string[]
+): Promise<Answer> {
+  return await answerTo(address, name, (client) => client.call(name, ...words) as Promise<Answer>);
+}
+
+/** The same with words that are no text, and an answer of texts as their bytes. */
+export async function redisBytes(
+  address: RedisAddress,
+  name: string,
+  ...words: readonly (string | Buffer)[]
+): Promise<readonly Buffer[]> {
+  return await answerTo(address, name, (client) => client.callBuffer(name, ...words) as Promise<Buffer[]>);
+}
+
+async function answerTo<Answer>(
+  { host, port, password }: RedisAddress,
+  name: string,
+  ask: (client: Redis) => Promise<Answer>,
 ): Promise<Answer> {
   const client = new Redis({
     host,
@@ -31,8 +48,8 @@ export async function redisCommand<Answer = string>(
   let failure: Error | null = null;
   client.on("error", (error: Error) => (failure = error));
   try {
-    const answer = client.connect().then(() => client.call(name, ...words));
-    return (await within(`an answer to ${name}`, answer, ANSWER_DEADLINE_MS)) as Answer;
+    const answer = client.connect().then(() => ask(client));
+    return await within(`an answer to ${name}`, answer, ANSWER_DEADLINE_MS);
   } catch (error) {
     // A connection that was refused is to ioredis one that is closed.
     throw failure ?? error;

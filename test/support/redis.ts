@@ -1,3 +1,4 @@
+import { inject } from "vitest";
 import type { RedisAddress } from "./redis-command.ts";
 
 export { startPrivateRedis } from "./private-redis.ts";
@@ -9,4 +10,10 @@ declare module "vitest" {
     /** The server that redis-setup.ts has started, or was given. All tests share its keys: a test names its own. */
     redis: RedisAddress;
   }
+}
+
+/** As a pipeline file names it. */
+export function sharedRedisUrl(): string {
+  const { host, port, password } = inject("redis");
+  return `redis://${password === "" ? "" : `:${encodeURIComponent(password)}@`}${host}:${port}`;
 }

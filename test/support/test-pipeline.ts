@@ -2,10 +2,13 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import pg from "pg";
-import { readStore } from "../../src/checkpoint/file-store.ts";
+import { createFileStore } from "../../src/checkpoint/file/store.ts";
+import { createRedisStore } from "../../src/checkpoint/redis/store.ts";
+import type { CheckpointStore } from "../../src/core/checkpoint-store.ts";
 import type { CommittedRecord, TablePart, TableState } from "../../src/core/record.ts";
 import type { StatusDocument } from "../../src/observe/status-file.ts";
 import { tableId } from "../../src/core/table-schema.ts";
+import { parseRedisUrl, redisOptions } from "../../src/pipeline/redis-url.ts";
 import { DUCKDB_DEFAULTS } from "../../src/sinks/duckdb/config.ts";
 import { createDuckdbSink } from "../../src/sinks/duckdb/sink.ts";
 import { createParquetSink } from "../../src/sinks/parquet/sink.ts";
@@ -29,6 +32,8 @@ export interface PipelineChoices {
   readonly source?: Readonly<Record<string, string>>;
   readonly sink?: Readonly<Record<string, string>>;
   readonly pipeline?: Readonly<Record<string, string>>;
+  /** The command's main file, in place of the built one's. */
+  readonly program?: string;
 }
 
 type SinkType = "duckdb" | "parquet" | "discard";
@@ -46,6 +51,9 @@ export class TestPipeline implements AsyncDisposable {
   #sink: SinkType = "duckdb";
   /** Of a Parquet sink in a bucket. */
   #bucketPlace: string | null = null;
+  /** Where its checkpoint is, where the file says so. */
+  #store: string | undefined;
+  #program: string | undefined;
 
   constructor(source: ComparedDatabase) {
     this.#source = source;
@@ -118,6 +126,8 @@ export class TestPipeline implements AsyncDisposable {
       tables: `[${tables.join(", ")}]`,
       ...choices.source,
     };
+    this.#program = choices.program;
+    this.#store = choices.pipeline?.["checkpoint.store"];
     this.#sink = (choices.sink?.["type"] ?? "duckdb") as SinkType;
     const place = choices.sink?.["path"];
     this.#bucketPlace = place?.startsWith("s3://") === true ? place : null;
@@ -137,20 +147,28 @@ export class TestPipeline implements AsyncDisposable {
     return this.command("run", args, env);
   }
 
-  /** `millrace <name> FILE`, with more arguments. */
+  /** `millrace <name> FILE`, with more arguments; a name may be two words. */
   command(
     name: string,
     args: readonly string[] = [],
     env: Readonly<Record<string, string>> = {},
     limits: Pick<ProcessOptions, "fileBytesMax" | "obeysPermissions"> = {},
   ): MillraceProcess {
-    const process = millraceProcess([name, this.#file, ...args], {
+    const options = {
       ...limits,
       env: { [this.#passwordVariable]: this.#source.password, ...env },
       cwd: this.#folder.path,
-    });
+    };
+    const process = millraceProcess([...name.split(" "), this.#file, ...args], options, this.#program);
     this.#processes.push(process);
     return process;
+  }
+
+  /** `millrace state adopt`; fails where it does not end well. */
+  async adopt(): Promise<void> {
+    await using adopting = this.command("state adopt");
+    const { code, signal } = await adopting.exit();
+    if (code !== 0) throw new Error(`nothing was adopted: exit ${code ?? signal}\n${adopting.output}`);
   }
 
   /** Runs until it is caught up; fails where it does not end well. */
@@ -164,7 +182,14 @@ ${process.output}`);
 
   /** The newest record in the checkpoint store, of a running pipeline too. */
   async record(): Promise<CommittedRecord | null> {
-    return (await readStore(this.#folder.file(".millrace"), this.name))?.newest ?? null;
+    await using store = this.#openStore();
+    return (await store.read(AbortSignal.timeout(DEADLINE_MS)))?.newest ?? null;
+  }
+
+  #openStore(): CheckpointStore {
+    const redis = parseRedisUrl(this.#store ?? "");
+    if (redis !== null) return createRedisStore(redisOptions(redis), this.name, testAmbient());
+    return createFileStore(this.#folder.file(this.#store ?? ".millrace"), this.name, testAmbient());
   }
 
   /** What the record says of a table; null: nothing yet. The epoch may be one that the sink does not have yet. */

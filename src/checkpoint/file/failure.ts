@@ -1,5 +1,5 @@
-import { MillraceError } from "../core/errors.ts";
-import { systemCode } from "../flow/durable-file.ts";
+import { MillraceError } from "../../core/errors.ts";
+import { systemCode } from "../../flow/durable-file.ts";
 
 /** A failed call on a path of the store, as an error an operator can act on. */
 export function fileFailure(error: unknown, path: string): MillraceError {

@@ -1,11 +1,11 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { StoredEpochs } from "../core/checkpoint-store.ts";
-import { MillraceError } from "../core/errors.ts";
-import { applyEpoch, type CommittedRecord } from "../core/record.ts";
-import { systemCode } from "../flow/durable-file.ts";
+import type { StoredEpochs } from "../../core/checkpoint-store.ts";
+import { MillraceError } from "../../core/errors.ts";
+import { applyEpoch, type CommittedRecord } from "../../core/record.ts";
+import { systemCode } from "../../flow/durable-file.ts";
 import { decodeFile, FILE_VERSION, type FileContent, type FileKind } from "./epoch-file.ts";
-import { fileFailure } from "./file-failure.ts";
+import { fileFailure } from "./failure.ts";
 
 /**
  * The files of a pipeline's folder: `<generation>-base-<epoch>.json` and `<generation>-epoch-<epoch>.json`. What counts

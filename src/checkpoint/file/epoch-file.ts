@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { z } from "zod";
-import type { Json } from "../core/json.ts";
+import type { Json } from "../../core/json.ts";
 
 /** The version of the file format. A newer one is refused, an older one is migrated. */
 export const FILE_VERSION = 1;

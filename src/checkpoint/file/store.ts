@@ -1,14 +1,14 @@
 import { rename, rm, readdir } from "node:fs/promises";
-import { join } from "node:path";
-import type { Ambient } from "../core/ambient.ts";
-import type { CheckpointStore, StoredEpochs } from "../core/checkpoint-store.ts";
-import { MillraceError } from "../core/errors.ts";
-import { applyEpoch, type CommittedRecord, type EpochRecord } from "../core/record.ts";
-import { makeFolder, syncPath, systemCode } from "../flow/durable-file.ts";
+import { basename, dirname, join } from "node:path";
+import type { Ambient } from "../../core/ambient.ts";
+import type { CheckpointStore, StoredEpochs, StoreOpening } from "../../core/checkpoint-store.ts";
+import { MillraceError } from "../../core/errors.ts";
+import { applyEpoch, type CommittedRecord, type EpochRecord } from "../../core/record.ts";
+import { makeFolder, syncPath, systemCode } from "../../flow/durable-file.ts";
 import { UNFINISHED, writeDurably } from "./durable-file.ts";
 import { encodeFile, type FileKind } from "./epoch-file.ts";
 import { fileName, listFolder, loadFolder, type FileName, type LoadedFile, type LoadedFolder } from "./epoch-folder.ts";
-import { fileFailure } from "./file-failure.ts";
+import { fileFailure } from "./failure.ts";
 import { takeLock, type ProcessLock } from "./process-lock.ts";
 
 /** A new base is written when there are so many epochs behind the last one … */
@@ -45,25 +45,27 @@ interface OpenState {
 }
 
 class FileStore implements CheckpointStore {
+  readonly place: string;
   readonly #folder: string;
   readonly #pipeline: string;
   readonly #ambient: Ambient;
   #state: OpenState | null = null;
 
   constructor(folder: string, pipeline: string, ambient: Ambient) {
+    this.place = folder;
     this.#folder = folder;
     this.#pipeline = pipeline;
     this.#ambient = ambient;
   }
 
-  async open(passOverDamage: boolean = false): Promise<StoredEpochs | null> {
+  async open({ passOverDamage = false, takeOver = false }: StoreOpening): Promise<StoredEpochs | null> {
     if (this.#state !== null) throw new MillraceError("INTERNAL", "the checkpoint store is already open");
     try {
       await makeFolder(this.#folder);
     } catch (error) {
       throw fileFailure(error, this.#folder);
     }
-    const lock = await takeLock(this.#folder, this.#ambient.pid);
+    const lock = await takeLock(this.#folder, this.#ambient.pid, takeOver);
     try {
       const names = await listFolder(this.#folder);
       const loaded = await this.#load(names, passOverDamage);
@@ -93,6 +95,7 @@ class FileStore implements CheckpointStore {
 
   async put(record: EpochRecord): Promise<void> {
     const state = this.#opened();
+    if (!(await state.lock.isHeld())) throw fenced("another run has taken it over", record);
     const { newest } = state;
     const next = (newest?.epoch ?? 0) + 1;
     if (record.pipeline !== this.#pipeline)
@@ -122,6 +125,7 @@ class FileStore implements CheckpointStore {
 
   async reset(record: CommittedRecord): Promise<void> {
     const state = this.#opened();
+    if (!(await state.lock.isHeld())) throw fenced("another run has taken it over", record);
     if (state.newest !== null && state.newest.token >= record.token)
       throw fenced(`its token is ${state.newest.token}`, record);
     const generation = state.highestGeneration + 1;
@@ -140,6 +144,14 @@ class FileStore implements CheckpointStore {
     this.#ambient.failpoint("checkpoint.base-written");
     // Runs that end before their first epoch leave one generation behind, not one each.
     await this.#remove(replaced.filter((name) => name.generation !== state.generation).map(fileName));
+  }
+
+  async read(): Promise<StoredEpochs | null> {
+    return await readFolder(this.#folder, this.#pipeline);
+  }
+
+  async remove(): Promise<void> {
+    await removeFolder(this.#folder, this.#ambient.pid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -230,28 +242,25 @@ function fenced(what: string, record: CommittedRecord): MillraceError {
 /** Bounds how often a reader begins anew because the pipeline it looks at just renamed or removed a file. */
 const READS_MAX = 20;
 
-/** What a store holds, read without its lock, for `status` while the pipeline runs. */
-export async function readStore(folder: string, pipeline: string): Promise<StoredEpochs | null> {
-  const path = join(folder, folderName(pipeline));
-  let listed = await listFolder(path);
+/** What is in a folder, read without its lock, for `status` while the pipeline runs. */
+async function readFolder(folder: string, pipeline: string): Promise<StoredEpochs | null> {
+  let listed = await listFolder(folder);
   for (let read = 1; ; read++) {
     const seen = listed.map(fileName).sort().join();
     try {
-      return (await loadFolder(path, pipeline, listed))?.stored ?? null;
+      return (await loadFolder(folder, pipeline, listed))?.stored ?? null;
     } catch (error) {
       // A file that is missing or torn counts only where the folder has stood still meanwhile.
-      listed = await listFolder(path);
+      listed = await listFolder(folder);
       if (read === READS_MAX || listed.map(fileName).sort().join() === seen) throw error;
     }
   }
 }
 
-/** Takes a pipeline's checkpoint away. Fails with `CHECKPOINT_LOCKED` while a living process has it. */
-export async function removeStore(folder: string, pipeline: string, pid: number): Promise<void> {
-  const name = folderName(pipeline);
-  const path = join(folder, name);
+async function removeFolder(path: string, pid: number): Promise<void> {
+  const folder = dirname(path);
   // Renamed first, so that a crash in between leaves all of it or nothing. No pipeline's folder begins with a dot.
-  const removed = join(folder, `.removed-${name}`);
+  const removed = join(folder, `.removed-${basename(path)}`);
   try {
     await rm(removed, { recursive: true, force: true });
     await readdir(path);
@@ -259,7 +268,7 @@ export async function removeStore(folder: string, pipeline: string, pid: number)
     if (systemCode(error) === "ENOENT") return;
     throw fileFailure(error, path);
   }
-  const lock = await takeLock(path, pid);
+  const lock = await takeLock(path, pid, false);
   try {
     await rename(path, removed);
     await syncPath(folder);

@@ -1,8 +1,8 @@
 import { rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { FailpointHook } from "../core/ambient.ts";
-import { syncPath, writeSynced } from "../flow/durable-file.ts";
-import { fileFailure } from "./file-failure.ts";
+import type { FailpointHook } from "../../core/ambient.ts";
+import { syncPath, writeSynced } from "../../flow/durable-file.ts";
+import { fileFailure } from "./failure.ts";
 
 /** Ends the names of files that are still being written. Nobody ever reads one; a start deletes those of a crash. */
 export const UNFINISHED = ".tmp";

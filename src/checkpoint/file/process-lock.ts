@@ -3,14 +3,16 @@ import { link, readdir, readFile, rename, rm } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
-import { MillraceError } from "../core/errors.ts";
-import { systemCode, writeSynced } from "../flow/durable-file.ts";
+import { MillraceError } from "../../core/errors.ts";
+import { systemCode, writeSynced } from "../../flow/durable-file.ts";
 import { UNFINISHED } from "./durable-file.ts";
-import { fileFailure } from "./file-failure.ts";
-import { lives, startOf } from "./process-life.ts";
+import { fileFailure } from "./failure.ts";
+import { lives, startOf } from "../process-life.ts";
 
 /** A folder that this process alone has. */
 export interface ProcessLock {
+  /** False: another process has taken it over. */
+  isHeld(): Promise<boolean>;
   release(): Promise<void>;
 }
 
@@ -31,18 +33,18 @@ const ATTEMPTS_MAX = 10;
 
 /**
  * Takes the folder for the process `pid`, or fails with `CHECKPOINT_LOCKED` where a living one has it. The lock of a
- * process that died is taken over.
+ * process that died is taken over; with `takeOver` that of any.
  *
  * Locks are numbered files, and the highest number counts. Whoever wants the folder makes the next number, which only
  * one can, and the highest is never removed but marked as free: so of several that find the same dead owner one wins,
  * and none can remove a lock that came after it looked.
  */
-export async function takeLock(folder: string, pid: number): Promise<ProcessLock> {
+export async function takeLock(folder: string, pid: number, takeOver: boolean): Promise<ProcessLock> {
   const content: LockContent = { kind: "held", owner: { pid, host: hostname(), started: await startOf(pid) } };
   try {
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
       const highest = (await lockNumbers(folder)).at(-1) ?? 0;
-      if (highest > 0) await refuseIfHeld(folder, highest);
+      if (highest > 0 && !takeOver) await refuseIfHeld(folder, highest);
       const lock = await tryNumber(folder, highest + 1, content);
       if (lock !== null) return lock;
     }
@@ -67,8 +69,18 @@ async function tryNumber(folder: string, number: number, content: LockContent): 
     return null;
   }
   for (const older of numbers) if (older < number) await rm(lockPath(folder, older), { force: true });
+  const isHeld = async (): Promise<boolean> => {
+    try {
+      return (await lockNumbers(folder)).at(-1) === number;
+    } catch (error) {
+      throw fileFailure(error, folder);
+    }
+  };
   return {
+    isHeld,
     release: async () => {
+      // A higher number is another's.
+      if (!(await isHeld())) return;
       try {
         await place(path, { kind: "free" }, rename);
       } catch (error) {
