@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { checkpoint } from "./checkpoint.ts";
 import { duckdbApply } from "./duckdb-apply.ts";
 import type { Bench } from "./measurement.ts";
 import { mysqlFreshness } from "./mysql-freshness.ts";
@@ -19,7 +20,7 @@ import {
 } from "./pg-snapshot.ts";
 import { pgStream, pgStreamDuckdb, pgStreamParquet } from "./pg-stream.ts";
 
-/** The last two measure in this process, and a child's peak memory is at least what its parent had as it was made. */
+/** The last three measure in this process, and a child's peak memory is at least what its parent had as it was made. */
 const BENCHES: readonly Bench[] = [
   pgSnapshot,
   pgSnapshotDuckdb,
@@ -43,6 +44,7 @@ const BENCHES: readonly Bench[] = [
   mysqlMemory,
   parquetMemory,
   parquetS3,
+  checkpoint,
   parquetEncode,
   duckdbApply,
 ];
