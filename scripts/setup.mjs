@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
+import { ensureFakeTime } from "./fake-time.mjs";
 import { ensureRedisServers } from "./redis-servers.mjs";
 import { ensureS3Server } from "./s3-server.mjs";
 import { ensurePythonReaders } from "./python-readers.mjs";
@@ -93,6 +94,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url))
     ensureOldestPostgres();
     ensureMysqlServers();
     ensureRedisServers();
+    ensureFakeTime();
     ensureS3Server();
     ensurePythonReaders();
     ensureBuilt();

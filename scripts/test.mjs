@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { ensureFakeTime } from "./fake-time.mjs";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
 import { ensureRedisServers } from "./redis-servers.mjs";
 import { ensureS3Server } from "./s3-server.mjs";
@@ -20,6 +21,7 @@ orExit(
     ensureOldestPostgres();
     ensureMysqlServers();
     ensureRedisServers();
+    ensureFakeTime();
     ensureS3Server();
     ensurePythonReaders();
     ensureBuilt();
