@@ -62,16 +62,19 @@ export interface DuckdbSpec {
   readonly primaryKey: boolean;
 }
 
+/** A folder, or a place in a bucket with how it is reached. */
+export type PlaceSpec =
+  | { readonly kind: "folder"; /** Absolute. */ readonly path: string }
+  | (Omit<S3Options, "credentials"> & {
+      readonly kind: "s3";
+      readonly accessKeyId: string | null;
+      readonly secretAccessKey: Secret | null;
+    });
+
 /** `sink` of type `parquet`. */
 export interface ParquetSpec extends Omit<ParquetOptions, "location"> {
   readonly type: "parquet";
-  readonly place:
-    | { readonly kind: "folder"; /** Absolute. */ readonly path: string }
-    | (Omit<S3Options, "credentials"> & {
-        readonly kind: "s3";
-        readonly accessKeyId: string | null;
-        readonly secretAccessKey: Secret | null;
-      });
+  readonly place: PlaceSpec;
 }
 
 /** `sink` of type `discard`: takes everything and keeps nothing, for measuring a source. */
