@@ -2,12 +2,11 @@ import { Cluster, Redis, type RedisOptions as ClientOptions } from "ioredis";
 import type { Ambient } from "../../core/ambient.ts";
 import type { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
+import { CONNECT_TIMEOUT_MS, placeOptions, reconnectPauseMs, sharedOptions } from "./client-options.ts";
 import { redisFailure } from "./failure.ts";
 import { redisPlace, type RedisOptions } from "./options.ts";
 
-const CONNECT_TIMEOUT_MS = 5_000;
 const COMMAND_TIMEOUT_MS = 10_000;
-const RECONNECT_MS_MAX = 2_000;
 const PAUSE_MS_MAX = 5_000;
 /** A server that is away while nothing is open yet may be one that was never there: then soon an error. */
 const ATTEMPTS_BEFORE_OPEN = 3;
@@ -111,43 +110,26 @@ function isClosed(error: unknown): boolean {
   return error instanceof Error && /^(Connection is closed|Reached the max retries)/.test(error.message);
 }
 
-function createClient({ topology, nodes, tls, database, username, password }: RedisOptions): Commands {
-  const options: ClientOptions = {
-    ...(username !== null && { username }),
-    ...(password !== null && { password }),
-    ...(tls && { tls: {} }),
-    db: database,
+function createClient(options: RedisOptions): Commands {
+  const client: ClientOptions = {
+    ...sharedOptions(options),
     connectionName: "millrace",
-    connectTimeout: CONNECT_TIMEOUT_MS,
     commandTimeout: COMMAND_TIMEOUT_MS,
     lazyConnect: true,
     // A command fails with the connection that it was sent over: whether it is sent again is decided above.
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), RECONNECT_MS_MAX),
-    // Behind one address another server may be the master by now.
-    reconnectOnError: (error) => error.message.startsWith("READONLY"),
     // A server that is loading says so in its answers.
     enableReadyCheck: false,
-    disableClientInfo: true,
   };
-  const first = nodes[0]!;
+  const { topology, nodes } = options;
   if (topology.kind === "cluster")
     return new Cluster([...nodes], {
-      redisOptions: options,
+      redisOptions: client,
       lazyConnect: true,
-      clusterRetryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), RECONNECT_MS_MAX),
+      clusterRetryStrategy: reconnectPauseMs,
       slotsRefreshTimeout: CONNECT_TIMEOUT_MS,
       enableReadyCheck: false,
     });
-  if (topology.kind !== "sentinel") return new Redis({ ...options, ...first });
-  return new Redis({
-    ...options,
-    sentinels: [...nodes],
-    name: topology.master,
-    // One user for all of them.
-    ...(username !== null && { sentinelUsername: username }),
-    ...(password !== null && { sentinelPassword: password }),
-    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
-  });
+  return new Redis({ ...client, ...placeOptions(options) });
 }
