@@ -5,7 +5,9 @@ export type SnapshotErrorCode =
   | "CHUNK_WORKERS_FAILING"
   | "COMPLETE_TIMEOUT"
   | "SNAPSHOT_UNSURE"
-  | "SPILL_UNWRITABLE";
+  | "SPILL_UNWRITABLE"
+  | "STAGED_CHUNK_UNREADABLE"
+  | "STAGING_FAILED";
 
 /** Errors of the snapshot: a part of the table in error-codes.ts. */
 export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>> = {
@@ -13,8 +15,9 @@ export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>>
     exit: 1,
     retry: "timed",
     meaning:
-      "A worker that was reading a chunk of a snapshot ended in the middle of it, most often for want of memory. The chunk is read again by another one, a few times.",
-    action: "Nothing, where it happens once. Else give the process more memory, or read fewer chunks at a time.",
+      "A worker that was reading a chunk of a snapshot ended in the middle of it, most often for want of memory; or workers of other processes did, several of them, one after the other, or the queue has lost the chunk. It is read again, a few times.",
+    action:
+      "Nothing, where it happens once. Else give the process more memory, or read fewer chunks at a time; of `millrace worker`, look at what its processes ended with.",
   },
   CHUNK_WORKERS_FAILING: {
     exit: 1,
@@ -45,5 +48,20 @@ export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>>
     meaning:
       "While a table without a key is read, its changes wait in a file beside the checkpoint. That file cannot be written: a full disk, or permissions. The table stops alone, with nothing lost that was committed.",
     action: "Make room there, then begin the table anew with `millrace run FILE --resnapshot TABLE`.",
+  },
+  STAGED_CHUNK_UNREADABLE: {
+    exit: 1,
+    retry: "timed",
+    meaning:
+      "A chunk that a worker of another process has read is not in `pipeline.staging` as that worker has left it: a file of it is gone, or damaged. The chunk is read again.",
+    action:
+      "Where it comes again: `pipeline.staging` must be one and the same place for the run and for every worker (a shared folder, a bucket), and nothing else may remove files there.",
+  },
+  STAGING_FAILED: {
+    exit: 3,
+    retry: "timed",
+    meaning:
+      "The place where workers of other processes leave the chunks that they have read, `pipeline.staging`, cannot be used from here: the message names what the store said. The chunk is read again, and a worker that cannot stage rests for a while.",
+    action: "See to it that this machine reaches the place, and may write, read, list and delete there.",
   },
 };
