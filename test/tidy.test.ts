@@ -40,6 +40,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "parquet-wasm": "src/formats/parquet/",
   "apache-arrow": "src/formats/arrow/",
   ioredis: "src/checkpoint/redis/",
+  bullmq: "src/snapshot/bullmq/",
   commander: "src/cli/",
   pino: "src/observe/",
   yaml: "src/pipeline/",

@@ -14,6 +14,7 @@ Begin with a copy of config/postgres-to-duckdb.yaml. Then:
   millrace run shop.yaml --until caught-up  ends when the sink has all that the source has
   millrace status shop.yaml --watch         what it does, how far behind it is, how much log the source keeps for it
   millrace state show shop.yaml             what it knows of itself; also to move it, or to mend it when an error asks for it
+  millrace worker shop.yaml                 with snapshot.executor: bullmq, reads chunks for a run; any number, on any machine
   millrace drop shop.yaml                   takes slot, publication and checkpoint away
 
 Exit codes: 0 done (a clean SIGTERM too), 1 failed, 2 bad usage or pipeline file, 3 source or sink refused,
@@ -58,4 +59,13 @@ Examples:
 
 export const DROP_HELP = `
 Stop the pipeline first. What was delivered stays in the sink; a run after it begins anew, and makes these tables anew.
+`;
+
+export const WORKER_HELP = `
+For pipelines with \`snapshot.executor: bullmq\`. Each worker needs the pipeline file, the secrets in its own environment, and a way to the
+source, to the Redis of \`checkpoint.store\` and to \`staging\`. It may be started before the run, beside it, and at any time after. Ctrl-C or
+SIGTERM ends it behind the chunks that it has (130, or 0 for SIGTERM); one that is killed loses them to others within half a minute.
+
+Example, on as many machines as there are:
+  millrace worker shop.yaml --concurrency 4
 `;

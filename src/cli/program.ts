@@ -1,11 +1,11 @@
-import { Argument, Command, CommanderError, Option } from "commander";
+import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { MillraceError } from "../core/errors.ts";
 import type { TableId } from "../core/table-schema.ts";
 import { LOG_LEVELS, type LogLevel } from "../observe/logger.ts";
 import type { LogFormat } from "./command-ambient.ts";
 import { dropCommand } from "./drop-command.ts";
 import { EXIT_DONE } from "./exit-code.ts";
-import { DROP_HELP, MAIN_HELP, PLAN_HELP, RUN_HELP, STATE_HELP, STATUS_HELP } from "./help-text.ts";
+import { DROP_HELP, MAIN_HELP, PLAN_HELP, RUN_HELP, STATE_HELP, STATUS_HELP, WORKER_HELP } from "./help-text.ts";
 import { planCommand } from "./plan-command.ts";
 import { printError } from "./print-error.ts";
 import { runCommand } from "./run-command.ts";
@@ -14,6 +14,7 @@ import { statusCommand } from "./status-command.ts";
 import type { Surroundings } from "./surroundings.ts";
 import { tableArgument } from "./table-argument.ts";
 import { validateCommand } from "./validate-command.ts";
+import { workerCommand } from "./worker-command.ts";
 
 /** Runs the command line and returns the process's exit code. Every error ends here, printed. */
 export async function millrace(words: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -64,6 +65,7 @@ async function parseAndRun(words: readonly string[], surroundings: Surroundings)
       .addArgument(new Argument("<file>", "the pipeline file"))
       .addHelpText("after", help);
   addRun(command, surroundings, (result) => (code = result));
+  addWorker(command, surroundings, (result) => (code = result));
   command("status", "show what the pipeline does and how far it is", STATUS_HELP)
     .option("--json", "print it as JSON", false)
     .option("--watch", "show it anew each second, until Ctrl-C", false)
@@ -151,17 +153,8 @@ function addRun(
         "end when the sink has all that the source had when the snapshot was done",
       ).choices(["caught-up"]),
     )
-    .addOption(
-      new Option("--log-level <level>", "how much the log says (default: warn on a terminal, else info)").choices([
-        ...LOG_LEVELS,
-      ]),
-    )
-    .addOption(
-      new Option("--log-format <format>", "form of the log (default: plain on a terminal, else json)").choices([
-        "plain",
-        "json",
-      ]),
-    )
+    .addOption(logLevelOption())
+    .addOption(logFormatOption())
     .option("--take-over", "from a process that has the checkpoint and lives, which is fenced off", false)
     .option(
       "--resnapshot <tables...>",
@@ -178,4 +171,55 @@ function addRun(
       };
       done(await runCommand(file, options, surroundings));
     });
+}
+
+function logLevelOption(): Option {
+  return new Option("--log-level <level>", "how much the log says (default: warn on a terminal, else info)").choices([
+    ...LOG_LEVELS,
+  ]);
+}
+
+function logFormatOption(): Option {
+  return new Option("--log-format <format>", "form of the log (default: plain on a terminal, else json)").choices([
+    "plain",
+    "json",
+  ]);
+}
+
+const CONCURRENCY_MAX = 64;
+const LEASE_SECONDS = 15;
+
+interface WorkerFlags {
+  readonly concurrency: number;
+  readonly lease: number;
+  readonly logLevel?: LogLevel;
+  readonly logFormat?: LogFormat;
+}
+
+function addWorker(
+  command: (name: string, description: string, help: string) => Command,
+  surroundings: Surroundings,
+  done: (code: number) => void,
+): void {
+  command("worker", "read chunks of the snapshot for a run, on this machine or another", WORKER_HELP)
+    .addOption(new Option("--concurrency <chunks>", "how many it reads at a time").argParser(wholeNumber).default(2))
+    // A worker that says nothing for so many seconds loses its chunks: for those who cannot wait that long, as tests.
+    .addOption(new Option("--lease <seconds>").argParser(wholeNumber).default(LEASE_SECONDS).hideHelp())
+    .addOption(logLevelOption())
+    .addOption(logFormatOption())
+    .action(async (file: string, flags: WorkerFlags) => {
+      const options = {
+        concurrency: flags.concurrency,
+        leaseMs: flags.lease * 1000,
+        logLevel: flags.logLevel ?? null,
+        logFormat: flags.logFormat ?? null,
+      };
+      done(await workerCommand(file, options, surroundings));
+    });
+}
+
+function wholeNumber(text: string): number {
+  const number = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= CONCURRENCY_MAX) return number;
+  throw new InvalidArgumentError(`It takes a whole number from 1 to ${CONCURRENCY_MAX}.`);
 }

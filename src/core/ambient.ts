@@ -45,6 +45,7 @@ export const FAILPOINTS = [
   "sink.changes-applied",
   "sink.record-written",
   "sink.file-completed",
+  "worker.batch-staged",
 ] as const;
 export type Failpoint = (typeof FAILPOINTS)[number];
 

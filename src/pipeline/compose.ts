@@ -9,9 +9,11 @@ import type { Pipeline, RunRequest } from "../engine/parts.ts";
 import type { RunOutcome } from "../engine/run-outcome.ts";
 import { withSinkRefusals } from "../engine/sink-refusals.ts";
 import { run } from "../engine/supervise.ts";
-import { createLocalExecutor } from "../snapshot/executor.ts";
+import { type ChunkExecutor, createLocalExecutor } from "../snapshot/executor.ts";
 import { chunkWorkerData, openSink, openSource, openStore, sinkTraits, valueRules } from "./catalog.ts";
 import { engineSettings } from "./engine-settings.ts";
+import { chunkQueueConnection } from "./redis-url.ts";
+import { storeLocation } from "./s3-keys.ts";
 import type { PipelineSpec } from "./spec.ts";
 
 /** What `millrace plan` shows: nothing was written for it. */
@@ -26,10 +28,10 @@ export interface PipelinePlan {
 
 /** Runs a pipeline in this process until it ends. The composition root: nothing else knows all the rooms. */
 export async function runPipeline(spec: PipelineSpec, request: RunRequest): Promise<RunOutcome> {
-  return await run(composePipeline(spec, request.ambient), request);
+  return await run(composePipeline(spec, request), request);
 }
 
-function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
+function composePipeline(spec: PipelineSpec, { ambient, events }: RunRequest): Pipeline {
   const traits = sinkTraits(spec);
   const rules = valueRules(spec);
   return {
@@ -44,15 +46,37 @@ function composePipeline(spec: PipelineSpec, ambient: Ambient): Pipeline {
       source: await openSource(spec, ambient),
       sink: await openSink(spec, ambient),
       store: await openStore(spec, ambient),
-      executor: createLocalExecutor({
-        workerUrl: new URL("./chunk-worker.js", import.meta.url),
-        workerData: chunkWorkerData(spec),
-        threads: chunkThreads(spec),
-        readsMax: spec.parallelism,
-        ambient,
-      }),
+      executor: await openExecutor(spec, ambient, (on) => events({ kind: "waiting", on })),
     }),
   };
+}
+
+/** As for a source, the code of the one that is not for everybody is loaded here. */
+async function openExecutor(
+  spec: PipelineSpec,
+  ambient: Ambient,
+  waiting: (on: string | null) => void,
+): Promise<ChunkExecutor> {
+  const { executor, name, parallelism, file } = spec;
+  const local = createLocalExecutor({
+    workerUrl: new URL("./chunk-worker.js", import.meta.url),
+    workerData: chunkWorkerData(spec),
+    threads: chunkThreads(spec),
+    readsMax: parallelism,
+    ambient,
+  });
+  if (executor.kind === "local") return local;
+  const { createQueueExecutor } = await import("../snapshot/bullmq/executor.ts");
+  return createQueueExecutor({
+    pipeline: name,
+    connection: chunkQueueConnection(executor),
+    staging: storeLocation(executor.staging),
+    readsMax: parallelism,
+    local,
+    waiting,
+    workerCommand: `millrace worker ${file}`,
+    ambient,
+  });
 }
 
 /**

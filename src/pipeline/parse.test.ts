@@ -85,6 +85,7 @@ test("every option arrives, with its unit resolved", () => {
     file: "p.yaml",
     name: "Shop to Lake",
     parallelism: 8,
+    executor: { kind: "local" },
     checkpointIntervalMs: 1500,
     checkpointRowsMax: 1000,
     checkpoint: { kind: "files" },

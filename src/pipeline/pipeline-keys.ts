@@ -1,10 +1,12 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { folderName } from "../checkpoint/file/store.ts";
+import { PART_BYTES_MIN } from "../stores/s3/options.ts";
 import { parseRedisUrl, REDIS_URL_TAKES, type RedisSpec } from "./redis-url.ts";
-import { section, type Section } from "./section.ts";
-import type { PipelineSettings } from "./spec.ts";
-import { durationMs, integer, text, word } from "./value.ts";
+import { placeIssues, placeKey, placeSpec, s3Keys, stagingGiven } from "./s3-keys.ts";
+import { section, type BuildContext, type Section } from "./section.ts";
+import type { ExecutorSpec, PipelineSettings } from "./spec.ts";
+import { choice, durationMs, integer, text, word } from "./value.ts";
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 _.-]{0,98}[A-Za-z0-9])?$/;
 
@@ -24,7 +26,7 @@ const checkpointStore = text(
   return z.NEVER;
 });
 
-const keys = z.strictObject({
+const options = z.strictObject({
   name: word(
     NAME,
     "letters, digits, spaces, `_`, `-` and `.`, at most 100, with a letter or digit at both ends",
@@ -47,6 +49,29 @@ const keys = z.strictObject({
     "An epoch has at most so many changes; more only where a single transaction brings them. Default: 100000 where the sink brings them into tables, and no limit where it keeps them all.",
   ).optional(),
   "checkpoint.store": checkpointStore.prefault(DEFAULT_FOLDER),
+  "snapshot.executor": choice(
+    { local: "local", bullmq: "bullmq" } as const,
+    "`local` or `bullmq`",
+    "Who reads the chunks of the snapshot: `local`, threads of the run; or `bullmq`, processes of `millrace worker` on any machine, which take them from a queue in the Redis of `checkpoint.store`.",
+  ).prefault("local"),
+  staging: placeKey(
+    "With `snapshot.executor: bullmq`: where workers leave what they have read, until the run has taken it over; a folder or a place in a bucket that the run and all workers reach. A folder is relative to that of the pipeline file.",
+  ).optional(),
+  ...s3Keys("staging."),
+});
+
+const keys = options.superRefine((given, context) => {
+  const { staging, "checkpoint.store": store, "snapshot.executor": executor } = given;
+  const issue = (key: string, message: string): void =>
+    context.addIssue({ code: "custom", path: [key], message, params: { complete: true } });
+  const at = { key: "staging", prefix: "staging." } as const;
+  for (const { key, message } of placeIssues(at, staging ?? "", stagingGiven(given))) issue(key, message);
+  if (executor === "local") return;
+  const needs = (what: string): void => issue("snapshot.executor", `\`snapshot.executor: bullmq\` needs ${what}`);
+  if (staging === undefined) needs("`staging`, a place that the run and its workers reach");
+  if (typeof store === "string") needs("a `checkpoint.store` in Redis: the queue is there");
+  else if (store.topology.kind === "cluster")
+    needs("a `checkpoint.store` that is one Redis, alone or behind sentinels, and not a cluster");
 });
 
 /** Options of Flink CDC's `pipeline` section without a counterpart yet. */
@@ -76,8 +101,19 @@ export const pipelineSection: Section<PipelineSettings> = section(
       parallelism: options.parallelism,
       checkpointIntervalMs: options["checkpoint.interval"],
       checkpointRowsMax: options["checkpoint.max-rows"] ?? null,
+      executor: executorSpec(options, context),
       checkpoint: inFiles ? { kind: "files" } : { kind: "redis", redis: store },
       folder: join(resolve(context.folder, inFiles ? store : DEFAULT_FOLDER), folderName(options.name)),
     };
   },
 );
+
+/** What is staged is small, and not uploaded in parts. */
+const UPLOADS = { partBytes: PART_BYTES_MIN, parallelUploads: 1 };
+
+function executorSpec(given: z.output<typeof options>, { folder }: BuildContext): ExecutorSpec {
+  const { staging, "checkpoint.store": store } = given;
+  if (given["snapshot.executor"] === "local" || staging === undefined || typeof store === "string")
+    return { kind: "local" };
+  return { kind: "bullmq", redis: store, staging: placeSpec(staging, stagingGiven(given), folder, UPLOADS) };
+}

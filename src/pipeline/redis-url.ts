@@ -1,3 +1,4 @@
+import { queueConnection } from "../checkpoint/redis/client-options.ts";
 import type { RedisNode, RedisOptions } from "../checkpoint/redis/options.ts";
 import { Secret } from "./secret.ts";
 
@@ -64,4 +65,9 @@ function decoded(text: string): string {
 /** The store's options, the password among them. */
 export function redisOptions({ password, ...spec }: RedisSpec): RedisOptions {
   return { ...spec, password: password?.reveal() ?? null };
+}
+
+/** How a queue's connections are made, the password among it. */
+export function chunkQueueConnection({ redis }: { readonly redis: RedisSpec }): Readonly<Record<string, unknown>> {
+  return { ...queueConnection(redisOptions(redis)) };
 }

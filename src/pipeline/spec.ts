@@ -88,11 +88,17 @@ export type SinkSpec = DuckdbSpec | ParquetSpec | DiscardSpec;
 /** Where the checkpoint is kept. In files: in the pipeline's folder. */
 export type CheckpointSpec = { readonly kind: "files" } | { readonly kind: "redis"; readonly redis: RedisSpec };
 
+/** Who reads the chunks of a snapshot: threads of the run, or other processes, which take them from a queue and stage them. */
+export type ExecutorSpec =
+  | { readonly kind: "local" }
+  | { readonly kind: "bullmq"; readonly redis: RedisSpec; readonly staging: PlaceSpec };
+
 /** The section `pipeline`. */
 export interface PipelineSettings {
   readonly name: string;
   /** Chunks read at a time. */
   readonly parallelism: number;
+  readonly executor: ExecutorSpec;
   readonly checkpointIntervalMs: number;
   /**
    * An epoch ends at the first transaction boundary behind this many changes, however short the interval has been. Null:

@@ -291,6 +291,8 @@ function placesOf({ source, store, sink }: CrashPair): readonly CrashPlace[] {
     if (place === REDIS_TOO) return store === "redis";
     // A DuckDB file is open in one process.
     if (place === ASLEEP || place === "sink.files-staged" || place === "sink.file-completed") return sink === "parquet";
+    // Its runs read their chunks themselves.
+    if (place.startsWith("worker.")) return false;
     if (place.startsWith("source.")) return source === "postgres";
     if (place.startsWith("checkpoint.")) return place.startsWith("checkpoint.redis-") === (store === "redis");
     return true;

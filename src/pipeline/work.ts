@@ -1,0 +1,54 @@
+import { hostname } from "node:os";
+import type { Ambient } from "../core/ambient.ts";
+import { BufferPool } from "../core/buffer-pool.ts";
+import { MillraceError } from "../core/errors.ts";
+import type { WorkerEvent } from "../snapshot/bullmq/worker.ts";
+import { chunkWorkerData } from "./catalog.ts";
+import { chunkReaders } from "./chunk-readers.ts";
+import { sourceStatus, storedRecord } from "./compose.ts";
+import { chunkQueueConnection } from "./redis-url.ts";
+import { storeLocation } from "./s3-keys.ts";
+import type { PipelineSpec } from "./spec.ts";
+
+export interface WorkRequest {
+  /** Chunks that are read at a time. */
+  readonly concurrency: number;
+  readonly leaseMs: number;
+  readonly events: (event: WorkerEvent) => void;
+  readonly ambient: Ambient;
+  readonly stop: AbortSignal;
+}
+
+/** The batches of a chunk, for each that is read at a time. */
+const POOL_BYTES_MAX = 8 << 20;
+
+/**
+ * Reads chunks for a run of the pipeline, on this machine or another, until it is told to stop. The third composition root. A worker
+ * that cannot reach the queue, the source or the staging area refuses to begin: it would take chunks and fail them.
+ */
+export async function workPipeline(spec: PipelineSpec, request: WorkRequest): Promise<void> {
+  const { executor, name } = spec;
+  const { ambient, stop, concurrency, leaseMs, events } = request;
+  if (executor.kind === "local")
+    throw new MillraceError("USAGE", "the pipeline has no use for workers: its run reads the chunks itself", {
+      hint: "Set `snapshot.executor: bullmq` in the section `pipeline`, for the run and for its workers.",
+    });
+  await storedRecord(spec, ambient, stop);
+  await sourceStatus(spec, ambient, stop);
+  const pool = new BufferPool(POOL_BYTES_MAX * concurrency);
+  const openReader = await chunkReaders(chunkWorkerData(spec));
+  const { workChunks } = await import("../snapshot/bullmq/worker.ts");
+  const options = {
+    pipeline: name,
+    connection: chunkQueueConnection(executor),
+    staging: storeLocation(executor.staging),
+    name: `${hostname().replaceAll(/[^\w.-]/g, "_")}-${ambient.pid}`,
+    concurrency,
+    openReader: () => openReader(pool),
+    pool,
+    leaseMs,
+    events,
+    ambient,
+  };
+  await workChunks(options, stop);
+}

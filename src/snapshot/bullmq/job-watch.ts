@@ -1,0 +1,121 @@
+import type { Queue, QueueEvents } from "bullmq";
+import type { Ambient } from "../../core/ambient.ts";
+import { Notice } from "../../flow/notice.ts";
+
+/** How a job has ended. `lost`: the queue knows nothing of it any more. `workers`: how many have begun it. */
+export type JobEnd =
+  | { readonly kind: "done"; readonly result: unknown; readonly workers: number }
+  | { readonly kind: "failed"; readonly reason: string; readonly workers: number }
+  | { readonly kind: "lost"; readonly workers: number };
+
+export interface JobWatchOptions {
+  readonly queue: Queue;
+  readonly events: QueueEvents;
+  /** Told whether there are jobs and nobody to take them, when that changes. */
+  readonly idle: (nobody: boolean) => void;
+  /** A job has ended that nobody waits for. */
+  readonly unawaited: (id: string) => void;
+  readonly ambient: Ambient;
+}
+
+/** Jobs are looked at without being told of, too: events may be lost with the server's memory, and the job with them. */
+const LOOK_MS = 2_000;
+
+/**
+ * Waits for jobs to end. The queue's events say when to look; the job itself says what has become of it, so that an event that was
+ * lost costs seconds and nothing else.
+ */
+export class JobWatch implements AsyncDisposable {
+  readonly #options: JobWatchOptions;
+  readonly #awaited = new Map<string, (end: JobEnd) => void>();
+  readonly #added = new Notice();
+  readonly #closed = new AbortController();
+  readonly #looking: Promise<void>;
+  #nobody = false;
+
+  constructor(options: JobWatchOptions) {
+    this.#options = options;
+    const { events, ambient, unawaited } = options;
+    const ended = ({ jobId }: { jobId: string }): void => {
+      if (this.#awaited.has(jobId)) this.#lookSoon(jobId);
+      else unawaited(jobId);
+    };
+    events.on("completed", ended);
+    events.on("failed", ended);
+    events.on("stalled", ({ jobId }) => ambient.logger.warn("a chunk's worker was lost", { job: jobId }));
+    this.#looking = this.#lookAgainAndAgain(this.#closed.signal).catch(() => undefined);
+  }
+
+  /** Of a job that was added. Rejects with the signal's reason. */
+  async end(id: string, signal: AbortSignal): Promise<JobEnd> {
+    const { promise, resolve, reject } = deferred<JobEnd>();
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    if (signal.aborted) abort();
+    this.#awaited.set(id, resolve);
+    this.#added.notify();
+    this.#lookSoon(id);
+    try {
+      return await promise;
+    } finally {
+      this.#awaited.delete(id);
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  #lookSoon(id: string): void {
+    this.#look(id).catch((error: unknown) => {
+      this.#options.ambient.logger.debug("a chunk's job could not be looked at", { job: id, reason: String(error) });
+    });
+  }
+
+  async #look(id: string): Promise<void> {
+    const job = await this.#options.queue.getJob(id);
+    const tell = this.#awaited.get(id);
+    if (tell === undefined) return;
+    if (job === undefined) return tell({ kind: "lost", workers: 0 });
+    if (job.finishedOn === undefined) return;
+    const workers = job.attemptsStarted;
+    if (job.failedReason !== undefined) tell({ kind: "failed", reason: job.failedReason, workers });
+    else tell({ kind: "done", result: job.returnvalue as unknown, workers });
+  }
+
+  async #lookAgainAndAgain(signal: AbortSignal): Promise<void> {
+    const { clock, logger } = this.#options.ambient;
+    for (;;) {
+      if (this.#awaited.size === 0) await this.#added.wait(signal);
+      try {
+        await this.#lookForWorkers();
+        await clock.sleep(LOOK_MS, signal);
+        for (const id of this.#awaited.keys()) await this.#look(id);
+      } catch (error) {
+        signal.throwIfAborted();
+        logger.debug("the queue could not be looked at", { reason: String(error) });
+        await clock.sleep(LOOK_MS, signal);
+      }
+    }
+  }
+
+  /** A server that does not tell its clients apart is not asked whether there are any. */
+  async #lookForWorkers(): Promise<void> {
+    const nobody = (await this.#options.queue.getWorkersCount()) === 0;
+    if (nobody === this.#nobody) return;
+    this.#nobody = nobody;
+    this.#options.idle(nobody);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed.abort(new Error("the queue is closed"));
+    // It may wait for a server that is away, for as long as that is: nobody waits for it.
+    void this.#looking;
+  }
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void; reject: (error: unknown) => void } {
+  let [resolve, reject]: [(value: T) => void, (error: unknown) => void] = [() => undefined, () => undefined];
+  const promise = new Promise<T>((resolvePromise, rejectPromise) => {
+    resolve = resolvePromise;
+    reject = rejectPromise;
+  });
+  return { promise, resolve, reject };
+}

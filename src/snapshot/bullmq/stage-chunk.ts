@@ -1,0 +1,54 @@
+import type { BufferPool } from "../../core/buffer-pool.ts";
+import type { ChunkReader, ChunkRequest } from "../../core/chunk.ts";
+import type { Ambient } from "../../core/ambient.ts";
+import { MillraceError } from "../../core/errors.ts";
+import type { Json } from "../../core/json.ts";
+import { encodeBatch } from "../../formats/batch-file.ts";
+import { transferable } from "../chunk-message.ts";
+import { type ChunkReport, chunkReport } from "./chunk-job.ts";
+import type { StagingArea } from "./staging-area.ts";
+
+export interface StageChunkOptions {
+  readonly staging: StagingArea;
+  /** Where the readers take their buffers from. */
+  readonly pool: BufferPool;
+  readonly ambient: Pick<Ambient, "failpoint">;
+}
+
+/** Reads a chunk and stages its rows, batch by batch. What it has staged goes where it fails. */
+export async function stageChunk(
+  reader: ChunkReader,
+  request: ChunkRequest,
+  { staging, pool, ambient }: StageChunkOptions,
+  signal: AbortSignal,
+): Promise<ChunkReport> {
+  const nameOf = staging.names(request.grant);
+  const objects: string[] = [];
+  let cut: { readonly json: Json } | null = null;
+  try {
+    const outcome = await reader.read(
+      request,
+      {
+        opened: (json) => void (cut = { json }),
+        batch: async (batch) => {
+          const bytes = encodeBatch(batch);
+          for (const buffer of transferable(batch)) pool.give(buffer);
+          const name = nameOf(objects.length + 1);
+          objects.push(name);
+          await staging.put(name, bytes, signal);
+          ambient.failpoint("worker.batch-staged");
+        },
+      },
+      signal,
+    );
+    const opened = cut as { readonly json: Json } | null;
+    if (opened === null) throw new MillraceError("INTERNAL", "a chunk was read without a cut");
+    return chunkReport({ cut: opened.json, outcome, objects });
+  } catch (error) {
+    // The run removes what is left.
+    await staging.remove(objects, AbortSignal.timeout(REMOVE_MS)).catch(() => undefined);
+    throw error;
+  }
+}
+
+const REMOVE_MS = 5_000;

@@ -1,0 +1,96 @@
+import { randomUUID } from "node:crypto";
+import type { Clock } from "../../core/ambient.ts";
+import type { ChunkGrant } from "../../core/chunk.ts";
+import { asMillraceError, MillraceError } from "../../core/errors.ts";
+import { createStore, type StoreLocation } from "../../stores/open-store.ts";
+import type { ObjectStore } from "../../stores/object-store.ts";
+import { jobId } from "./chunk-job.ts";
+
+/** Objects that are removed at a time. */
+const REMOVED_MAX = 200;
+
+/**
+ * Where workers leave the rows of chunks, for the run to take. Every attempt at a chunk has names of its own, with the run's token,
+ * the chunk, the attempt and something random in them: what a lost worker leaves, however late, nobody reads.
+ */
+export class StagingArea implements AsyncDisposable {
+  readonly #store: ObjectStore;
+  readonly #prefix: string;
+
+  constructor(location: StoreLocation, pipeline: string, clock: Clock) {
+    this.#store = createStore(location, clock);
+    this.#prefix = `${encodeURIComponent(pipeline)}-chunks/`;
+  }
+
+  get place(): string {
+    return this.#store.place;
+  }
+
+  async open(signal: AbortSignal): Promise<void> {
+    await this.#tried(signal, () => this.#store.open(signal));
+  }
+
+  /** Names for what one attempt stages, from 1 on. */
+  names(grant: ChunkGrant): (number: number) => string {
+    const attempt = `${this.#prefix}${jobId(grant)}-${randomUUID()}`;
+    return (number) => `${attempt}-${number}`;
+  }
+
+  async put(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    await this.#tried(signal, () => this.#store.put(name, bytes, null, signal));
+  }
+
+  async get(name: string, signal: AbortSignal): Promise<Uint8Array> {
+    const bytes = await this.#tried(signal, () => this.#store.get(name, null, signal));
+    if (bytes !== null) return bytes;
+    throw new MillraceError(
+      "STAGED_CHUNK_UNREADABLE",
+      `${this.place} does not have ${name}, which a worker has staged`,
+    );
+  }
+
+  async remove(names: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#tried(signal, () => this.#store.delete(names, signal));
+  }
+
+  /** Removes what attempts under this grant have left. */
+  async removeAttempts(grant: ChunkGrant, signal: AbortSignal): Promise<void> {
+    await this.#removeAll(`${this.#prefix}${jobId(grant)}-`, () => true, signal);
+  }
+
+  /** Removes what is left of runs up to this token. A later one is another's, which has taken over. */
+  async removeRuns(token: number, signal: AbortSignal): Promise<void> {
+    const isOver = (name: string): boolean => Number.parseInt(name.slice(this.#prefix.length), 10) <= token;
+    await this.#removeAll(this.#prefix, isOver, signal);
+  }
+
+  async #removeAll(prefix: string, which: (name: string) => boolean, signal: AbortSignal): Promise<void> {
+    await this.#tried(signal, async () => {
+      let found: string[] = [];
+      for await (const { key } of this.#store.list(prefix, signal)) {
+        if (which(key)) found.push(key);
+        if (found.length < REMOVED_MAX) continue;
+        await this.#store.delete(found, signal);
+        found = [];
+      }
+      await this.#store.delete(found, signal);
+    });
+  }
+
+  /** Whatever the store says is no fault of the table's: the chunk may be read by another worker. */
+  async #tried<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const { code, message } = asMillraceError(error);
+      throw new MillraceError("STAGING_FAILED", `the staging area ${this.place} failed: ${code}: ${message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#store[Symbol.asyncDispose]();
+  }
+}
