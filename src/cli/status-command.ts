@@ -5,6 +5,7 @@ import { recordedPosition, sourceStatus, storedRecord } from "../pipeline/compos
 import { loadPipeline } from "../pipeline/load.ts";
 import { sinkStatus } from "../pipeline/sink-status.ts";
 import type { PipelineSpec } from "../pipeline/spec.ts";
+import { workersReport } from "../pipeline/work.ts";
 import { quietAmbient } from "./command-ambient.ts";
 import { EXIT_DONE } from "./exit-code.ts";
 import { statusLines } from "./status-lines.ts";
@@ -42,13 +43,14 @@ async function askStatus(
   signal: AbortSignal,
   surroundings: Surroundings,
 ): Promise<StatusReport> {
-  const [document, stored, source] = await Promise.all([
+  const [document, stored, source, workers] = await Promise.all([
     readStatusFile(spec.folder),
     storedRecord(spec, ambient, signal).then(
       (record) => ({ record, problem: null }),
       (error: unknown) => ({ record: null, problem: asMillraceError(error) }),
     ),
     sourceReport(spec, ambient, signal),
+    workersReport(spec, signal),
   ]);
   const { problem, record } = stored;
   const position = await recordedPosition(spec, record, ambient);
@@ -60,6 +62,7 @@ async function askStatus(
     checkpointProblem: problem === null ? null : { code: problem.code, message: problem.message },
     sink: sinkStatus(spec, record),
     source,
+    workers,
     nowMs: ambient.clock.nowMs(),
     isAlive: (pid) => surroundings.isAlive(pid),
   });

@@ -3,10 +3,12 @@ import type { Paint, Palette } from "./paint.ts";
 import { stateWord } from "./progress-frame.ts";
 import { bytes, count, duration, plural } from "./quantity.ts";
 import type { SinkStatus } from "../pipeline/sink-status.ts";
+import type { WorkersReport } from "../pipeline/work.ts";
 import type { SourceReport, StatusReport, TableReport } from "./status-report.ts";
 import { fit, printable, textWidth } from "./text-width.ts";
 
 const LABEL_WIDTH_MIN = 11;
+const LEASES_SHOWN_MAX = 16;
 const RULES: readonly ColumnRule[] = [
   { align: "left", keep: 9, widthMin: 20 },
   { align: "left", keep: 8 },
@@ -27,6 +29,7 @@ export function statusLines(report: StatusReport, nowMs: number, columns: number
   facts.push(["committed", committedText(report, nowMs)]);
   if (report.lagMs !== null) facts.push(["lag", duration(report.lagMs)]);
   facts.push(["sink", sinkText(report.sink)], ...sourceFacts(report.source));
+  facts.push(...workerFacts(report.workers, nowMs));
   const labelWidth = Math.max(LABEL_WIDTH_MIN, ...facts.map(([name]) => textWidth(name) + 1));
   const lines = facts.map(([name, text]) => palette.dim(fit(printable(name), labelWidth, "left")) + printable(text));
   if (report.tables.length > 0) lines.push("", ...tableLines(report.tables, columns, palette));
@@ -74,6 +77,27 @@ function sourceFacts(source: SourceReport): readonly (readonly [string, string])
   if (head !== null) found.push(["source", `at ${head}`]);
   if (retainedBytes !== null) found.push(["kept back", `${bytes(retainedBytes)} of log`]);
   return [...found, ...facts.map(({ name, value }) => [name, value] as const)];
+}
+
+function workerFacts(report: WorkersReport | null, nowMs: number): readonly (readonly [string, string])[] {
+  if (report === null) return [];
+  if (report.kind === "unreachable") return [["workers", `not known: ${report.code}: ${report.message}`]];
+  const { workers, leases, waiting } = report;
+  const names = workers.length === 0 ? "none" : `${workers.length}: ${workers.join(", ")}`;
+  const lost = leases.reduce((sum, { workersLost }) => sum + workersLost, 0);
+  const again = leases.filter(({ attempt, workersLost }) => attempt > 1 || workersLost > 0).length;
+  const counts = [
+    `${plural(leases.length, "chunk")} being read, ${count(waiting)} waiting`,
+    ...(again > 0 ? [`${count(again)} not for the first time`] : []),
+    ...(lost > 0 ? [`${plural(lost, "worker")} lost over them`] : []),
+  ];
+  const held = leases.slice(0, LEASES_SHOWN_MAX).map((lease): readonly [string, string] => {
+    return [
+      "",
+      `${lease.chunk} of ${lease.table}: ${lease.worker ?? "?"} for ${duration(Math.max(0, nowMs - lease.sinceMs))}`,
+    ];
+  });
+  return [["workers", names], ["leases", counts.join("; ")], ...held];
 }
 
 function tableLines(tables: readonly TableReport[], columns: number, palette: Palette): readonly string[] {

@@ -48,6 +48,7 @@ function report(state: PipelineState | null, more: Partial<StatusInput> & { upda
     checkpointProblem: null,
     source: { kind: "unreachable", code: "INTERNAL", message: "connection refused" },
     sink: { type: "duckdb", place: "/data/w.duckdb", files: null },
+    workers: null,
     nowMs: NOW_MS,
     ...input,
   });
@@ -144,4 +145,31 @@ test("of a sink of files, how many and how large the last epoch's are", () => {
   expect(lines(report(null, { sink: sink(0) }))).toContain(
     "sink       parquet s3://shop/lake/; in the last epoch no file",
   );
+});
+
+describe("the workers", () => {
+  const lease = { chunk: "3-12-1", table: ORDERS, worker: "vm-1", sinceMs: NOW_MS - 3000, attempt: 1, workersLost: 0 };
+  const shown = (workers: StatusInput["workers"]): string => lines(report(RUNNING, { workers })).join("\n");
+
+  test("are not spoken of where the run reads its chunks itself", () => {
+    expect(shown(null)).not.toMatch(/workers|leases/);
+  });
+
+  test("are named, with the chunks that they hold", () => {
+    const text = shown({ kind: "reachable", workers: ["vm-1", "vm-2"], leases: [lease], waiting: 4 });
+    expect(text).toMatch(/^workers +2: vm-1, vm-2$/m);
+    expect(text).toMatch(/^leases +1 chunk being read, 4 waiting\n +3-12-1 of public.orders: vm-1 for 3/m);
+  });
+
+  test("that were lost are counted, and chunks that are read again", () => {
+    const leases = [{ ...lease, workersLost: 2 }, { ...lease, chunk: "3-13-2", attempt: 2 }, lease];
+    const text = shown({ kind: "reachable", workers: ["vm-1"], leases, waiting: 0 });
+    expect(text).toContain("3 chunks being read, 0 waiting; 2 not for the first time; 2 workers lost over them");
+  });
+
+  test("may not be there, or not be known", () => {
+    expect(shown({ kind: "reachable", workers: [], leases: [], waiting: 1 })).toMatch(/^workers +none$/m);
+    const away = { kind: "unreachable", code: "CHECKPOINT_UNREACHABLE", message: "the queue does not answer" } as const;
+    expect(shown(away)).toMatch(/^workers +not known: CHECKPOINT_UNREACHABLE: the queue does not answer$/m);
+  });
 });

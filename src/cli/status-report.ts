@@ -3,6 +3,7 @@ import { lagMs, type PipelineState, type TableLife } from "../core/pipeline-stat
 import type { CommittedRecord, TablePart } from "../core/record.ts";
 import type { SourceStatus } from "../core/source.ts";
 import type { SinkStatus } from "../pipeline/sink-status.ts";
+import type { WorkersReport } from "../pipeline/work.ts";
 import type { StatusDocument } from "../observe/status-file.ts";
 
 /**
@@ -48,6 +49,8 @@ export interface StatusReport {
   readonly tables: readonly TableReport[];
   readonly source: SourceReport;
   readonly sink: SinkStatus;
+  /** Null: the run reads the chunks itself. */
+  readonly workers: WorkersReport | null;
 }
 
 export interface StatusInput {
@@ -60,6 +63,7 @@ export interface StatusInput {
   readonly checkpointProblem: StatusReport["checkpointProblem"];
   readonly source: SourceReport;
   readonly sink: SinkStatus;
+  readonly workers: WorkersReport | null;
   readonly nowMs: number;
 }
 
@@ -78,6 +82,7 @@ export function statusReport(input: StatusInput): StatusReport {
     tables: tableReports(run, input.record),
     source: input.source,
     sink: input.sink,
+    workers: input.workers,
   };
 }
 

@@ -1,7 +1,9 @@
 import { hostname } from "node:os";
 import type { Ambient } from "../core/ambient.ts";
 import { BufferPool } from "../core/buffer-pool.ts";
-import { MillraceError } from "../core/errors.ts";
+import type { ErrorCode } from "../core/error-codes.ts";
+import { asMillraceError, MillraceError } from "../core/errors.ts";
+import type { WorkersStatus } from "../snapshot/bullmq/queue-status.ts";
 import type { WorkerEvent } from "../snapshot/bullmq/worker.ts";
 import { chunkWorkerData } from "./catalog.ts";
 import { chunkReaders } from "./chunk-readers.ts";
@@ -51,4 +53,27 @@ export async function workPipeline(spec: PipelineSpec, request: WorkRequest): Pr
     ambient,
   };
   await workChunks(options, stop);
+}
+
+export type WorkersReport =
+  | ({ readonly kind: "reachable" } & WorkersStatus)
+  | { readonly kind: "unreachable"; readonly code: ErrorCode; readonly message: string };
+
+const ASK_MS = 5_000;
+
+/** What `status` says of the pipeline's workers. Null: it has no use for any. */
+export async function workersReport(spec: PipelineSpec, signal: AbortSignal): Promise<WorkersReport | null> {
+  const { executor, name } = spec;
+  if (executor.kind === "local") return null;
+  const { workersStatus } = await import("../snapshot/bullmq/queue-status.ts");
+  const late = AbortSignal.timeout(ASK_MS);
+  try {
+    const status = await workersStatus(name, chunkQueueConnection(executor), AbortSignal.any([signal, late]));
+    return { kind: "reachable", ...status };
+  } catch (error) {
+    if (late.aborted)
+      return { kind: "unreachable", code: "CHECKPOINT_UNREACHABLE", message: "the queue does not answer" };
+    const { code, message } = asMillraceError(error);
+    return { kind: "unreachable", code, message };
+  }
 }
