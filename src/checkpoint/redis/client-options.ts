@@ -3,8 +3,6 @@ import type { RedisOptions } from "./options.ts";
 
 export const CONNECT_TIMEOUT_MS = 5_000;
 const RECONNECT_MS_MAX = 2_000;
-/** Longer than the queue's own blocking commands take. */
-const SILENCE_MS_MAX = 15_000;
 
 export function reconnectPauseMs(times: number): number {
   return Math.min(50 * 2 ** Math.min(times, 10), RECONNECT_MS_MAX);
@@ -40,7 +38,7 @@ export function placeOptions({ topology, nodes, tls, username, password }: Redis
 
 /**
  * For the connections of a queue, which makes them itself. A command waits for as long as the server is away, and is sent again: the
- * queue's own scripts are made for that. One that nothing answers for long is cut, so that it comes back.
+ * queue's own scripts are made for that.
  */
 export function queueConnection(options: RedisOptions): ClientOptions {
   return {
@@ -49,6 +47,5 @@ export function queueConnection(options: RedisOptions): ClientOptions {
     maxRetriesPerRequest: null,
     // And once more what the old master has refused.
     reconnectOnError: (error) => (error.message.startsWith("READONLY") ? 2 : false),
-    socketTimeout: SILENCE_MS_MAX,
   };
 }

@@ -1,10 +1,11 @@
 import { Queue, QueueEvents } from "bullmq";
-import type { Ambient } from "../../core/ambient.ts";
+import type { Ambient, Clock } from "../../core/ambient.ts";
 import type { ChunkGrant, ChunkRequest } from "../../core/chunk.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
 import { chunkJob, JOB, jobId, QUEUE } from "./chunk-job.ts";
 import { type JobEnd, JobWatch } from "./job-watch.ts";
+import { orReconnect } from "./or-reconnect.ts";
 import { type QueueConnection, sharedOptions } from "./queue-options.ts";
 
 export interface ChunkQueueOptions {
@@ -24,8 +25,10 @@ export class ChunkQueue implements AsyncDisposable {
   readonly #queue: Queue;
   readonly #events: QueueEvents;
   readonly #watch: JobWatch;
+  readonly #clock: Clock;
 
-  private constructor(queue: Queue, events: QueueEvents, watch: JobWatch) {
+  private constructor(queue: Queue, events: QueueEvents, watch: JobWatch, clock: Clock) {
+    this.#clock = clock;
     this.#queue = queue;
     this.#events = events;
     this.#watch = watch;
@@ -48,11 +51,9 @@ export class ChunkQueue implements AsyncDisposable {
       await queue.getBackend().close(true);
       throw queueFailure(error);
     }
-    // It looks after its own silence, and a timer of the connection's would outlive it.
-    const { socketTimeout: _, ...connection } = options.connection;
-    const events = new QueueEvents(QUEUE, sharedOptions(options.pipeline, connection));
+    const events = new QueueEvents(QUEUE, shared);
     events.on("error", troubled);
-    return new ChunkQueue(queue, events, new JobWatch({ queue, events, idle, unawaited, ambient }));
+    return new ChunkQueue(queue, events, new JobWatch({ queue, events, idle, unawaited, ambient }), ambient.clock);
   }
 
   /** Has the chunk read. Rejects with the signal's reason; whatever a worker still makes of it is then unawaited. */
@@ -61,7 +62,7 @@ export class ChunkQueue implements AsyncDisposable {
     // Who may try again is for the run to say, by another grant.
     const added = this.#queue.add(JOB, chunkJob(request), { jobId: id, attempts: 1, stackTraceLimit: 0 });
     try {
-      await abortable(signal, added, () => undefined);
+      await abortable(signal, orReconnect(this.#queue, this.#clock, added), () => undefined);
     } catch (error) {
       throw signal.aborted ? error : queueFailure(error);
     }

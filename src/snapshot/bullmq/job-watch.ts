@@ -1,6 +1,7 @@
 import type { Queue, QueueEvents } from "bullmq";
 import type { Ambient } from "../../core/ambient.ts";
 import { Notice } from "../../flow/notice.ts";
+import { orReconnect } from "./or-reconnect.ts";
 
 /** How a job has ended. `lost`: the queue knows nothing of it any more. `workers`: how many have begun it. */
 export type JobEnd =
@@ -60,6 +61,7 @@ export class JobWatch implements AsyncDisposable {
     } finally {
       this.#awaited.delete(id);
       signal.removeEventListener("abort", abort);
+      if (this.#awaited.size === 0) this.#tell(false);
     }
   }
 
@@ -81,13 +83,14 @@ export class JobWatch implements AsyncDisposable {
   }
 
   async #lookAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { clock, logger } = this.#options.ambient;
+    const { queue, ambient } = this.#options;
+    const { clock, logger } = ambient;
     for (;;) {
       if (this.#awaited.size === 0) await this.#added.wait(signal);
       try {
-        await this.#lookForWorkers();
+        await orReconnect(queue, clock, this.#lookForWorkers());
         await clock.sleep(LOOK_MS, signal);
-        for (const id of this.#awaited.keys()) await this.#look(id);
+        for (const id of this.#awaited.keys()) await orReconnect(queue, clock, this.#look(id));
       } catch (error) {
         signal.throwIfAborted();
         logger.debug("the queue could not be looked at", { reason: String(error) });
@@ -96,9 +99,13 @@ export class JobWatch implements AsyncDisposable {
     }
   }
 
-  /** A server that does not tell its clients apart is not asked whether there are any. */
+  /** Where the server does not tell its clients apart, there are some. */
   async #lookForWorkers(): Promise<void> {
-    const nobody = (await this.#options.queue.getWorkersCount()) === 0;
+    const workers = await this.#options.queue.getWorkersCount();
+    this.#tell(workers === 0 && this.#awaited.size > 0);
+  }
+
+  #tell(nobody: boolean): void {
     if (nobody === this.#nobody) return;
     this.#nobody = nobody;
     this.#options.idle(nobody);

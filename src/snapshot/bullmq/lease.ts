@@ -1,6 +1,7 @@
-import type { Job } from "bullmq";
+import type { Job, Worker } from "bullmq";
 import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
+import { orReconnect } from "./or-reconnect.ts";
 
 /** A third of it: two renewals may fail. */
 const RENEWALS = 3;
@@ -14,12 +15,12 @@ export class Lease implements AsyncDisposable {
   readonly #ended = new AbortController();
   readonly #renewing: Promise<void>;
 
-  constructor(job: Job, token: string, leaseMs: number, { clock, logger }: Ambient) {
+  constructor(job: Job, token: string, leaseMs: number, worker: Worker, { clock, logger }: Ambient) {
     const renew = async (): Promise<void> => {
       for (;;) {
         await clock.sleep(leaseMs / RENEWALS, this.#ended.signal);
         try {
-          if ((await job.extendLock(token, leaseMs)) === 1) continue;
+          if ((await orReconnect(worker, clock, job.extendLock(token, leaseMs))) === 1) continue;
         } catch (error) {
           logger.debug("a lease was not renewed", { job: job.id, reason: String(error) });
           continue;

@@ -11,6 +11,7 @@ import { Notice } from "../../flow/notice.ts";
 import type { StoreLocation } from "../../stores/open-store.ts";
 import { type ChunkReport, jobId, parseJob, QUEUE } from "./chunk-job.ts";
 import { Lease } from "./lease.ts";
+import { orReconnect } from "./or-reconnect.ts";
 import { type QueueConnection, sharedOptions } from "./queue-options.ts";
 import { stageChunk } from "./stage-chunk.ts";
 import { StagingArea } from "./staging-area.ts";
@@ -123,7 +124,8 @@ class ChunkWork {
 
   async #takeOne(): Promise<void> {
     const token = randomUUID();
-    const job = (await this.#worker.getNextJob(token)) as Job | undefined;
+    const { clock } = this.#options.ambient;
+    const job = (await orReconnect(this.#worker, clock, this.#worker.getNextJob(token))) as Job | undefined;
     if (job === undefined) return;
     const lane = this.#work(job, token).catch((error: unknown) => {
       this.#options.ambient.logger.warn("a chunk was left to others", { job: job.id, reason: String(error) });
@@ -153,7 +155,7 @@ class ChunkWork {
     const { events, ambient, leaseMs } = this.#options;
     const beganMs = ambient.clock.monotonicMs();
     ambient.logger.debug("a chunk is begun", { job: chunk, table });
-    await using lease = new Lease(job, token, leaseMs, ambient);
+    await using lease = new Lease(job, token, leaseMs, this.#worker, ambient);
     const signal = AbortSignal.any([lease.lost, this.#abort.signal]);
     let report: ChunkReport;
     try {
