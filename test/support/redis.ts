@@ -17,3 +17,8 @@ export function sharedRedisUrl(): string {
   const { host, port, password } = inject("redis");
   return `redis://${password === "" ? "" : `:${encodeURIComponent(password)}@`}${host}:${port}`;
 }
+
+/** For commands over a connection of their own. */
+export function sharedRedis(): RedisAddress {
+  return inject("redis");
+}
