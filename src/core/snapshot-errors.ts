@@ -62,6 +62,7 @@ export const SNAPSHOT_ERRORS: Readonly<Record<SnapshotErrorCode, ErrorCodeInfo>>
     retry: "timed",
     meaning:
       "The place where workers of other processes leave the chunks that they have read, `pipeline.staging`, cannot be used from here: the message names what the store said. The chunk is read again, and a worker that cannot stage rests for a while.",
-    action: "See to it that this machine reaches the place, and may write, read, list and delete there.",
+    action:
+      "See to it that this machine reaches the place, that it is the same for the run and for all workers, and that they may write, read, list and delete there.",
   },
 };

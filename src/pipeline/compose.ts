@@ -148,6 +148,12 @@ export async function dropPipeline(
   await sink.forget(spec.name, signal);
   await using source = await openSource(spec, ambient);
   await source.drop(said, signal);
+  if (spec.executor.kind === "bullmq") {
+    const { discardChunks } = await import("../snapshot/bullmq/discard.ts");
+    const { executor, name } = spec;
+    await discardChunks(name, chunkQueueConnection(executor), storeLocation(executor.staging), ambient.clock, signal);
+    said("emptied the queue of chunks, and what workers had staged");
+  }
   await using store = await openStore(spec, ambient);
   await store.remove(signal);
   said(`removed the checkpoint in ${store.place}`);

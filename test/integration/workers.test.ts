@@ -59,7 +59,7 @@ async function expectEqual(pipeline: TestPipeline, workload: Workload, run: Mill
 /** Files that workers have left and nobody has taken. */
 function staged(pipeline: TestPipeline): readonly string[] {
   return readdirSync(pipeline.path(STAGING), { recursive: true, encoding: "utf8" }).filter((name) =>
-    /-chunks\/./.test(name),
+    /-chunks\/\d+-\d+-/.test(name),
   );
 }
 
@@ -204,6 +204,9 @@ test("a run without workers says what it waits for, and what waits in the queue 
   await ended(run);
   expect(await pipeline.differences(["t", "keyless"])).toEqual([]);
   expect(await chunksOf(frozen)).toBeGreaterThan(5);
+  await using drop = pipeline.command("drop", ["--yes"]);
+  expect(await drop.exit(), drop.output).toEqual(DONE);
+  expect(await redis.command<string[]>("KEYS", "*")).toEqual([]);
 });
 
 /** What the status says of them. */

@@ -21,6 +21,13 @@ export interface PartyWorker {
   stop(): Promise<void>;
 }
 
+interface WorkerChoices {
+  /** False: it never says again that it lives, as one that stands still. */
+  readonly renews?: boolean;
+  /** A folder of another name is not the run's. */
+  readonly staging?: string;
+}
+
 export type Read = ChunkReader["read"];
 
 /** What a run has been given of a chunk, in order. */
@@ -82,7 +89,9 @@ export class ChunkParty implements AsyncDisposable {
 
   /** The files of batches that lie there. */
   staged(): readonly string[] {
-    return readdirSync(this.staging, { recursive: true, encoding: "utf8" }).filter((name) => /-chunks\/./.test(name));
+    return readdirSync(this.staging, { recursive: true, encoding: "utf8" }).filter((name) =>
+      /-chunks\/\d+-\d+-/.test(name),
+    );
   }
 
   executor(): ChunkExecutor {
@@ -108,8 +117,7 @@ export class ChunkParty implements AsyncDisposable {
     return executor;
   }
 
-  /** `renews: false`: it never says again that it lives, as one that stands still. */
-  worker(read: Read, { renews = true }: { readonly renews?: boolean } = {}): PartyWorker {
+  worker(read: Read, { renews = true, staging = "staging" }: WorkerChoices = {}): PartyWorker {
     const events: WorkerEvent[] = [];
     const warnings: string[] = [];
     const ambient = testAmbient();
@@ -130,7 +138,7 @@ export class ChunkParty implements AsyncDisposable {
       {
         pipeline: this.pipeline,
         connection: this.#connection,
-        staging: { kind: "folder", path: this.staging },
+        staging: { kind: "folder", path: this.#folder.file(staging) },
         name: `test-${this.#open.length}`,
         concurrency: 1,
         openReader: () => ({ read, [Symbol.asyncDispose]: async () => undefined }),

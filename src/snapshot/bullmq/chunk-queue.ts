@@ -20,6 +20,9 @@ export interface ChunkQueueOptions {
   readonly unawaited: (id: string) => void;
 }
 
+/** Each has a result in it, with a schema; and one that is missed costs a moment. */
+const EVENTS_MAX = 200;
+
 /** The run's side of a pipeline's queue: adds jobs, and waits for what becomes of them. */
 export class ChunkQueue implements AsyncDisposable {
   readonly #queue: Queue;
@@ -38,12 +41,12 @@ export class ChunkQueue implements AsyncDisposable {
   static async open(options: ChunkQueueOptions): Promise<ChunkQueue> {
     const { ambient, idle, unawaited } = options;
     const shared = sharedOptions(options.pipeline, options.connection);
-    const queue = new Queue(QUEUE, shared);
+    const queue = new Queue(QUEUE, { ...shared, skipMetasUpdate: true });
     const troubled = (error: Error): void => ambient.logger.debug("queue connection", { reason: error.message });
     queue.on("error", troubled);
     const discard = async (): Promise<void> => {
       await queue.obliterate({ force: true });
-      await queue.setGlobalConcurrency(options.readsMax);
+      await queue.getBackend().setQueueMeta({ concurrency: options.readsMax, "opts.maxLenEvents": EVENTS_MAX });
     };
     try {
       await abortable(options.signal, discard(), () => undefined);
@@ -95,4 +98,15 @@ function queueFailure(error: unknown): Error {
   return new MillraceError("CHUNK_WORKER_LOST", `the queue of chunks cannot be used: ${String(error)}`, {
     cause: error,
   });
+}
+
+/** Empties a queue for good. Workers that have something of it can report nothing. */
+export async function discardQueue(pipeline: string, connection: QueueConnection, signal: AbortSignal): Promise<void> {
+  const queue = new Queue(QUEUE, { ...sharedOptions(pipeline, connection), skipMetasUpdate: true });
+  queue.on("error", () => undefined);
+  try {
+    await abortable(signal, queue.obliterate({ force: true }), () => undefined);
+  } finally {
+    await queue.getBackend().close(true);
+  }
 }

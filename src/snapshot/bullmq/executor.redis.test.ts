@@ -161,6 +161,37 @@ test("a batch that is gone, or damaged, is read again and never taken for less",
   await waitFor("all to be removed", () => all.staged().length === 0);
 });
 
+test("a worker that stages elsewhere than the run looks says so, and reads nothing", async () => {
+  await using all = party();
+  const gate = new Gate();
+  const elsewhere = all.worker(
+    reading(BATCHES, () => gate.pass()),
+    { staging: "elsewhere" },
+  );
+  const { outcome } = taking(all.executor(), requestOf(1, BATCHES));
+  await expect(outcome).rejects.toMatchObject({ code: "STAGING_FAILED", message: /not where the run looks/ });
+  expect(gate.arrived).toBe(0);
+  expect(elsewhere.events.map(({ kind }) => kind)).toEqual(["ready", "failed"]);
+});
+
+test("a run that another one has taken over from lets that one's chunks be", async () => {
+  await using all = party();
+  const earlier = all.executor();
+  all.worker(reading(BATCHES));
+  await taking(earlier, requestOf(1, BATCHES, 6)).outcome;
+  const gate = new Gate();
+  const request = requestOf(1, BATCHES, 7);
+  const batch = async (): Promise<void> => gate.pass();
+  const outcome = all.executor().read(request, { opened: () => undefined, batch }, AbortSignal.timeout(30_000));
+  await waitFor("it to be taken over", () => gate.arrived === 1);
+  // By its own end the earlier run has heard of the later one's, too. The place is no more its own.
+  const { outcome: behind } = taking(earlier, requestOf(2, BATCHES, 6));
+  await expect(behind).rejects.toMatchObject({ code: "STAGING_FAILED" });
+  expect(all.staged()).toHaveLength(3);
+  gate.open();
+  expect(await outcome).toEqual(outcomeOf(request, BATCHES));
+});
+
 test("a run discards what an earlier one left in the queue and the staging area, and nothing of a later one", async () => {
   await using all = party();
   const earlier = all.executor();

@@ -102,7 +102,7 @@ class QueueExecutor implements ChunkExecutor {
   async #read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome> {
     const { queue, staging } = await abortable(signal, this.#open(), () => undefined);
     const { grant } = request;
-    this.#removeEarlierRuns(grant.token);
+    await this.#claim(grant.token, staging, signal);
     let end: JobEnd | null = null;
     let report: ChunkReport | null = null;
     try {
@@ -120,16 +120,18 @@ class QueueExecutor implements ChunkExecutor {
     }
   }
 
-  /** Once: from here on nobody stages anything for them but late workers, and a later run removes that. */
-  #removeEarlierRuns(token: number): void {
+  /** Once. Nobody stages anything for earlier runs from here on but late workers, and a later run removes that. */
+  async #claim(token: number, staging: StagingArea, signal: AbortSignal): Promise<void> {
     if (this.#token !== null) return;
+    await staging.claim(token, signal);
     this.#token = token;
-    this.#sweep(async () => (await this.#open()).staging.removeRuns(token - 1, this.#closed.signal));
+    this.#sweep(() => staging.removeRuns(token - 1, this.#closed.signal));
   }
 
   /** What comes of a chunk that was given up, unread. */
   async #removeUnawaited(id: string): Promise<void> {
-    if (this.#live.has(id)) return;
+    // Another run may have begun: its jobs are its own.
+    if (this.#live.has(id) || !id.startsWith(`${this.#token}-`)) return;
     const { queue, staging } = await this.#open();
     const grant: ChunkGrant | null = await queue.grantOf(id);
     if (grant === null || !(await queue.remove(id))) return;

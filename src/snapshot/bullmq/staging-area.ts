@@ -16,6 +16,8 @@ const REMOVED_MAX = 200;
 export class StagingArea implements AsyncDisposable {
   readonly #store: ObjectStore;
   readonly #prefix: string;
+  /** The run that is known to have claimed it. */
+  #claimed: number | null = null;
 
   constructor(location: StoreLocation, pipeline: string, clock: Clock) {
     this.#store = createStore(location, clock);
@@ -28,6 +30,25 @@ export class StagingArea implements AsyncDisposable {
 
   async open(signal: AbortSignal): Promise<void> {
     await this.#tried(signal, () => this.#store.open(signal));
+  }
+
+  /** Says to workers that this is the place that the run of this token means. */
+  async claim(token: number, signal: AbortSignal): Promise<void> {
+    await this.put(this.#claimOf(token), new TextEncoder().encode(`${token}\n`), signal);
+    this.#claimed = token;
+  }
+
+  /** Fails where that run has not claimed this place: what would be staged here it would never find. */
+  async checkClaim(token: number, signal: AbortSignal): Promise<void> {
+    if (this.#claimed === token) return;
+    const claim = await this.#tried(signal, () => this.#store.head(this.#claimOf(token), signal));
+    if (claim === null)
+      throw new MillraceError("STAGING_FAILED", `${this.place} is not where the run looks for chunks`);
+    this.#claimed = token;
+  }
+
+  #claimOf(token: number): string {
+    return `${this.#prefix}${token}-run`;
   }
 
   /** Names for what one attempt stages, from 1 on. */

@@ -54,6 +54,8 @@ const REST_MIN_MS = 1_000;
 const REST_MAX_MS = 15_000;
 /** How long its chunks may take when it is to end. Then others read them. */
 const END_MS = 30_000;
+/** And what they may take to give up. */
+const CLOSE_MS = 5_000;
 
 /**
  * Reads chunks that the pipeline's queue has, until `stop`; then those that it has to their end. Any number of workers may do so, on any
@@ -187,6 +189,7 @@ class ChunkWork {
 
   async #read(request: ChunkRequest, signal: AbortSignal): Promise<ChunkReport> {
     const { openReader, pool, ambient } = this.#options;
+    await this.#staging.checkClaim(request.grant.token, signal);
     const reader = this.#free.pop() ?? openReader();
     try {
       return await stageChunk(reader, request, { staging: this.#staging, pool, ambient }, signal);
@@ -197,6 +200,7 @@ class ChunkWork {
 
   async close(): Promise<void> {
     this.#abort.abort(new MillraceError("INTERNAL", "the worker ends"));
+    await atMost(CLOSE_MS, Promise.all(this.#lanes), this.#options.ambient.clock);
     await this.#worker.close(true);
     await Promise.all(this.#free.map((reader) => reader[Symbol.asyncDispose]()));
   }
