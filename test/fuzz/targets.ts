@@ -1,3 +1,4 @@
+import { BATCH_TARGETS } from "./batch-targets.ts";
 import { BINLOG_TARGETS } from "./binlog-targets.ts";
 import { PARQUET_TARGETS } from "./parquet-targets.ts";
 import { PART_TARGETS } from "./part-targets.ts";
@@ -10,6 +11,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   ...PART_TARGETS,
   ...POSTGRES_TARGETS,
   ...PARQUET_TARGETS,
+  ...BATCH_TARGETS,
 ];
 
 /** How many of `inputs` each target gets. */
