@@ -101,7 +101,10 @@ export class JobWatch implements AsyncDisposable {
 
   /** Where the server does not tell its clients apart, there are some. */
   async #lookForWorkers(): Promise<void> {
-    const workers = await this.#options.queue.getWorkersCount();
+    const workers = await this.#options.queue.getWorkersCount().catch((error: unknown) => {
+      this.#options.ambient.logger.debug("workers are not known of", { reason: String(error) });
+      return 1;
+    });
     this.#tell(workers === 0 && this.#awaited.size > 0);
   }
 
