@@ -55,6 +55,16 @@ describe("usage", () => {
       ["validate", "a", "b"],
       "error USAGE: too many arguments for 'validate'. Expected 1 argument but got 2.\n  hint: See `millrace --help`.\n",
     ],
+    [
+      "a worker of nothing",
+      ["worker", "FOLDER/good.yaml", "--concurrency", "0"],
+      "error USAGE: option '--concurrency <chunks>' argument '0' is invalid. It takes a whole number from 1 to 64.\n  hint: See `millrace --help`.\n",
+    ],
+    [
+      "a worker of a pipeline that has no use for any",
+      ["worker", "FOLDER/good.yaml"],
+      "error USAGE: the pipeline has no use for workers: its run reads the chunks itself\n  hint: Set `snapshot.executor: bullmq` in the section `pipeline`, for the run and for its workers.\n",
+    ],
     ["an unknown command", ["runn", "a"], "error USAGE: unknown command 'runn'\n  hint: Did you mean run?\n"],
     [
       "an unknown option",

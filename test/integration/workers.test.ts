@@ -74,7 +74,9 @@ test("two workers read a snapshot under writers, and the sink has what the sourc
   const run = pipeline.run();
   await expectEqual(pipeline, workload, run);
   expect(await chunksOf(first)).toBeGreaterThan(10);
-  expect(await chunksOf(second)).toBeGreaterThan(10);
+  second.signal("SIGINT");
+  expect(await second.exit()).toEqual({ code: 130, signal: null });
+  expect(second.stdout).toMatch(/stopped, having read [\d,]+ rows in \d\d chunks/);
   expect(staged(pipeline)).toEqual([]);
 });
 

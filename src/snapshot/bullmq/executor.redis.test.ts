@@ -13,7 +13,8 @@ import {
 } from "../../../test/support/chunk-party.ts";
 import { shownCells } from "../../../test/support/random-batch.ts";
 import { redisCommand } from "../../../test/support/redis-command.ts";
-import { sharedRedis, sharedRedisUrl } from "../../../test/support/redis.ts";
+import { MASTER_NAME } from "../../../test/support/redis-sentinel.ts";
+import { sharedRedis, sharedRedisUrl, startPrivateRedis, startSentinel } from "../../../test/support/redis.ts";
 import { waitFor } from "../../../test/support/wait-for.ts";
 import type { ChangeBatch } from "../../core/change-batch.ts";
 import { MillraceError } from "../../core/errors.ts";
@@ -159,6 +160,20 @@ test("a batch that is gone, or damaged, is read again and never taken for less",
     });
   await taking(executor, requestOf(2, BATCHES)).outcome;
   await waitFor("all to be removed", () => all.staged().length === 0);
+});
+
+test("a queue behind sentinels goes on where a replica is promoted", async () => {
+  await using master = await startPrivateRedis({ kind: "redis8", password: "of both" });
+  await using replica = await startPrivateRedis({ kind: "redis8", password: "of both" });
+  await replica.replicateOf(master);
+  await using sentinel = await startSentinel(master, [replica]);
+  await using all = new ChunkParty(`${sentinel.url.replace("redis:", "redis-sentinel:")}#${MASTER_NAME}`);
+  const executor = all.executor();
+  all.worker(reading(BATCHES));
+  await taking(executor, requestOf(1, BATCHES)).outcome;
+  await master.kill();
+  const request = requestOf(2, BATCHES);
+  expect(await taking(executor, request).outcome).toEqual(outcomeOf(request, BATCHES));
 });
 
 test("a worker that stages elsewhere than the run looks says so, and reads nothing", async () => {
