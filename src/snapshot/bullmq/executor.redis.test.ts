@@ -176,6 +176,24 @@ test("a queue behind sentinels goes on where a replica is promoted", async () =>
   expect(await taking(executor, request).outcome).toEqual(outcomeOf(request, BATCHES));
 });
 
+test("a Redis that is full fails chunks, to be tried again, and workers outlast it", async () => {
+  await using redis = await startPrivateRedis({ kind: "redis8" });
+  await using all = new ChunkParty(redis.url);
+  const executor = all.executor();
+  const gate = new Gate();
+  const worker = all.worker(reading(BATCHES, () => gate.pass()));
+  const held = taking(executor, requestOf(1, BATCHES));
+  await waitFor("the worker to have it", () => gate.arrived === 1);
+  await redis.command("CONFIG", "SET", "maxmemory", "1");
+  gate.open();
+  const failure = { code: "CHUNK_WORKER_LOST", retry: "timed", message: /OOM/ };
+  await expect(taking(executor, requestOf(2, BATCHES)).outcome).rejects.toMatchObject(failure);
+  await waitFor("the worker to hear of it", () => worker.warnings.some((line) => line.includes("OOM")));
+  await redis.command("CONFIG", "SET", "maxmemory", "0");
+  await held.outcome;
+  await taking(executor, requestOf(3, BATCHES)).outcome;
+});
+
 test("a worker that stages elsewhere than the run looks says so, and reads nothing", async () => {
   await using all = party();
   const gate = new Gate();

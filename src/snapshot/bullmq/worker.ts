@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { type Job, Worker } from "bullmq";
+import { Job, Worker } from "bullmq";
 import type { Ambient, Clock } from "../../core/ambient.ts";
 import type { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChunkReader, ChunkRequest } from "../../core/chunk.ts";
@@ -126,9 +126,8 @@ class ChunkWork {
 
   async #takeOne(): Promise<void> {
     const token = randomUUID();
-    const { clock } = this.#options.ambient;
-    const job = (await orReconnect(this.#worker, clock, this.#worker.getNextJob(token))) as Job | undefined;
-    if (job === undefined) return;
+    const job = await this.#nextJob(token);
+    if (job === null) return;
     const lane = this.#work(job, token).catch((error: unknown) => {
       this.#options.ambient.logger.warn("a chunk was left to others", { job: job.id, reason: String(error) });
     });
@@ -137,6 +136,19 @@ class ChunkWork {
       this.#lanes.delete(lane);
       this.#ended.notify();
     });
+  }
+
+  /** Null: there is none, or the server refuses to say: it is full, or a replica that waits to be promoted. */
+  async #nextJob(token: string): Promise<Job | null> {
+    const { clock, logger } = this.#options.ambient;
+    try {
+      const job = (await orReconnect(this.#worker, clock, this.#worker.getNextJob(token))) as Job | undefined;
+      return job ?? null;
+    } catch (error) {
+      this.#failures++;
+      logger.warn("the queue of chunks cannot be used", { reason: String(error) });
+      return null;
+    }
   }
 
   async #work(job: Job, token: string): Promise<void> {
@@ -171,16 +183,35 @@ class ChunkWork {
       await this.#report(job, token, failure);
       return;
     }
-    try {
-      await job.moveToCompleted(report, token, false);
+    const refusal = await this.#complete(job, token, report, signal);
+    if (refusal === null) {
       const tookMs = ambient.clock.monotonicMs() - beganMs;
-      events({ kind: "read", chunk, table, rows: report.outcome.rows, tookMs });
-    } catch (error) {
-      // The queue has refused it: the token of its lease is not the one that the chunk has.
-      ambient.logger.warn("a chunk's result came too late", { job: chunk, table, reason: String(error) });
-      events({ kind: "late", chunk, table });
-      await this.#staging.remove(report.objects, this.#abort.signal);
+      return events({ kind: "read", chunk, table, rows: report.outcome.rows, tookMs });
     }
+    ambient.logger.warn("a chunk's result came too late", { job: chunk, table, reason: refusal.message });
+    events({ kind: "late", chunk, table });
+    await this.#staging.remove(report.objects, this.#abort.signal);
+  }
+
+  /** Null, or why the queue refuses the result: the token of this lease is not the one that the chunk has. */
+  async #complete(job: Job, token: string, report: ChunkReport, signal: AbortSignal): Promise<Error | null> {
+    const { clock, logger } = this.#options.ambient;
+    for (;;) {
+      try {
+        await job.moveToCompleted(report, token, false);
+        return null;
+      } catch (error) {
+        if (isRefusal(error)) return (await this.#isReported(job, report)) ? null : error;
+        logger.warn("the queue of chunks cannot be used", { reason: String(error) });
+        await clock.sleep(REST_MIN_MS, signal);
+      }
+    }
+  }
+
+  /** Whether the job has this very result: it was sent twice then, since the first answer was lost with its connection. */
+  async #isReported(job: Job, report: ChunkReport): Promise<boolean> {
+    const found = job.id === undefined ? undefined : await Job.fromId<unknown, unknown>(this.#worker, job.id);
+    return JSON.stringify(found?.returnvalue) === JSON.stringify(report);
   }
 
   async #report(job: Job, token: string, failure: MillraceError): Promise<void> {
@@ -204,6 +235,11 @@ class ChunkWork {
     await this.#worker.close(true);
     await Promise.all(this.#free.map((reader) => reader[Symbol.asyncDispose]()));
   }
+}
+
+/** Of the queue's own scripts, which number what they refuse; and not of a server that is full. */
+function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && typeof error.code === "number";
 }
 
 /** Waits for `work`, and when it is to stop no longer than that is still worth it. */
