@@ -131,6 +131,15 @@ describe("a checkpoint in Redis", () => {
       expect(await store.open(opening())).toBeNull();
     });
 
+    test("that nobody can read: damage, by its key", async () => {
+      await server.command("SET", holderKey, "?");
+      await using store = storeAt(server);
+      await expect(store.open(opening())).rejects.toMatchObject({
+        code: "CHECKPOINT_DAMAGED",
+        message: expect.stringContaining(holderKey),
+      });
+    });
+
     test("that died on another host: its lease ends", async () => {
       await pretend({ pid: 1, host: "elsewhere", started: null }, 1_500);
       await using store = storeAt(server);

@@ -4,6 +4,7 @@ import type { Ambient } from "../../core/ambient.ts";
 import type { CheckpointStore, StoredEpochs, StoreOpening } from "../../core/checkpoint-store.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord } from "../../core/record.ts";
+import { checkNext, fenced } from "../fence.ts";
 import { makeFolder, syncPath, systemCode } from "../../flow/durable-file.ts";
 import { UNFINISHED, writeDurably } from "./durable-file.ts";
 import { encodeFile, type FileKind } from "./epoch-file.ts";
@@ -97,11 +98,7 @@ class FileStore implements CheckpointStore {
     const state = this.#opened();
     if (!(await state.lock.isHeld())) throw fenced("another run has taken it over", record);
     const { newest } = state;
-    const next = (newest?.epoch ?? 0) + 1;
-    if (record.pipeline !== this.#pipeline)
-      throw new MillraceError("INTERNAL", `a record of pipeline ${record.pipeline} in the store of ${this.#pipeline}`);
-    if (newest !== null && newest.token > record.token) throw fenced(`its token is ${newest.token}`, record);
-    if (record.epoch !== next) throw fenced(`its next epoch is ${next}`, record);
+    checkNext(this.#pipeline, newest, record);
     const bytes = await this.#write(state.generation, "epoch", record);
     const epochs = [...state.epochs, { epoch: record.epoch, bytes }];
     const highestGeneration = Math.max(state.highestGeneration, state.generation);
@@ -230,13 +227,6 @@ function openState(lock: ProcessLock, loaded: LoadedFolder | null, names: readon
     before: stored.confirmed,
     newest: stored.newest,
   };
-}
-
-function fenced(what: string, record: CommittedRecord): MillraceError {
-  return new MillraceError(
-    "FENCED",
-    `the checkpoint store has gone on without this run: ${what}, not that of epoch ${record.epoch} with token ${record.token}`,
-  );
 }
 
 /** Bounds how often a reader begins anew because the pipeline it looks at just renamed or removed a file. */

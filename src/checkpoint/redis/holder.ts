@@ -5,6 +5,7 @@ import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { lives, startOf } from "../process-life.ts";
 import type { RedisConnection } from "./connection.ts";
+import { damaged } from "./keys.ts";
 import { RELEASE, runScript, TAKE } from "./scripts.ts";
 
 /** A holder that says nothing for so long has it no more: one on another host that died, or cannot reach the server. */
@@ -61,7 +62,7 @@ export class Holder {
         this.#renew(own);
         return;
       }
-      const other = holderSchema.parse(JSON.parse(holder));
+      const other = decodeHolder(holder, this.#key);
       if (other.host === hostname()) {
         if (await lives(other.pid, other.started)) throw this.#locked(`process ${other.pid} has`);
         // It died before it could give the store back.
@@ -122,5 +123,13 @@ export class Holder {
     } catch (error) {
       this.#ambient.logger.debug("the lease was not given back", { reason: String(error) });
     }
+  }
+}
+
+function decodeHolder(text: string, key: string): HolderContent {
+  try {
+    return holderSchema.parse(JSON.parse(text));
+  } catch {
+    throw damaged(key, "it does not say who has the checkpoint");
   }
 }

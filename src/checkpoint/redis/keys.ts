@@ -34,11 +34,6 @@ export class KeyNames {
   staged(write: string): string {
     return `${this.#prefix}staged:${write}`;
   }
-
-  /** A pattern that all of them match, as `SCAN` takes it. */
-  get all(): string {
-    return `${this.#prefix.replaceAll(/[?*[\]\\]/g, "\\$&")}*`;
-  }
 }
 
 type Fields = Readonly<Record<string, string>>;

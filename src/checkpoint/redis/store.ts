@@ -4,6 +4,7 @@ import type { CheckpointStore, StoredEpochs, StoreOpening } from "../../core/che
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord, sameParts } from "../../core/record.ts";
+import { checkNext, fenced } from "../fence.ts";
 import { type Commands, RedisConnection } from "./connection.ts";
 import { Holder } from "./holder.ts";
 import { damaged, decodeEpochs, decodeHead, FORMAT, KeyNames } from "./keys.ts";
@@ -114,11 +115,7 @@ class RedisStore implements CheckpointStore {
   async put(record: EpochRecord): Promise<void> {
     const state = this.#opened();
     const { newest } = state;
-    const next = (newest?.epoch ?? 0) + 1;
-    if (record.pipeline !== this.#pipeline)
-      throw new MillraceError("INTERNAL", `a record of pipeline ${record.pipeline} in the store of ${this.#pipeline}`);
-    if (newest !== null && newest.token > record.token) throw fenced(`its token is ${newest.token}`, record);
-    if (record.epoch !== next) throw fenced(`its next epoch is ${next}`, record);
+    checkNext(this.#pipeline, newest, record);
     const write = randomUUID();
     const generation = state.generation ?? write;
     const pairs = [...record.parts].map(([key, value]): Pair => [key, value === null ? "-" : encoded(value)]);
@@ -259,13 +256,6 @@ function* pieces(pairs: readonly Pair[]): Generator<readonly Pair[]> {
     [piece, bytes] = [[], 0];
   }
   if (piece.length > 0) yield piece;
-}
-
-function fenced(what: string, record: CommittedRecord): MillraceError {
-  return new MillraceError(
-    "FENCED",
-    `the checkpoint store has gone on without this run: ${what}, not that of epoch ${record.epoch} with token ${record.token}`,
-  );
 }
 
 function behind(place: string, epoch: string, record: CommittedRecord): MillraceError {
