@@ -111,6 +111,8 @@ describe.each(["mysql", "mariadb"] as const)("the log of %s", (flavour) => {
     const second = twin.run();
     await twin.untilStreaming(["t"]);
     await expectRefusal(first, { code: "SERVER_ID_IN_USE", says: /calls itself/, hint: /server-id/ });
+    await using other = await testPipeline(db, { source: { "server-id": "77001" } });
+    await other.catchUp();
     await db.query("INSERT INTO t VALUES (4)");
     second.signal("SIGTERM");
     expect(await second.exit(), second.output).toEqual({ code: 0, signal: null });

@@ -29,7 +29,7 @@ export interface Dump {
 /** Everything from where a reading at the position begins, and what comes. */
 export function dumpFrom(options: MysqlOptions, from: LogPosition): Dump {
   const { serverId } = options;
-  const preamble = mysqlPreamble(options.pipeline);
+  const preamble = mysqlPreamble(replicaName(options));
   if (from instanceof FilePosition)
     return { preamble, command: fileDump(serverId, from.restart.file, from.restart.ask), from: from.toString() };
   if (from instanceof MysqlPosition)
@@ -47,10 +47,15 @@ export function dumpFrom(options: MysqlOptions, from: LogPosition): Dump {
  */
 export function dumpFile(options: MysqlOptions, flavour: Flavour, file: string): Dump {
   return {
-    preamble: flavour === "mysql" ? mysqlPreamble(`${options.pipeline} looks`) : mariadbPreamble(null),
+    preamble: flavour === "mysql" ? mysqlPreamble(`${replicaName(options)} looks`) : mariadbPreamble(null),
     command: fileDump(options.serverId, file, FILE_START, NO_WAIT),
     from: file,
   };
+}
+
+/** MySQL tells replicas apart by a UUID alone: with another `server-id` it is another one. */
+function replicaName({ pipeline, serverId }: MysqlOptions): string {
+  return `${pipeline} ${serverId}`;
 }
 
 /** What a session says of itself before it asks MySQL for the log. The old names are those that every version knows. */
