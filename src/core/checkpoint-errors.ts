@@ -109,8 +109,8 @@ export const CHECKPOINT_ERRORS: Readonly<Record<CheckpointErrorCode, ErrorCodeIn
     exit: 1,
     retry: "timed",
     meaning:
-      "While this run was starting, the one before it committed an epoch that it had under way: it was paused, or cut off, and went on. It can commit no more.",
-    action: "Nothing: the run recovers from there.",
+      "While this run was starting, the one before it committed an epoch that it had under way: it was paused, or cut off, and went on. The start is repeated at once; one that was overtaken a hundred times is up against a run that goes on all the time.",
+    action: "Nothing, where the run recovers from there. Where it ends: stop the other run.",
   },
   RECORD_DAMAGED: {
     exit: 1,

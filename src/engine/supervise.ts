@@ -9,6 +9,11 @@ import { runLine } from "./run.ts";
 const PAUSE_MS_MAX = 30_000;
 /** An attempt that went on for so long, or brought rows, has nothing to do with the failures before it. */
 const STEADY_MS = 60_000;
+/**
+ * Another run, which another store keeps alive (a cut between two), is still quicker to commit than this one to begin. It is
+ * tried again at once, since each pause gives the other one time for more epochs.
+ */
+const OVERTAKEN_MAX = 100;
 /** The checkpoint store cannot be used for now. */
 const STORE_AWAY: ReadonlySet<ErrorCode> = new Set(["CHECKPOINT_UNREACHABLE", "CHECKPOINT_REDIS_FULL"]);
 
@@ -31,6 +36,7 @@ async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<Run
   const failed = new Map<TableId, MillraceError>();
   let { resnapshot, takeOver } = request;
   let attempts = 0;
+  let overtaken = 0;
   let hasDelivered = false;
   let tokenBefore: number | null = null;
   const recovered = (token: number): void => void (tokenBefore = token);
@@ -53,6 +59,10 @@ async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<Run
       const error = asMillraceError(cause);
       // What another process has taken over since is that one's.
       takeOver = false;
+      if (error.code === "OVERTAKEN" && !request.stop.aborted && ++overtaken < OVERTAKEN_MAX) {
+        request.ambient.logger.warn("trying again at once", { code: error.code, reason: error.message, overtaken });
+        continue;
+      }
       hasDelivered ||= stop.delivering;
       // A store that goes away is waited for, as by an epoch that is on its way to it.
       const waits = hasDelivered && STORE_AWAY.has(error.code);

@@ -172,18 +172,26 @@ test("two daemons on two sides of a cut: the one behind ends fenced, and nothing
   await using replica = await startPrivateRedis({ kind: "redis8" });
   await using proxy = await startProxy(master);
   await replica.replicateOf(master);
-  await using pipeline = await testPipeline(db, choices(`redis://${proxy.host}:${proxy.port}`));
+  const cutOff = choices(`redis://${proxy.host}:${proxy.port}`);
+  await using pipeline = await testPipeline(db, cutOff);
   tally.start();
   const first = pipeline.run();
   await pipeline.untilStreaming(tally.tables);
   // From here on the replica hears of nothing, and is what others find.
   await replica.promote();
   await goneOn(pipeline, 5);
-  const other = choices(replica.url, { source: { "server-id": "77002" } });
+  const other = choices(replica.url, { source: { "server-id": "77002", "connect.max-retries": "0" } });
   await pipeline.write(other);
   // The first lives, as the replica has it.
-  await using second = pipeline.run(["--take-over"]);
+  await using second = pipeline.run(["--take-over"], { MILLRACE_FAILPOINT: "engine.recovered=SIGSTOP" });
+  await second.untilFrozen();
+  // It has read its file; the first's store is the one that says how far the first is.
+  await pipeline.write(cutOff);
+  await goneOn(pipeline, 2);
+  await pipeline.write(other);
+  second.signal("SIGCONT");
   await second.untilOutput(/ running$/m);
+  expect(second.stderr).toContain("OVERTAKEN");
   await expectRefusal(first, { code: "FENCED", says: /taken over/, hint: /one copy/ });
   await tally.untilSteps(20);
   await tally.stop();
