@@ -10,6 +10,11 @@ export function checkNext(pipeline: string, newest: CommittedRecord | null, reco
   if (record.epoch !== next) throw fenced(`its next epoch is ${next}`, record);
 }
 
+/** What a run is told that has nothing to put, and so would not find out. */
+export function takenOver(place: string): MillraceError {
+  return new MillraceError("FENCED", `another process has taken over the checkpoint in ${place}`);
+}
+
 export function fenced(what: string, record: CommittedRecord): MillraceError {
   return new MillraceError(
     "FENCED",

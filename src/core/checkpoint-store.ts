@@ -1,3 +1,4 @@
+import type { MillraceError } from "./errors.ts";
 import type { CommittedRecord, EpochRecord } from "./record.ts";
 
 /**
@@ -49,6 +50,11 @@ export interface StoreOpening {
   readonly takeOver?: boolean;
   /** Told what a call waits for while the store cannot be used; null: it goes on. */
   readonly waiting?: (on: string | null) => void;
+  /**
+   * Told once, within seconds, that another process has taken the store over: the error that the next `put` would be
+   * rejected with.
+   */
+  readonly takenOver?: (error: MillraceError) => void;
 }
 
 /** What a store holds: the last epoch known to be confirmed, and the newer one that may or may not be in the sink. */

@@ -85,4 +85,6 @@ export interface AttemptRequest extends RunRequest {
   readonly tokenBefore: number | null;
   /** Told the attempt's own. */
   readonly recovered: (token: number) => void;
+  /** `StoreOpening.takenOver`. */
+  readonly takenOver: (error: MillraceError) => void;
 }

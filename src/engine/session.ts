@@ -200,8 +200,8 @@ async function recoverRecord(
   { store, sink }: Connectors,
   signal: AbortSignal,
 ): Promise<CommittedRecord> {
-  const { ambient, events, takeOver } = request;
-  const opening = { signal, takeOver, waiting: (on: string | null) => events({ kind: "waiting", on }) };
+  const { ambient, events, takeOver, takenOver } = request;
+  const opening = { signal, takeOver, takenOver, waiting: (on: string | null) => events({ kind: "waiting", on }) };
   const { name, sinkRemembers } = pipeline;
   const { tokenBefore } = request;
   const taking = { pipeline: name, sinkRemembers, operator: "none", opening, tokenBefore, ambient } as const;

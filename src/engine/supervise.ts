@@ -52,11 +52,19 @@ async function runAttempts(pipeline: Pipeline, request: RunRequest): Promise<Run
     const stop = new StopWatch(request.stop, clock, pipeline.settings.stopTimeoutMs);
     const beganMs = clock.monotonicMs();
     try {
-      const attempt = { ...request, events: stop.watch(events), resnapshot, takeOver, tokenBefore, recovered };
+      const attempt = {
+        ...request,
+        events: stop.watch(events),
+        resnapshot,
+        takeOver,
+        tokenBefore,
+        recovered,
+        takenOver: stop.fail,
+      };
       return await runLine(pipeline, attempt, failed, stop.signal);
     } catch (cause) {
       if (stop.gaveUp) return { kind: "stopped", stoppedTables: [] };
-      const error = asMillraceError(cause);
+      const error = stop.failure ?? asMillraceError(cause);
       // What another process has taken over since is that one's.
       takeOver = false;
       if (error.code === "OVERTAKEN" && !request.stop.aborted && ++overtaken < OVERTAKEN_MAX) {
@@ -98,14 +106,17 @@ async function pauseBeforeRetry(
 }
 
 /**
- * Turns a stop into an abort of the attempt: at once while nothing is delivered yet, else only when the line has not come
- * to a transaction boundary in time. The open epoch is then given up, and read again by the next run.
+ * Turns a stop, or what is found out beside the line (`fail`), into an abort of the attempt. A stop is one at once while
+ * nothing is delivered yet, else only when the line has not come to a transaction boundary in time. The open epoch is then
+ * given up, and read again by the next run.
  */
 class StopWatch {
   readonly #attempt = new AbortController();
   readonly #ended = new AbortController();
   /** The line has begun. */
   delivering: boolean = false;
+  /** What the attempt has to end with. */
+  failure: MillraceError | null = null;
 
   constructor(stop: AbortSignal, clock: Clock, timeoutMs: number) {
     const giveUp = (): void => this.#attempt.abort(new Error("stopped"));
@@ -122,8 +133,14 @@ class StopWatch {
   }
 
   get gaveUp(): boolean {
-    return this.#attempt.signal.aborted;
+    return this.#attempt.signal.aborted && this.failure === null;
   }
+
+  readonly fail = (error: MillraceError): void => {
+    if (this.#attempt.signal.aborted) return;
+    this.failure = error;
+    this.#attempt.abort(error);
+  };
 
   watch(events: RunRequest["events"]): RunRequest["events"] {
     return (event) => {

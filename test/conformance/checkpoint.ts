@@ -2,10 +2,11 @@ import { isDeepStrictEqual } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { noFailpoints, type Ambient, type Failpoint, type FailpointHook } from "../../src/core/ambient.ts";
 import type { CheckpointStore, StoredEpochs, StoreOpening } from "../../src/core/checkpoint-store.ts";
+import type { MillraceError } from "../../src/core/errors.ts";
 import type { Json } from "../../src/core/json.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord } from "../../src/core/record.ts";
 import { testAmbient } from "../support/test-ambient.ts";
-import { DEADLINE_MS } from "../support/wait-for.ts";
+import { DEADLINE_MS, within } from "../support/wait-for.ts";
 
 /** Where one pipeline's checkpoint lives, for one test. */
 export interface CheckpointPlace extends AsyncDisposable {
@@ -210,6 +211,17 @@ export function checkpointConformance(name: string, makePlace: () => CheckpointP
       await second.put(epochRecord(2, token));
       await second[Symbol.asyncDispose]();
       expect((await reopened())?.newest).toMatchObject({ epoch: 2, token });
+    });
+
+    test("one that puts nothing is told of it, too", async () => {
+      await using first = place.store(quietAmbient());
+      let takenOver: (error: MillraceError) => void = () => undefined;
+      const told = new Promise<MillraceError>((resolve) => (takenOver = resolve));
+      await first.open(opening({ takenOver }));
+      await first.put(epochRecord(1, 1));
+      await using second = place.store(quietAmbient());
+      await second.open(opening({ takeOver: true }));
+      expect(await within("the first to be told", told)).toMatchObject({ code: "FENCED" });
     });
 
     test("reading takes nothing, and removing takes all but from one that has it", async () => {

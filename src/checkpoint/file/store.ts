@@ -4,7 +4,8 @@ import type { Ambient } from "../../core/ambient.ts";
 import type { CheckpointStore, StoredEpochs, StoreOpening } from "../../core/checkpoint-store.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord } from "../../core/record.ts";
-import { checkNext, fenced } from "../fence.ts";
+import { checkNext, fenced, takenOver } from "../fence.ts";
+import { HolderWatch } from "../watch.ts";
 import { makeFolder, syncPath, systemCode } from "../../flow/durable-file.ts";
 import { UNFINISHED, writeDurably } from "./durable-file.ts";
 import { encodeFile, type FileKind } from "./epoch-file.ts";
@@ -32,6 +33,7 @@ export function folderName(pipeline: string): string {
 /** What is in memory of a store that was opened. */
 interface OpenState {
   readonly lock: ProcessLock;
+  readonly watch: HolderWatch;
   /** Where the next epoch goes; `reset` begins another. */
   readonly generation: number;
   readonly highestGeneration: number;
@@ -59,8 +61,9 @@ class FileStore implements CheckpointStore {
     this.#ambient = ambient;
   }
 
-  async open({ passOverDamage = false, takeOver = false }: StoreOpening): Promise<StoredEpochs | null> {
+  async open(opening: StoreOpening): Promise<StoredEpochs | null> {
     if (this.#state !== null) throw new MillraceError("INTERNAL", "the checkpoint store is already open");
+    const { passOverDamage = false, takeOver = false } = opening;
     try {
       await makeFolder(this.#folder);
     } catch (error) {
@@ -76,7 +79,9 @@ class FileStore implements CheckpointStore {
           damage: loaded.torn.message,
           epoch: loaded.stored.newest.epoch,
         });
-      this.#state = openState(lock, loaded, names);
+      const told = (): void => opening.takenOver?.(takenOver(this.place));
+      const watch = new HolderWatch(this.#ambient, () => lock.isHeld(), told);
+      this.#state = { lock, watch, ...openFiles(loaded, names) };
       return loaded?.stored ?? null;
     } catch (error) {
       await lock.release();
@@ -152,9 +157,10 @@ class FileStore implements CheckpointStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const lock = this.#state?.lock;
+    const state = this.#state;
     this.#state = null;
-    await lock?.release();
+    await state?.watch[Symbol.asyncDispose]();
+    await state?.lock.release();
   }
 
   #opened(): OpenState {
@@ -202,10 +208,9 @@ class FileStore implements CheckpointStore {
   }
 }
 
-function openState(lock: ProcessLock, loaded: LoadedFolder | null, names: readonly FileName[]): OpenState {
+function openFiles(loaded: LoadedFolder | null, names: readonly FileName[]): Omit<OpenState, "lock" | "watch"> {
   if (loaded === null)
     return {
-      lock,
       generation: 1,
       // Of files that are damaged, where they are passed over.
       highestGeneration: Math.max(0, ...names.map((name) => name.generation)),
@@ -217,16 +222,7 @@ function openState(lock: ProcessLock, loaded: LoadedFolder | null, names: readon
     };
   const { generation, highestGeneration, base, epochs, stored } = loaded;
   const older = names.filter((name) => name.generation < generation).map(fileName);
-  return {
-    lock,
-    generation,
-    highestGeneration,
-    older,
-    base,
-    epochs,
-    before: stored.confirmed,
-    newest: stored.newest,
-  };
+  return { generation, highestGeneration, older, base, epochs, before: stored.confirmed, newest: stored.newest };
 }
 
 /** Bounds how often a reader begins anew because the pipeline it looks at just renamed or removed a file. */

@@ -4,19 +4,19 @@ import { z } from "zod";
 import type { Ambient } from "../../core/ambient.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { lives, startOf } from "../process-life.ts";
+import { HolderWatch } from "../watch.ts";
 import type { RedisConnection } from "./connection.ts";
 import { damaged } from "./keys.ts";
 import { RELEASE, runScript, TAKE } from "./scripts.ts";
 
 /** A holder that says nothing for so long has it no more: one on another host that died, or cannot reach the server. */
 const LEASE_MS = 15_000;
-const RENEW_MS = 5_000;
 /** How often the lease of a holder is looked at whose life cannot be seen from here. */
 const LOOK_MS = 500;
 /** Giving it back is a courtesy, too. */
 const RELEASE_MS = 2_000;
 /** Then it has surely been renewed, or has come to its end. */
-const LOOKS_MAX = (LEASE_MS + 2 * RENEW_MS) / LOOK_MS;
+const LOOKS_MAX = (2 * LEASE_MS) / LOOK_MS;
 
 const holderSchema = z.object({
   id: z.string(),
@@ -36,8 +36,7 @@ export class Holder {
   readonly #connection: RedisConnection;
   readonly #ambient: Ambient;
   #own: string | null = null;
-  #renewing: AbortController | null = null;
-  #renewals: Promise<void> = Promise.resolve();
+  #watch: HolderWatch | null = null;
 
   constructor(key: string, connection: RedisConnection, ambient: Ambient) {
     this.#key = key;
@@ -45,7 +44,7 @@ export class Holder {
     this.#ambient = ambient;
   }
 
-  /** Fails with `CHECKPOINT_LOCKED` where another process has it. */
+  /** Fails with `CHECKPOINT_LOCKED` where another process has it. What is taken has to be kept (`keep`) within the lease. */
   async take(takeOver: boolean, signal: AbortSignal, waiting: (on: string | null) => void): Promise<void> {
     const { pid } = this.#ambient;
     const content: HolderContent = { id: randomUUID(), pid, host: hostname(), started: await startOf(pid) };
@@ -59,7 +58,6 @@ export class Holder {
       if (answer === "taken") {
         if (look > 0) waiting(null);
         this.#own = own;
-        this.#renew(own);
         return;
       }
       const other = decodeHolder(holder, this.#key);
@@ -81,38 +79,22 @@ export class Holder {
     return new MillraceError("CHECKPOINT_LOCKED", `${who} the checkpoint in ${this.#connection.place}`);
   }
 
-  /** In the background, for as long as the store is open: what fails is tried again, and the token decides. */
-  #renew(own: string): void {
-    const ended = new AbortController();
-    this.#renewing = ended;
-    const { clock, logger } = this.#ambient;
-    const renew = async (): Promise<void> => {
-      while (!ended.signal.aborted) {
-        await clock.sleep(RENEW_MS, ended.signal);
-        const [answer] = await this.#connection.once(ended.signal, (client) =>
-          runScript(client, TAKE, [this.#key], [own, LEASE_MS, ""]),
-        );
-        if (answer === "taken") continue;
-        logger.warn("another process has taken the checkpoint over");
-        return;
-      }
+  /** Renews the lease in the background until it is given back. */
+  keep(takenOver: () => void): void {
+    const own = this.#own;
+    if (own === null) return;
+    const renewed = async (signal: AbortSignal): Promise<boolean> => {
+      const [answer] = await this.#connection.once(signal, (client) =>
+        runScript(client, TAKE, [this.#key], [own, LEASE_MS, ""]),
+      );
+      return answer === "taken";
     };
-    const again = async (): Promise<void> => {
-      while (!ended.signal.aborted) {
-        try {
-          return await renew();
-        } catch (error) {
-          if (!ended.signal.aborted) logger.debug("the lease was not renewed", { reason: String(error) });
-        }
-      }
-    };
-    this.#renewals = again();
+    this.#watch = new HolderWatch(this.#ambient, renewed, takenOver);
   }
 
   /** Gives it back, where the server can be reached: else the lease ends by itself. */
   async release(): Promise<void> {
-    this.#renewing?.abort(new Error("the checkpoint store is closed"));
-    await this.#renewals;
+    await this.#watch?.[Symbol.asyncDispose]();
     const own = this.#own;
     this.#own = null;
     if (own === null) return;

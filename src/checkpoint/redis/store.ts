@@ -4,7 +4,7 @@ import type { CheckpointStore, StoredEpochs, StoreOpening } from "../../core/che
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import { applyEpoch, type CommittedRecord, type EpochRecord, sameParts } from "../../core/record.ts";
-import { checkNext, fenced } from "../fence.ts";
+import { checkNext, fenced, takenOver } from "../fence.ts";
 import { type Commands, RedisConnection } from "./connection.ts";
 import { Holder } from "./holder.ts";
 import { damaged, decodeEpochs, decodeHead, FORMAT, KeyNames } from "./keys.ts";
@@ -69,6 +69,7 @@ class RedisStore implements CheckpointStore {
     const signal = AbortSignal.any([opening.signal, this.#closed.signal]);
     const waiting = opening.waiting ?? ((): void => undefined);
     await this.#holder.take(opening.takeOver ?? false, signal, waiting);
+    this.#holder.keep(() => opening.takenOver?.(takenOver(this.place)));
     try {
       if (opening.takeOver === true)
         await this.#connection.first(signal, (client) => runScript(client, FENCE, [this.#names.head], []));
