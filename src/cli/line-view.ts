@@ -33,7 +33,7 @@ export class LineView implements RunView {
     if (event.kind === "notice") this.#say(nowMs, event.text);
     else if (event.kind === "starting" && state.kind === "starting") this.#say(nowMs, event.step);
     else if (event.kind === "waiting" && event.on !== null) this.#say(nowMs, `waiting for ${event.on}`);
-    else if (event.kind === "table") this.#table(event.table, state.facts.tables[event.table]!, nowMs);
+    else if (event.kind === "table") this.#table(event.table, state.facts.tables.get(event.table)!, nowMs);
     if (state.kind !== this.#kind && (state.kind === "running" || state.kind === "stopping"))
       this.#say(nowMs, state.kind);
     this.#kind = state.kind;
@@ -43,7 +43,7 @@ export class LineView implements RunView {
     const pace = this.#meter.observe(state, nowMs);
     if (this.#reportedMs === null || nowMs - this.#reportedMs < REPORT_EVERY_MS) return;
     this.#reportedMs = nowMs;
-    for (const [id, table] of Object.entries(state.facts.tables))
+    for (const [id, table] of state.facts.tables)
       if (table.life.kind === "snapshotting") this.#say(nowMs, snapshotLine(id, table, pace));
     const { facts } = state;
     if (facts.committed === null) return;

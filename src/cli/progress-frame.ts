@@ -36,7 +36,7 @@ export function progressFrame(input: FrameInput): readonly string[] {
   const { state, columns, palette } = input;
   // A line as wide as the terminal makes some of them wrap.
   const width = Math.max(10, columns - 1);
-  const entries = Object.entries(state.facts.tables).toSorted(byInterest);
+  const entries = [...state.facts.tables].toSorted(byInterest);
   const shown = entries.slice(0, Math.max(1, input.rows - OTHER_LINES - 1));
   const lines = [
     ...alignColumns(

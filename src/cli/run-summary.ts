@@ -12,7 +12,7 @@ export function runSummary(
   nowMs: number,
 ): readonly string[] {
   const { facts } = state;
-  const tables = Object.entries(facts.tables);
+  const tables = [...facts.tables];
   const rows = tables.reduce((sum, [, table]) => sum + table.rowsDone, 0);
   const done =
     tables.length === 0

@@ -105,7 +105,7 @@ function tableReports(run: RunReport, record: CommittedRecord | null): readonly 
       reports.set(key.slice(TABLE_PART.length), recordedTable(key, part as unknown as TablePart));
   if (run.kind !== "never") {
     const live = run.kind === "running" || run.kind === "silent";
-    for (const [table, progress] of Object.entries(run.state.facts.tables)) {
+    for (const [table, progress] of run.state.facts.tables) {
       const recorded = reports.get(table);
       if (live || recorded === undefined) reports.set(table, { table, ...progress });
       else reports.set(table, { ...recorded, rowsEstimate: progress.rowsEstimate, changes: progress.changes });

@@ -2,6 +2,7 @@ import type { ErrorCode } from "./error-codes.ts";
 import { assertNever } from "./errors.ts";
 import type { PipelineEvent } from "./pipeline-event.ts";
 import type { TableState } from "./record.ts";
+import { TableMap } from "./table-map.ts";
 import type { TableId } from "./table-schema.ts";
 
 /** A table's life as people see it: `TableState` without what belongs to the record alone, key values above all (law 8). */
@@ -37,7 +38,7 @@ export interface CommittedEpoch {
 /** What is known in every state of a run. Plain data: status.json and `status --json` hold it as it is. */
 export interface PipelineFacts {
   readonly startedAtMs: number;
-  readonly tables: Readonly<Record<TableId, TableProgress>>;
+  readonly tables: TableMap<TableProgress>;
   /** Chunks wait for this; null: for nothing. */
   readonly waitingOn: string | null;
   /** The log reader's own place; null: it has not begun. */
@@ -66,7 +67,7 @@ export type PipelineState =
 export function initialState(nowMs: number): PipelineState {
   const facts: PipelineFacts = {
     startedAtMs: nowMs,
-    tables: {},
+    tables: TableMap.of([]),
     waitingOn: null,
     logPosition: null,
     committed: null,
@@ -125,8 +126,8 @@ function reduceFacts(facts: PipelineFacts, event: FactEvent, nowMs: number): Pip
     case "chunk-started":
     case "chunk-ended":
     case "delivered": {
-      const table = reduceTable(facts.tables[event.table] ?? NEW_TABLE, event);
-      return { ...facts, tables: { ...facts.tables, [event.table]: table } };
+      const table = reduceTable(facts.tables.get(event.table) ?? NEW_TABLE, event);
+      return { ...facts, tables: facts.tables.with(event.table, table) };
     }
     default:
       return assertNever(event);
@@ -215,8 +216,7 @@ function lifeOf(state: TableState): TableLife {
 
 /** Another attempt of the same run goes back to the last committed epoch, and tells of every table again. */
 function anew(facts: PipelineFacts): PipelineFacts {
-  const tables = Object.entries(facts.tables).map(([id, { changes }]) => [id, { ...NEW_TABLE, changes }] as const);
-  return idle({ ...facts, tables: Object.fromEntries(tables) });
+  return idle({ ...facts, tables: facts.tables.map(({ changes }) => ({ ...NEW_TABLE, changes })) });
 }
 
 function idle(facts: PipelineFacts): PipelineFacts {
@@ -225,6 +225,5 @@ function idle(facts: PipelineFacts): PipelineFacts {
 
 /** When a run ends, no chunk is being read and nothing is waited for. */
 function atRest(facts: PipelineFacts): PipelineFacts {
-  const tables = Object.entries(facts.tables).map(([id, table]) => [id, { ...table, chunksInFlight: 0 }] as const);
-  return idle({ ...facts, tables: Object.fromEntries(tables) });
+  return idle({ ...facts, tables: facts.tables.map((table) => ({ ...table, chunksInFlight: 0 })) });
 }

@@ -1,5 +1,4 @@
 import type { PipelineFacts, PipelineState } from "../core/pipeline-state.ts";
-import type { TableId } from "../core/table-schema.ts";
 import { Rate } from "./rate.ts";
 
 const HALF_LIFE_MS = 3000;
@@ -23,7 +22,7 @@ export class ProgressMeter {
     const { tables } = state.facts;
     const rowsPerSecond = new Map<string, number>();
     const etaMs = new Map<string, number>();
-    for (const [id, table] of Object.entries(tables)) {
+    for (const [id, table] of tables) {
       const rate = this.#rows.get(id) ?? new Rate(HALF_LIFE_MS);
       this.#rows.set(id, rate);
       rate.observe(table.rowsDone, nowMs);
@@ -39,5 +38,7 @@ export class ProgressMeter {
 
 /** Rows that the log delivered, over all tables. */
 export function changesOf(facts: PipelineFacts): number {
-  return Object.keys(facts.tables).reduce((sum, id) => sum + facts.tables[id as TableId]!.changes, 0);
+  let sum = 0;
+  for (const [, { changes }] of facts.tables) sum += changes;
+  return sum;
 }

@@ -1,7 +1,9 @@
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock, Logger } from "../core/ambient.ts";
-import type { PipelineState } from "../core/pipeline-state.ts";
+import type { PipelineState, TableProgress } from "../core/pipeline-state.ts";
+import { TableMap } from "../core/table-map.ts";
+import type { TableId } from "../core/table-schema.ts";
 
 /** The version of the file's shape. */
 const VERSION = 1;
@@ -102,7 +104,10 @@ export async function readStatusFile(folder: string): Promise<StatusDocument | n
   }
   try {
     const document = JSON.parse(text) as Partial<StatusDocument>;
-    return document.version === VERSION && document.state !== undefined ? (document as StatusDocument) : null;
+    const { version, state } = document;
+    if (version !== VERSION || state === undefined) return null;
+    const tables = TableMap.of(Object.entries(state.facts.tables) as [TableId, TableProgress][]);
+    return { ...(document as StatusDocument), state: { ...state, facts: { ...state.facts, tables } } };
   } catch {
     return null;
   }

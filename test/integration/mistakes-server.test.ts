@@ -70,7 +70,7 @@ test("a server that restarts in the middle is waited for, and one that is gone f
   await query("UPDATE t SET v = 'changed' WHERE id <= 50; INSERT INTO t VALUES (1001, 'later')", "restarted");
   await waitFor("the changes to arrive", async () => {
     const { state } = await pipeline.status();
-    return (state.facts.tables[tableId("public", "t")]?.changes ?? 0) >= 51;
+    return (state.facts.tables.get(tableId("public", "t"))?.changes ?? 0) >= 51;
   });
   expect(run.hasEnded).toBe(false);
 

@@ -77,7 +77,7 @@ describe.each([
     await waitFor("t to stop", async () => (await pipeline.tableState("t"))?.kind === "stopped");
     await waitFor("the other table to go on", async () => {
       const { facts } = (await pipeline.status()).state;
-      return (facts.tables[tableId(db.database, "other")]?.changes ?? 0) > 0;
+      return (facts.tables.get(tableId(db.database, "other"))?.changes ?? 0) > 0;
     });
     run.signal("SIGTERM");
     expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });

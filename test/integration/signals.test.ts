@@ -120,5 +120,5 @@ async function fill(db: TestDatabase): Promise<void> {
 
 /** Rows that the log has delivered, as the run tells it once a second. */
 async function changes(pipeline: TestPipeline): Promise<number> {
-  return (await pipeline.status()).state.facts.tables[tableId("public", "letters")]?.changes ?? 0;
+  return (await pipeline.status()).state.facts.tables.get(tableId("public", "letters"))?.changes ?? 0;
 }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { DuckDBInstance } from "@duckdb/node-api";
 import pg from "pg";
@@ -6,7 +6,7 @@ import { createFileStore } from "../../src/checkpoint/file/store.ts";
 import { createRedisStore } from "../../src/checkpoint/redis/store.ts";
 import type { CheckpointStore } from "../../src/core/checkpoint-store.ts";
 import type { CommittedRecord, TablePart, TableState } from "../../src/core/record.ts";
-import type { StatusDocument } from "../../src/observe/status-file.ts";
+import { readStatusFile, type StatusDocument } from "../../src/observe/status-file.ts";
 import { tableId } from "../../src/core/table-schema.ts";
 import { parseRedisUrl, redisOptions } from "../../src/pipeline/redis-url.ts";
 import { DUCKDB_DEFAULTS } from "../../src/sinks/duckdb/config.ts";
@@ -244,8 +244,9 @@ ${process.output}`);
 
   /** Of the run that goes on or went last. */
   async status(): Promise<StatusDocument> {
-    const path = this.#folder.file(`.millrace/${this.name}/status.json`);
-    return JSON.parse(await readFile(path, "utf8")) as StatusDocument;
+    const found = await readStatusFile(this.#folder.file(`.millrace/${this.name}`));
+    if (found === null) throw new Error("the run has written no status");
+    return found;
   }
 
   /** How the sink differs from the source as it is now: empty where every row of the tables is the same. */
