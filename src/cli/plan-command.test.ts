@@ -34,6 +34,7 @@ const PLAN: PipelinePlan = {
   chunkRows: 100_000,
   guarantee: "exactly once",
   targets: new Map([[ORDERS, "public.orders"]]),
+  sizes: new Map([[ORDERS, { rows: 250_001, bytes: 30_000_000 }]]),
   inspection: {
     identity: { system: "7" },
     server: "PostgreSQL 18.1",
@@ -44,8 +45,6 @@ const PLAN: PipelinePlan = {
         schema,
         object: "1",
         logged: false,
-        rowsEstimate: 250_001,
-        bytesEstimate: 30_000_000,
         readBy: "chunks of (id)",
         notes: ["no cascades"],
       },

@@ -1,6 +1,6 @@
 import { assertNever } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
-import type { TableOffer } from "../core/source.ts";
+import type { TableOffer, TableSize } from "../core/source.ts";
 import { readsTables, type Startup } from "../core/startup.ts";
 import { sinkPlace, sourcePlace } from "../pipeline/catalog.ts";
 import { inspectPipeline, type PipelinePlan } from "../pipeline/compose.ts";
@@ -28,8 +28,13 @@ function show(spec: PipelineSpec, plan: PipelinePlan, asJson: boolean, { out }: 
   return plan.inspection.refusals.length > 0 ? EXIT_REFUSED : EXIT_DONE;
 }
 
+/** A table that was dropped meanwhile has none. */
+function sizeOf({ schema }: TableOffer, plan: PipelinePlan): TableSize {
+  return plan.sizes.get(schema.id) ?? { rows: 0, bytes: 0 };
+}
+
 function chunksOf(offer: TableOffer, plan: PipelinePlan): number {
-  return offer.schema.key.length === 0 ? 1 : Math.max(1, Math.ceil(offer.rowsEstimate / plan.chunkRows));
+  return offer.schema.key.length === 0 ? 1 : Math.max(1, Math.ceil(sizeOf(offer, plan).rows / plan.chunkRows));
 }
 
 export function planLines(
@@ -83,9 +88,10 @@ function startText(startup: Startup): string {
 
 function offerLines(offer: TableOffer, plan: PipelinePlan, palette: Screen["palette"]): readonly string[] {
   const { id } = offer.schema;
+  const size = sizeOf(offer, plan);
   return [
     `${palette.bold(printable(id))} → ${printable(plan.targets.get(id) ?? id)}`,
-    `  about ${plural(offer.rowsEstimate, "row")}, ${bytes(offer.bytesEstimate)}; ` +
+    `  about ${plural(size.rows, "row")}, ${bytes(size.bytes)}; ` +
       `${printable(offer.readBy)}, about ${plural(chunksOf(offer, plan), "chunk")}`,
     ...offer.notes.map((note) => `  note: ${printable(note)}`),
   ];
@@ -106,8 +112,8 @@ export function planJson(spec: PipelineSpec, plan: PipelinePlan): Json {
       target: plan.targets.get(offer.schema.id) ?? offer.schema.id,
       key: offer.schema.key.map((index) => offer.schema.columns[index]!.name),
       readBy: offer.readBy,
-      rowsEstimate: offer.rowsEstimate,
-      bytesEstimate: offer.bytesEstimate,
+      rowsEstimate: sizeOf(offer, plan).rows,
+      bytesEstimate: sizeOf(offer, plan).bytes,
       chunksEstimate: chunksOf(offer, plan),
       notes: offer.notes,
     })),

@@ -14,12 +14,16 @@ export interface TableOffer {
   readonly object: string;
   /** Whether the log carries its changes already. False for a table that was followed before: changes of it are lost. */
   readonly logged: boolean;
-  readonly rowsEstimate: number;
-  readonly bytesEstimate: number;
   /** How its snapshot is read, for `plan`: `chunks of (id)`, `one scan under REPLICA IDENTITY FULL`. */
   readonly readBy: string;
   /** What the log will not carry, or only one path delivers: cascades, generated columns. For `plan` and the log. */
   readonly notes: readonly string[];
+}
+
+/** By the statistics of the source, which does not read the table for them. */
+export interface TableSize {
+  readonly rows: number;
+  readonly bytes: number;
 }
 
 /** A matched table that cannot be right; the error's hint holds the statement that mends it. */
@@ -80,11 +84,13 @@ export interface LogReader extends AsyncDisposable {
 
 /**
  * All that the rest of the house knows of a database (design §6). Calls are made in the order they stand here; those from `log` on
- * may overlap. `inspect` and `status` write nothing and need no `prepare`.
+ * may overlap. `inspect`, `sizes` and `status` write nothing and need no `prepare`.
  */
 export interface Source extends AsyncDisposable {
   /** Checks the server's settings and our privileges, matches the tables, and says how each would be read. */
   inspect(signal: AbortSignal): Promise<Inspection>;
+  /** How large offered tables are, for `plan`: a run does without, since asking for thousands takes a while. */
+  sizes(offers: readonly TableOffer[], signal: AbortSignal): Promise<ReadonlyMap<TableId, TableSize>>;
   status(signal: AbortSignal): Promise<SourceStatus>;
   /**
    * Makes the source ready for exactly these tables (publication, slot) and returns the start position: `resume` itself

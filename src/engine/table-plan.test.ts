@@ -15,8 +15,7 @@ function schemaOf(name: string, key: readonly number[] = [0]): TableSchema {
 }
 
 function offer(name: string, change: Partial<TableOffer> = {}): TableOffer {
-  const size = { rowsEstimate: 1, bytesEstimate: 1 };
-  return { schema: schemaOf(name), object: name, logged: true, ...size, readBy: "", notes: [], ...change };
+  return { schema: schemaOf(name), object: name, logged: true, readBy: "", notes: [], ...change };
 }
 
 function terms({ schema, object }: TableOffer): TableTerms {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Ambient } from "../core/ambient.ts";
 import { MillraceError } from "../core/errors.ts";
 import type { CommittedRecord, PositionPart } from "../core/record.ts";
-import type { Inspection, SourceStatus } from "../core/source.ts";
+import type { Inspection, SourceStatus, TableSize } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
 import type { Pipeline, RunRequest } from "../engine/parts.ts";
 import type { RunOutcome } from "../engine/run-outcome.ts";
@@ -19,6 +19,7 @@ import type { PipelineSpec } from "./spec.ts";
 /** What `millrace plan` shows: nothing was written for it. */
 export interface PipelinePlan {
   readonly inspection: Inspection;
+  readonly sizes: ReadonlyMap<TableId, TableSize>;
   /** Source table → its name in the sink. */
   readonly targets: ReadonlyMap<TableId, string>;
   readonly guarantee: string;
@@ -97,7 +98,8 @@ export async function inspectPipeline(
   await using source = await openSource(spec, ambient);
   const inspection = withSinkRefusals(await source.inspect(signal), traits.problem);
   const targets = new Map(inspection.offers.map(({ schema }) => [schema.id, traits.targetName(schema)]));
-  return { inspection, targets, guarantee: traits.guarantee, chunkRows: spec.source.chunkRows };
+  const sizes = await source.sizes(inspection.offers, signal);
+  return { inspection, sizes, targets, guarantee: traits.guarantee, chunkRows: spec.source.chunkRows };
 }
 
 /** What the source keeps for the pipeline. */

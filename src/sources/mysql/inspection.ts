@@ -115,8 +115,6 @@ function offer(
     // What is dropped and created again stands in the log as just that.
     object: schema.id,
     logged: true,
-    rowsEstimate: table.rowsEstimate,
-    bytesEstimate: table.bytesEstimate,
     readBy: readBy(table.key),
     notes: [...keyless, ...cascades],
   };

@@ -4,8 +4,18 @@ import type { ChunkPlanner } from "../../core/chunk.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Cut, Position } from "../../core/position.ts";
-import type { Inspection, LogReader, LogRequest, Source, SourceStatus, ValueRules } from "../../core/source.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
+import type {
+  Inspection,
+  LogReader,
+  LogRequest,
+  Source,
+  SourceStatus,
+  TableOffer,
+  TableSize,
+  ValueRules,
+} from "../../core/source.ts";
+import type { TableId, TableSchema } from "../../core/table-schema.ts";
+import { tableByName } from "./catalog.ts";
 import { MysqlChunkPlanner } from "./chunk-planner.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
@@ -69,6 +79,16 @@ class MysqlSource implements Source {
 
   async inspect(signal: AbortSignal): Promise<Inspection> {
     return inspect(this.#options, this.#rules, await this.#control.get(signal), signal);
+  }
+
+  async sizes(offers: readonly TableOffer[], signal: AbortSignal): Promise<ReadonlyMap<TableId, TableSize>> {
+    const session = await this.#control.get(signal);
+    const sizes = new Map<TableId, TableSize>();
+    for (const { schema } of offers) {
+      const table = await tableByName(session, schema.namespace, schema.name, signal);
+      if (table !== null) sizes.set(schema.id, { rows: table.rowsEstimate, bytes: table.bytesEstimate });
+    }
+    return sizes;
   }
 
   async status(signal: AbortSignal): Promise<SourceStatus> {

@@ -7,7 +7,6 @@ import { checkPublication, publicationRefusals, readPublication } from "./public
 import { catalogSchema } from "./schema.ts";
 import { checkServer, serverFacts, serverNotes, sourceIdentity } from "./server-facts.ts";
 import { matchedOids, matchedTables, tableRefusal, type MatchedTable } from "./table-match.ts";
-import { tableSizes, type TableSize } from "./table-size.ts";
 
 const CUT_METHOD =
   "exact: each chunk is read under a snapshot of its own, and pg_current_snapshot() says which transactions of the log are in it";
@@ -15,19 +14,24 @@ const CUT_METHOD =
 const PARTITION_EMPTIED =
   "TRUNCATE or DROP of a single partition is not in the log: its rows stay in the sink until the table is begun anew";
 
+/** What was found, and the catalog's word on every table that can be read. */
+export interface Inspected {
+  readonly inspection: Inspection;
+  readonly tables: readonly MatchedTable[];
+}
+
 /** Everything that `plan` shows and that a run rests on; writes nothing. */
 export async function inspect(
   options: PostgresOptions,
   rules: ValueRules,
   session: Session,
   signal: AbortSignal,
-): Promise<Inspection> {
+): Promise<Inspected> {
   const facts = await serverFacts(options, session, signal);
   checkServer(options, facts);
   const oids = await matchedOids(options, session, signal);
   const tables = await matchedTables(session, oids, signal);
   if (tables.length === 0) throw noTables(options);
-  const sizes = await tableSizes(session, oids, signal);
   const refusals: TableRefusal[] = [];
   const readable: MatchedTable[] = [];
   for (const table of tables) {
@@ -41,11 +45,11 @@ export async function inspect(
   const offered = readable.filter((table) => !refused.has(tableId(table.namespace, table.name)));
   if (offered.length > 0) checkPublication(options, facts, publication, offered);
   const published = new Set(publication?.tables.map((table) => tableId(table.namespace, table.name)));
-  return {
+  const inspection: Inspection = {
     identity: sourceIdentity(options, facts),
     server: `PostgreSQL ${facts.version}`,
     offers: offered.map((table) => ({
-      ...offer(table, rules, sizes.get(table.oid)),
+      ...offer(table, rules),
       // Without a publication the whole log is lost and not this table's: `prepare` says so.
       logged: publication === null || published.has(tableId(table.namespace, table.name)),
     })),
@@ -53,6 +57,7 @@ export async function inspect(
     notes: serverNotes(facts),
     cutMethod: CUT_METHOD,
   };
+  return { inspection, tables: offered };
 }
 
 function noTables(options: PostgresOptions): MillraceError {
@@ -60,7 +65,7 @@ function noTables(options: PostgresOptions): MillraceError {
   return new MillraceError("SOURCE_NO_TABLES", `no table of database ${options.database} matches ${patterns}`);
 }
 
-function offer(table: MatchedTable, rules: ValueRules, size: TableSize | undefined): Omit<TableOffer, "logged"> {
+function offer(table: MatchedTable, rules: ValueRules): Omit<TableOffer, "logged"> {
   const schema = catalogSchema(table, rules);
   const key = keyColumns(schema).map((column) => column.name);
   const generated = table.columns.filter((column) => column.generated).map((column) => column.name);
@@ -72,8 +77,6 @@ function offer(table: MatchedTable, rules: ValueRules, size: TableSize | undefin
   return {
     schema,
     object: String(table.oid),
-    rowsEstimate: size?.rows ?? 0,
-    bytesEstimate: size?.bytes ?? 0,
     readBy: key.length > 0 ? `chunks of (${key.join(", ")})` : "one scan under REPLICA IDENTITY FULL",
     notes,
   };

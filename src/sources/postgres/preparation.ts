@@ -4,7 +4,7 @@ import { tableId, type TableSchema } from "../../core/table-schema.ts";
 import type { PostgresOptions } from "./config.ts";
 import type { Session } from "./connection.ts";
 import type { PgPosition, Xid64 } from "./position.ts";
-import { checkPublication, ensurePublication, readPublication } from "./publication.ts";
+import { checkPublication, ensurePublication, type Publication, readPublication } from "./publication.ts";
 import { changedError } from "./schema.ts";
 import { checkServer, serverFacts, type ServerFacts } from "./server-facts.ts";
 import { beginSlot, checkResume, checkSlot, readSlot, type Slot } from "./slot.ts";
@@ -23,19 +23,26 @@ export interface Prepared {
   readonly oids: TableOids;
 }
 
+interface PrepareRequest {
+  readonly resume: PgPosition | null;
+  readonly tables: readonly TableSchema[];
+  /** By their oid, as they were at the start of this attempt. */
+  readonly inspected: ReadonlyMap<number, MatchedTable>;
+}
+
 /** Publication and slot for exactly these tables. The publication comes first: the slot's log must know it. */
 export async function prepare(
   options: PostgresOptions,
   session: Session,
-  request: { readonly resume: PgPosition | null; readonly tables: readonly TableSchema[] },
+  request: PrepareRequest,
   created: (what: string) => void,
   ambient: Ambient,
   signal: AbortSignal,
 ): Promise<Prepared> {
   const facts = await serverFacts(options, session, signal);
   checkServer(options, facts);
-  const tables = await presentTables(options, session, request.tables, signal);
   const publication = await readPublication(options, session, facts, signal);
+  const tables = await presentTables(options, session, request, publication, signal);
   checkPublication(options, facts, publication, tables);
   const slot = await releasedSlot(options, session, facts, ambient, signal);
   if (request.resume !== null) {
@@ -50,15 +57,19 @@ export async function prepare(
   return { start, begin: await takeXid(session, signal), oids };
 }
 
-/** The tables as they are at this moment, each still one that can be published without harm. */
+/**
+ * The tables, each still there. Those that are not published yet as they are at this moment, so that none is published that
+ * would do harm; the others, of which there may be thousands, as they were inspected.
+ */
 async function presentTables(
   options: PostgresOptions,
   session: Session,
-  schemas: readonly TableSchema[],
+  { tables: schemas, inspected }: PrepareRequest,
+  publication: Publication | null,
   signal: AbortSignal,
 ): Promise<readonly MatchedTable[]> {
-  const found = await session.query<{ oid: number; place: number }>(
-    `SELECT c.oid, wanted.place::int FROM unnest($1::text[], $2::text[]) WITH ORDINALITY wanted(namespace, name, place)
+  const found = await session.query<{ oid: number; namespace: string; name: string; place: number }>(
+    `SELECT c.oid, wanted.namespace, wanted.name, wanted.place::int FROM unnest($1::text[], $2::text[]) WITH ORDINALITY wanted(namespace, name, place)
      JOIN pg_namespace n ON n.nspname = wanted.namespace JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name`,
     [schemas.map((schema) => schema.namespace), schemas.map((schema) => schema.name)],
     signal,
@@ -66,11 +77,15 @@ async function presentTables(
   const places = new Set(found.map((row) => row.place));
   const missing = schemas.find((_, i) => !places.has(i + 1));
   if (missing !== undefined) throw changedError(missing.id, "it was dropped or renamed");
-  const tables = await matchedTables(
-    session,
-    found.map((row) => row.oid),
-    signal,
-  );
+  const published = new Set(publication?.tables.map((table) => tableId(table.namespace, table.name)));
+  const known = found.flatMap(({ oid, namespace, name }) => {
+    const table = inspected.get(oid);
+    const isKnown = table?.namespace === namespace && table.name === name && published.has(tableId(namespace, name));
+    return isKnown ? [table] : [];
+  });
+  const knownOids = new Set(known.map(({ oid }) => oid));
+  const others = found.map(({ oid }) => oid).filter((oid) => !knownOids.has(oid));
+  const tables = [...known, ...(await matchedTables(session, others, signal))];
   for (const table of tables) {
     const refusal = tableRefusal(options, table);
     if (refusal !== null) throw refusal;

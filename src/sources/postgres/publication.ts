@@ -29,18 +29,28 @@ export interface PublishedTable {
 /** The comment that marks what is ours to change and to drop. */
 const MARK = "made by millrace for pipeline ";
 
+/**
+ * `pg_publication_tables` opens every table, which takes long with thousands. Where a publication is a plain list of tables, as
+ * ours are, and not of schemas or of partitions, the list says the same.
+ */
 function readQuery(facts: ServerFacts): string {
-  // Filters and column lists came with version 15.
-  const partial =
-    facts.versionNumber < 150_000
-      ? "false"
-      : `EXISTS (SELECT 1 FROM pg_publication_rel pr WHERE pr.prpubid = p.oid AND (pr.prqual IS NOT NULL OR pr.prattrs IS NOT NULL)
-           AND pr.prrelid = to_regclass(quote_ident(t.schemaname) || '.' || quote_ident(t.tablename)))`;
+  // Filters, column lists and publications of schemas came with version 15.
+  const before15 = facts.versionNumber < 150_000;
+  const isPartial = before15 ? "false" : "pr.prqual IS NOT NULL OR pr.prattrs IS NOT NULL";
+  const ofSchemas = before15 ? "false" : "EXISTS (SELECT FROM pg_publication_namespace pn WHERE pn.pnpubid = p.oid)";
+  const ofPartitions = `EXISTS (SELECT FROM pg_publication_rel pr JOIN pg_class c ON c.oid = pr.prrelid
+    WHERE pr.prpubid = p.oid AND (c.relispartition OR c.relkind = 'p' AND NOT p.pubviaroot))`;
+  const partial = `EXISTS (SELECT FROM pg_publication_rel pr WHERE pr.prpubid = p.oid AND (${isPartial})
+    AND pr.prrelid = to_regclass(quote_ident(t.schemaname) || '.' || quote_ident(t.tablename)))`;
   return `
     SELECT obj_description(p.oid, 'pg_publication') AS comment, pg_has_role(p.pubowner, 'USAGE') AS "mayAlter",
       p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate AS "everyOperation", p.pubviaroot AS "viaRoot",
-      coalesce((SELECT json_agg(json_build_object('namespace', t.schemaname, 'name', t.tablename, 'partial', ${partial}))
-        FROM pg_publication_tables t WHERE t.pubname = p.pubname), '[]') AS tables
+      coalesce(CASE WHEN p.puballtables OR ${ofSchemas} OR ${ofPartitions}
+        THEN (SELECT json_agg(json_build_object('namespace', t.schemaname, 'name', t.tablename, 'partial', ${partial}))
+          FROM pg_publication_tables t WHERE t.pubname = p.pubname)
+        ELSE (SELECT json_agg(json_build_object('namespace', n.nspname, 'name', c.relname, 'partial', ${isPartial}))
+          FROM pg_publication_rel pr JOIN pg_class c ON c.oid = pr.prrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+          WHERE pr.prpubid = p.oid) END, '[]') AS tables
     FROM pg_publication p WHERE p.pubname = $1`;
 }
 

@@ -4,8 +4,17 @@ import type { ChunkPlanner } from "../../core/chunk.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import type { Cut, Position } from "../../core/position.ts";
-import type { Inspection, LogReader, LogRequest, Source, SourceStatus, ValueRules } from "../../core/source.ts";
-import type { TableSchema } from "../../core/table-schema.ts";
+import type {
+  Inspection,
+  LogReader,
+  LogRequest,
+  Source,
+  SourceStatus,
+  TableOffer,
+  TableSize,
+  ValueRules,
+} from "../../core/source.ts";
+import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import { PgChunkPlanner } from "./chunk-planner.ts";
 import type { PostgresOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
@@ -15,8 +24,10 @@ import { PgCut, PgPosition, xid64 } from "./position.ts";
 import { prepare, type Prepared, releasedSlot } from "./preparation.ts";
 import { dropPublication, readPublication } from "./publication.ts";
 import { checkServer, serverFacts, sourceIdentity } from "./server-facts.ts";
+import type { MatchedTable } from "./table-match.ts";
 import { dropSlot, readSlot } from "./slot.ts";
 import { PgLogReader } from "./stream.ts";
+import { tableSizes } from "./table-size.ts";
 import { untilVisible, visibleCut } from "./waiting.ts";
 
 /** Statements that only look something up; copies and waits for locks have their own ends. */
@@ -31,6 +42,7 @@ class PostgresSource implements Source {
   readonly #polling: LazySession;
   readonly #planning: LazySession;
   readonly #selecting: LazySession;
+  #inspected: ReadonlyMap<number, MatchedTable> = new Map();
   #prepared: Prepared | null = null;
 
   constructor(options: PostgresOptions, rules: ValueRules, ambient: Ambient) {
@@ -48,7 +60,15 @@ class PostgresSource implements Source {
   }
 
   async inspect(signal: AbortSignal): Promise<Inspection> {
-    return inspect(this.#options, this.#rules, await this.#control.get(signal), signal);
+    const { inspection, tables } = await inspect(this.#options, this.#rules, await this.#control.get(signal), signal);
+    this.#inspected = new Map(tables.map((table) => [table.oid, table]));
+    return inspection;
+  }
+
+  async sizes(offers: readonly TableOffer[], signal: AbortSignal): Promise<ReadonlyMap<TableId, TableSize>> {
+    const ids = new Map(offers.map(({ object, schema }) => [Number(object), schema.id]));
+    const sizes = await tableSizes(await this.#control.get(signal), [...ids.keys()], signal);
+    return new Map([...sizes].map(([oid, size]) => [ids.get(oid)!, size]));
   }
 
   async status(signal: AbortSignal): Promise<SourceStatus> {
@@ -87,7 +107,8 @@ class PostgresSource implements Source {
     if (resume !== null && !(resume instanceof PgPosition))
       throw new MillraceError("INTERNAL", "a position of another source");
     const session = await this.#control.get(signal);
-    const prepared = await prepare(this.#options, session, { resume, tables }, created, this.#ambient, signal);
+    const asked = { resume, tables, inspected: this.#inspected };
+    const prepared = await prepare(this.#options, session, asked, created, this.#ambient, signal);
     this.#prepared = prepared;
     return prepared.start;
   }

@@ -65,7 +65,7 @@ export function fromClause(schema: TableSchema, catalog: Pick<CatalogTable, "kin
 
 /** The statement before those that compare keys whose operators live outside pg_catalog; empty: not needed. */
 export function operatorPath(catalog: CatalogTable): string {
-  const schemas = (catalog.key?.operatorSchemas ?? []).filter((name) => name !== "pg_catalog");
+  const schemas = catalog.key?.operatorSchemas ?? [];
   if (schemas.length === 0) return "";
   return `SET LOCAL search_path = pg_catalog, ${schemas.map(quoteIdentifier).join(", ")}; `;
 }
