@@ -2,7 +2,7 @@ import type { MillraceError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Position } from "../core/position.ts";
 import type { CommittedRecord } from "../core/record.ts";
-import type { LogReader, Source } from "../core/source.ts";
+import type { Inspection, LogReader, Source } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
 import { Snapshot } from "../snapshot/snapshot.ts";
 import { beginTables } from "./begin-tables.ts";
@@ -62,12 +62,12 @@ async function begin(
   const { source, sink } = connectors;
   const { ambient, events } = request;
   events({ kind: "starting", step: "opening the checkpoint store and the sink" });
-  const from = await recoverRecord(pipeline, request, connectors, signal);
+  const { from, inspecting } = await recoverRecord(pipeline, request, connectors, signal);
   const content = decodeParts(from.parts);
   const epochs = epochsOf(pipeline, request, connectors, from, content);
   await epochs.claim();
   events({ kind: "starting", step: "inspecting the source" });
-  const inspection = withSinkRefusals(await source.inspect(signal), pipeline.problem);
+  const inspection = withSinkRefusals(await inspecting, pipeline.problem);
   const { startup, terms } = pipeline;
   const begun = sink.begun();
   const planned = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, begun, failed });
@@ -83,11 +83,10 @@ async function begin(
   if (planned.begin.length > 0 || [...content.tables.values()].some(({ state }) => state.kind === "snapshotting"))
     connectors.executor.start();
   const position = await prepare(request, connectors, content, planned, signal);
-  for (const { part } of planned.begin) {
-    const { id } = part.schema;
-    const notes = inspection.offers.find(({ schema }) => schema.id === id)?.notes ?? [];
-    for (const note of notes) ambient.logger.warn("a table begins", { table: id, note });
-  }
+  const beginning = new Set(planned.begin.map(({ part }) => part.schema.id));
+  for (const { schema, notes } of inspection.offers)
+    if (beginning.has(schema.id))
+      for (const note of notes) ambient.logger.warn("a table begins", { table: schema.id, note });
   const plan = withDefinitions(planned, await source.define(definable(planned, startup), signal));
   for (const [table, { incarnation, state }] of content.tables) events({ kind: "table", table, incarnation, state });
   epochs.progress(position, content.position?.unsettled ?? [], null);
@@ -194,21 +193,36 @@ function openLine(pipeline: Pipeline, request: AttemptRequest, connectors: Conne
   };
 }
 
+/** The source is inspected beside, which takes as long where there are many tables. */
 async function recoverRecord(
   pipeline: Pipeline,
   request: AttemptRequest,
-  { store, sink }: Connectors,
+  { store, sink, source }: Connectors,
   signal: AbortSignal,
-): Promise<CommittedRecord> {
+): Promise<{ readonly from: CommittedRecord; readonly inspecting: Promise<Inspection> }> {
   const { ambient, events, takeOver, takenOver } = request;
   const opening = { signal, takeOver, takenOver, waiting: (on: string | null) => events({ kind: "waiting", on }) };
   const { name, sinkRemembers } = pipeline;
   const { tokenBefore } = request;
-  const taking = { pipeline: name, sinkRemembers, operator: "none", opening, tokenBefore, ambient } as const;
+  const beside: { inspecting?: Promise<Inspection> } = {};
+  const storeTaken = (): void => {
+    beside.inspecting = source.inspect(signal);
+    // Where the opening of the sink fails, its error counts.
+    beside.inspecting.catch(() => undefined);
+  };
+  const taking = {
+    pipeline: name,
+    sinkRemembers,
+    operator: "none",
+    opening,
+    tokenBefore,
+    ambient,
+    storeTaken,
+  } as const;
   const from = await takeState(taking, store, sink);
   request.recovered(from.token);
   if (from.epoch > 0) events({ kind: "notice", text: `resuming after epoch ${from.epoch}` });
-  return from;
+  return { from, inspecting: beside.inspecting! };
 }
 
 async function prepare(

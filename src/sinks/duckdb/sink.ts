@@ -83,11 +83,13 @@ class DuckdbSink implements Sink {
           ? new AppenderFeed(session.connection, run)
           : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run, this.#pool);
       const wide = new WideRows(session, state, this.#options.memoryLimitBytes);
-      await wide.recall(await state.tables("all"));
+      const made = await state.tables();
+      await wide.recall(made);
       const tables = new OpenTables(session, this.#options.memoryLimitBytes);
       this.#opened = { session, feed, state, wide, tables, pipeline };
       const estimates = await session.estimatedRows();
-      for (const row of await state.tables("mine")) await this.#serve(row, estimates.get(foldedName(row.name)) ?? 0);
+      for (const row of made)
+        if (row.pipeline === pipeline) await this.#serve(row, estimates.get(foldedName(row.name)) ?? 0);
       return await state.committed();
     } catch (error) {
       await session.close();

@@ -116,10 +116,9 @@ COMMIT`);
       await this.#session.execute(`DELETE FROM ${this.table(name)} WHERE pipeline = $1`, [this.#pipeline]);
   }
 
-  /** The tables made by this pipeline, or by any. */
-  async tables(of: "mine" | "all"): Promise<readonly TableRow[]> {
-    const rows = await this.#session.rows(`FROM ${this.table("tables")}`);
-    return rows.map(tableRow).filter(({ pipeline }) => of === "all" || pipeline === this.#pipeline);
+  /** The tables that were made, by any pipeline. */
+  async tables(): Promise<readonly TableRow[]> {
+    return (await this.#session.rows(`FROM ${this.table("tables")}`)).map(tableRow);
   }
 
   /** One that this pipeline made. */

@@ -73,8 +73,8 @@ export class WideRows {
     if (this.#found.size === 0) return;
     if (this.#compacting) await this.#session.compact(false);
     this.#compacting = false;
-    for (const row of await this.#state.tables("mine"))
-      if (this.#found.has(row.id)) await this.#state.saveTable({ ...row, rowBytes: this.#widths.get(row.id)!.widest });
+    for (const id of this.#found)
+      await this.#state.saveTable({ ...(await this.#state.mine(id)), rowBytes: this.#widths.get(id)!.widest });
     this.#found.clear();
   }
 }

@@ -42,9 +42,8 @@ export interface LogEntry {
 const count = z.int().nonnegative();
 // What JSON was parsed from is nothing else, and a table's entry is the sink's own.
 const anyJson = z.custom<Json>((value) => value !== undefined);
-const table = z.custom<TableEntry>(
-  (value) => z.looseObject({ incarnation: count, folder: z.string(), complete: z.boolean() }).safeParse(value).success,
-);
+const tableFields = z.looseObject({ incarnation: count, folder: z.string(), complete: z.boolean() });
+const table = z.custom<TableEntry>((value) => tableFields.safeParse(value).success);
 const file = z.strictObject({ key: z.string(), bytes: count, rows: count, staged: anyJson });
 
 const stagedSchema = z.strictObject({ files: z.array(file), tables: z.array(table) });
@@ -85,7 +84,7 @@ export function encodeEntry(pipeline: string, entry: LogEntry): Uint8Array {
 export function decodeEntry(pipeline: string, bytes: Uint8Array): DecodedEntry {
   let json: unknown;
   try {
-    json = JSON.parse(Buffer.from(bytes).toString("utf8"));
+    json = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8"));
   } catch {
     return { kind: "damaged", why: "it is no JSON" };
   }
