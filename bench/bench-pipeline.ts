@@ -20,6 +20,8 @@ export interface PipelineOptions {
   readonly sink: SinkType;
   readonly parallelism?: number;
   readonly checkpointInterval?: string;
+  /** Where checkpoints go: by default into the pipeline's own folder. */
+  readonly checkpointStore?: string;
 }
 
 export type SinkType = "discard" | "duckdb" | "parquet";
@@ -94,7 +96,8 @@ export class BenchPipeline implements Disposable {
 }
 
 /** Everything that is not said here is the product's default. */
-function pipelineYaml(source: BenchSource, { tables, sink, parallelism, checkpointInterval }: PipelineOptions): string {
+function pipelineYaml(source: BenchSource, pipeline: PipelineOptions): string {
+  const { tables, sink, parallelism, checkpointInterval, checkpointStore } = pipeline;
   const options = Object.entries(source.options(tables)).map(([name, value]) => `  ${name}: ${value}\n`);
   return `source:
   hostname: \${BENCH_HOST}
@@ -105,7 +108,7 @@ ${options.join("")}sink:
   type: ${sink}
 ${SINK_OPTIONS[sink]}pipeline:
   name: bench
-${parallelism === undefined ? "" : `  parallelism: ${parallelism}\n`}  checkpoint.store: state
+${parallelism === undefined ? "" : `  parallelism: ${parallelism}\n`}  checkpoint.store: ${checkpointStore ?? "state"}
   checkpoint.interval: ${checkpointInterval ?? "1s"}
 `;
 }

@@ -9,6 +9,7 @@ import { mariadbStream, mysqlStream, mysqlStreamDuckdb, mysqlStreamZstd } from "
 import { parquetEncode } from "./parquet-encode.ts";
 import { parquetMemory } from "./parquet-memory.ts";
 import { parquetS3 } from "./parquet-s3.ts";
+import { recovery, recoveryDuckdb, recoveryParquet } from "./recovery.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
 import {
@@ -45,6 +46,9 @@ const BENCHES: readonly Bench[] = [
   parquetMemory,
   parquetS3,
   checkpoint,
+  recovery,
+  recoveryParquet,
+  recoveryDuckdb,
   parquetEncode,
   duckdbApply,
 ];
