@@ -1,6 +1,7 @@
 // `npm run chaos -- mysql --minutes 30 --seed 1`: test/integration/chaos.test.ts for minutes instead of one short round.
 // Without a server: each, one after the other. `--sink parquet`: into a log of changes, in place of a DuckDB file.
 // `npm run chaos -- crash --runs 1000`: test/integration/crash.test.ts, that many kills on every pair of source, store and sink.
+// `npm run chaos -- workers --rows 5000000`: the test of three workers in test/integration/workers.test.ts, on a table of that size.
 // Installs, fetches and builds what is missing first.
 import { parseArgs } from "node:util";
 import { ensureMysqlServers } from "./mysql-servers.mjs";
@@ -14,6 +15,7 @@ const SINKS = ["duckdb", "parquet"];
 /** About as long as a kill and what it has of the rest takes on a slow machine. */
 const KILL_MS_MAX = 30_000;
 const USAGE = `npm run chaos -- crash [--runs 1000] [--pair "postgres, redis, parquet"] [--seed 1]
+       npm run chaos -- workers [--rows 5000000]
        npm run chaos -- [${SERVERS.join("|")}]... [--sink ${SINKS.join("|")}] [--minutes 30] [--seed 1]`;
 
 const option = (value) => ({ type: "string", default: value });
@@ -26,6 +28,17 @@ function askedCrash(args) {
     if (!(Number.isInteger(runs) && runs > 0)) throw new Error("--runs takes a whole number above 0");
     if (!Number.isInteger(seed)) throw new Error("--seed takes a whole number");
     return { runs, seed, pair: values.pair };
+  } catch (error) {
+    throw new StepError(`${error.message}\nusage: ${USAGE}`, 2, { cause: error });
+  }
+}
+
+function askedWorkers(args) {
+  try {
+    const { values } = parseArgs({ args, options: { rows: option("5000000") } });
+    const rows = Number(values.rows);
+    if (!(Number.isInteger(rows / 200) && rows > 0)) throw new Error("--rows takes a multiple of 200");
+    return rows;
   } catch (error) {
     throw new StepError(`${error.message}\nusage: ${USAGE}`, 2, { cause: error });
   }
@@ -58,11 +71,12 @@ function ensureServers() {
   ensureBuilt();
 }
 
-function runTest(file, timeoutMs) {
+function runTest(file, timeoutMs, name = "") {
   become("node_modules/vitest/vitest.mjs", [
     "run",
     file,
     "--project=integration",
+    `--testNamePattern=${name}`,
     `--testTimeout=${Math.ceil(timeoutMs)}`,
     "--disableConsoleIntercept=true",
   ]);
@@ -76,6 +90,14 @@ function crash(args) {
   process.env.MILLRACE_CRASH_SEED = String(seed);
   if (pair !== undefined) process.env.MILLRACE_CRASH_PAIR = pair;
   runTest("test/integration/crash.test.ts", 600_000 + runs * KILL_MS_MAX);
+}
+
+function workers(args) {
+  const rows = askedWorkers(args);
+  ensureServers();
+  say(`workers: a table of ${rows} rows`);
+  process.env.MILLRACE_WORKERS_ROWS = String(rows);
+  runTest("test/integration/workers.test.ts", 600_000 + rows, "of three workers");
 }
 
 function chaos() {
@@ -93,5 +115,6 @@ function chaos() {
 orExit(() => {
   const [first, ...rest] = process.argv.slice(2);
   if (first === "crash") crash(rest);
+  else if (first === "workers") workers(rest);
   else chaos();
 });

@@ -1,5 +1,6 @@
 import { readdirSync, renameSync, symlinkSync } from "node:fs";
 import { expect, test } from "vitest";
+import { createLargeTable } from "../support/large-table.ts";
 import type { MillraceProcess } from "../support/millrace-process.ts";
 import { createDatabase } from "../support/postgres.ts";
 import type { PrivateRedis } from "../support/private-redis.ts";
@@ -9,13 +10,15 @@ import { startPrivateRedis } from "../support/redis.ts";
 import { createBucket } from "../support/s3.ts";
 import { type PipelineChoices, testPipeline, type TestPipeline } from "../support/test-pipeline.ts";
 import { createDatabaseOn } from "../support/test-server.ts";
-import { waitFor } from "../support/wait-for.ts";
+import { DEADLINE_MS, waitFor } from "../support/wait-for.ts";
 import { createWorkload, type Workload } from "../support/workload.ts";
 
 const DONE = { code: 0, signal: null };
 /** A worker that says nothing for three seconds loses its chunks. */
 const ONE_AT_A_TIME = ["--concurrency", "1", "--lease", "3"] as const;
 const STAGING = "./staging";
+/** Of the large table: `npm run chaos -- workers --rows 5000000`. */
+const ROWS = Number(process.env["MILLRACE_WORKERS_ROWS"] ?? 20_000);
 
 function choices(redis: PrivateRedis, more: PipelineChoices = {}): PipelineChoices {
   const pipeline = { "checkpoint.store": redis.url, "snapshot.executor": "bullmq", staging: STAGING };
@@ -123,6 +126,33 @@ test("a worker that is killed, and one that sleeps until another has its chunk, 
   expect(run.stderr).toContain("a chunk's worker was lost");
   expect(await chunksOf(late)).toBeGreaterThan(20);
   expect(await chunksOf(asleep)).toBe(1);
+  expect(staged(pipeline)).toEqual([]);
+});
+
+test("of three workers one is killed, one stands still for long and one comes late, and a large table is read under a writer", async () => {
+  await using db = await createDatabase();
+  await using large = await createLargeTable(db, ROWS, 6);
+  await using redis = await startPrivateRedis({ kind: "redis8" });
+  await using pipeline = await testPipeline(db, choices(redis, { chunkRows: ROWS / 200, parallelism: 3 }));
+  await using killed = await worker(pipeline, "3");
+  await using asleep = await worker(pipeline, "3=SIGSTOP");
+  large.start();
+  const run = pipeline.run();
+  expect((await killed.exit()).signal).toBe("SIGKILL");
+  await asleep.untilFrozen();
+  await using late = await worker(pipeline);
+  await late.untilOutput(/a chunk's worker was lost[^]*a chunk's worker was lost/);
+  await late.untilOutput(/(rows in[^]*){10}/);
+  asleep.signal("SIGCONT");
+  await asleep.untilOutput(/too late, another worker has it/);
+  await pipeline.untilStreaming([large.name], DEADLINE_MS + ROWS / 2);
+  await large.stop();
+  await ended(run);
+  await pipeline.catchUp(DEADLINE_MS + ROWS / 2);
+  expect(await large.differences(pipeline)).toEqual([]);
+  expect(large.changes).toBeGreaterThan(100);
+  expect(await chunksOf(late)).toBeGreaterThan(50);
+  expect(await chunksOf(asleep)).toBeGreaterThan(20);
   expect(staged(pipeline)).toEqual([]);
 });
 
