@@ -22,6 +22,8 @@ export interface PipelineOptions {
   readonly checkpointInterval?: string;
   /** Where checkpoints go: by default into the pipeline's own folder. */
   readonly checkpointStore?: string;
+  /** Chunks are read by `millrace worker` processes, and go by a folder of the pipeline's own. */
+  readonly byWorkers?: boolean;
 }
 
 export type SinkType = "discard" | "duckdb" | "parquet";
@@ -48,12 +50,18 @@ export class BenchPipeline implements Disposable {
   constructor(source: BenchSource, options: PipelineOptions) {
     this.#source = source;
     process.once("exit", () => this[Symbol.dispose]());
-    writeFileSync(this.#file, pipelineYaml(source, options));
+    writeFileSync(this.file, pipelineYaml(source, options));
     this.clear();
   }
 
-  get #file(): string {
+  get file(): string {
     return join(this.#folder, "pipeline.yaml");
+  }
+
+  /** What the file takes from the environment. */
+  get env(): Readonly<Record<string, string>> {
+    const { host, port, user, password } = this.#source;
+    return { BENCH_HOST: host, BENCH_PORT: String(port), BENCH_USER: user, BENCH_PASSWORD: password };
   }
 
   get #state(): string {
@@ -61,9 +69,7 @@ export class BenchPipeline implements Disposable {
   }
 
   start(until: EngineRequest["until"]): EngineProcess {
-    const { host, port, user, password } = this.#source;
-    const env = { BENCH_HOST: host, BENCH_PORT: String(port), BENCH_USER: user, BENCH_PASSWORD: password };
-    return new EngineProcess({ file: this.#file, env, until });
+    return new EngineProcess({ file: this.file, env: this.env, until });
   }
 
   /** Runs it until it has caught up. Rejects where that were not so many rows. */
@@ -97,7 +103,7 @@ export class BenchPipeline implements Disposable {
 
 /** Everything that is not said here is the product's default. */
 function pipelineYaml(source: BenchSource, pipeline: PipelineOptions): string {
-  const { tables, sink, parallelism, checkpointInterval, checkpointStore } = pipeline;
+  const { tables, sink, parallelism, checkpointInterval, checkpointStore, byWorkers } = pipeline;
   const options = Object.entries(source.options(tables)).map(([name, value]) => `  ${name}: ${value}\n`);
   return `source:
   hostname: \${BENCH_HOST}
@@ -110,5 +116,5 @@ ${SINK_OPTIONS[sink]}pipeline:
   name: bench
 ${parallelism === undefined ? "" : `  parallelism: ${parallelism}\n`}  checkpoint.store: ${checkpointStore ?? "state"}
   checkpoint.interval: ${checkpointInterval ?? "1s"}
-`;
+${byWorkers === true ? "  snapshot.executor: bullmq\n  staging: state/staging\n" : ""}`;
 }

@@ -9,6 +9,7 @@ import { mariadbStream, mysqlStream, mysqlStreamDuckdb, mysqlStreamZstd } from "
 import { parquetEncode } from "./parquet-encode.ts";
 import { parquetMemory } from "./parquet-memory.ts";
 import { parquetS3 } from "./parquet-s3.ts";
+import { workers, workersThrottled } from "./workers.ts";
 import { recovery, recoveryDuckdb, recoveryParquet } from "./recovery.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
@@ -49,6 +50,8 @@ const BENCHES: readonly Bench[] = [
   recovery,
   recoveryParquet,
   recoveryDuckdb,
+  workers,
+  workersThrottled,
   parquetEncode,
   duckdbApply,
 ];
