@@ -32,8 +32,8 @@ export interface EngineSettings {
   /** And behind this many changes: a fraction of `checkpointRowsMax`. */
   readonly flushRows: number;
   readonly batchBytesMax: number;
-  /** Chunks read at a time. */
-  readonly parallelism: number;
+  /** Chunks under way at a time. */
+  readonly lanes: number;
   readonly chunkRows: number;
   readonly chunkBytesMax: number;
   /** Chunks that were read and that the sink has not taken over: beyond this no further chunk starts. */

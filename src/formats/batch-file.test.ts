@@ -3,10 +3,16 @@ import { describe, expect, it } from "vitest";
 import { batch as changes, column, table } from "../../test/conformance/batch.ts";
 import { Random } from "../../test/support/random.ts";
 import { randomBatch, shownCells } from "../../test/support/random-batch.ts";
+import { BufferPool } from "../core/buffer-pool.ts";
+import type { ChangeBatch } from "../core/change-batch.ts";
 import { MillraceError } from "../core/errors.ts";
 import { decodeBatch, encodeBatch } from "./batch-file.ts";
 
 const seeds = fc.integer({ min: 0, max: 2 ** 31 });
+
+function encoded(batch: ChangeBatch): Uint8Array {
+  return encodeBatch(batch, new BufferPool(0));
+}
 
 /** How `decodeBatch` refuses it; null: it does not. */
 function refusal(bytes: Uint8Array): string | null {
@@ -23,7 +29,7 @@ describe("a batch as a file", () => {
     fc.assert(
       fc.property(seeds, fc.nat(70), (seed, rows) => {
         const batch = randomBatch(new Random(seed), rows);
-        const back = decodeBatch(encodeBatch(batch));
+        const back = decodeBatch(encoded(batch));
         expect({ ...back, columns: [], bytes: 0 }).toEqual({ ...batch, columns: [], bytes: 0 });
         expect(shownCells(back)).toEqual(shownCells(batch));
       }),
@@ -34,7 +40,7 @@ describe("a batch as a file", () => {
     fc.assert(
       fc.property(seeds, fc.nat(7), (seed, shift) => {
         const batch = randomBatch(new Random(seed), 9);
-        const file = encodeBatch(batch);
+        const file = encoded(batch);
         const larger = new Uint8Array(file.byteLength + shift);
         larger.set(file, shift);
         const back = decodeBatch(larger.subarray(shift));
@@ -52,11 +58,23 @@ describe("a batch as a file", () => {
       values.set(of.values);
       return { ...of, values };
     });
-    expect(encodeBatch({ ...batch, columns: wide }).byteLength).toBeLessThan(10_000);
+    expect(encoded({ ...batch, columns: wide }).byteLength).toBeLessThan(10_000);
+  });
+
+  it("has nothing of what was in its buffer before", () => {
+    fc.assert(
+      fc.property(seeds, fc.nat(70), (seed, rows) => {
+        const batch = randomBatch(new Random(seed), rows);
+        const clean = encoded(batch);
+        const used = new BufferPool(1 << 20);
+        used.give(new Uint8Array(Math.max(4096, clean.byteLength + 100)).fill(0xaa).buffer);
+        expect(Buffer.compare(encodeBatch(batch, used), clean)).toBe(0);
+      }),
+    );
   });
 
   it("is refused with any byte changed", () => {
-    const file = encodeBatch(randomBatch(new Random(2), 5));
+    const file = encoded(randomBatch(new Random(2), 5));
     for (let at = 0; at < file.byteLength; at++) {
       const damaged = file.slice();
       damaged[at]! ^= 1 << (at % 8);
@@ -65,7 +83,7 @@ describe("a batch as a file", () => {
   });
 
   it("is refused cut off anywhere, and with something behind it", () => {
-    const file = encodeBatch(randomBatch(new Random(3), 5));
+    const file = encoded(randomBatch(new Random(3), 5));
     for (let end = 0; end < file.byteLength; end++)
       expect(refusal(file.subarray(0, end))).toBe("STAGED_CHUNK_UNREADABLE");
     const longer = new Uint8Array(file.byteLength + 8);
@@ -75,6 +93,6 @@ describe("a batch as a file", () => {
 
   it("is of a snapshot: changes of the log do not become one", () => {
     const orders = table("orders", [column("id", { kind: "int", bits: 32 })], [0]);
-    expect(() => encodeBatch(changes(orders, [{ op: "insert", cells: [1] }]))).toThrow(/snapshot/);
+    expect(() => encoded(changes(orders, [{ op: "insert", cells: [1] }]))).toThrow(/snapshot/);
   });
 });

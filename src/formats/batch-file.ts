@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { z } from "zod";
+import type { BufferPool } from "../core/buffer-pool.ts";
 import { snapshotBatch, type ChangeBatch } from "../core/change-batch.ts";
 import { bitmapBytes, type Column } from "../core/column.ts";
 import { MillraceError } from "../core/errors.ts";
@@ -34,9 +35,10 @@ const headerSchema = z.object({
  * A batch of a snapshot as the bytes of a file, for a process that reads it once: eight bytes that name the form; the length of
  * the header and a CRC-32 of everything else, four bytes each, little endian; the header, JSON with the schema and how many
  * bytes each buffer has, with spaces behind it; then the buffers themselves, column by column, each from a multiple of eight
- * on. So they are read in place. Cells and nothing else of the buffers are in it, and no object is made per row.
+ * on. So they are read in place. Cells and nothing else of the buffers are in it, and no object is made per row. The file's
+ * own buffer is the pool's, for whoever is through with it to give back.
  */
-export function encodeBatch(batch: ChangeBatch): Uint8Array {
+export function encodeBatch(batch: ChangeBatch, pool: BufferPool): Uint8Array<ArrayBuffer> {
   if (batch.origin !== "snapshot") throw new MillraceError("INTERNAL", "only batches of a snapshot become files");
   const { schema, length, columns } = batch;
   const buffers = columns.map(usedBuffers);
@@ -50,7 +52,8 @@ export function encodeBatch(batch: ChangeBatch): Uint8Array {
   });
   const header = new TextEncoder().encode(JSON.stringify({ rows: length, schema, columns: sizes }));
   const headerBytes = padded(header.byteLength);
-  const file = new Uint8Array(HEADER_AT + headerBytes + bodyBytes(sizes));
+  const fileBytes = HEADER_AT + headerBytes + bodyBytes(sizes);
+  const file = new Uint8Array(pool.take(fileBytes), 0, fileBytes);
   file.set(MAGIC);
   file.set(header, HEADER_AT);
   file.fill(SPACE, HEADER_AT + header.byteLength, HEADER_AT + headerBytes);
@@ -59,9 +62,12 @@ export function encodeBatch(batch: ChangeBatch): Uint8Array {
     for (const bytes of [values, offsets, validity, absent])
       if (bytes !== null) {
         file.set(bytes, at);
+        const end = at + bytes.byteLength;
         at += padded(bytes.byteLength);
+        // Nothing of what was in the buffer before.
+        file.fill(0, end, at);
       }
-  const view = new DataView(file.buffer);
+  const view = new DataView(file.buffer, 0, HEADER_AT);
   view.setUint32(HEADER_LENGTH_AT, headerBytes, true);
   view.setUint32(CRC_AT, checksum(file), true);
   return file;

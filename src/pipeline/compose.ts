@@ -11,7 +11,7 @@ import { withSinkRefusals } from "../engine/sink-refusals.ts";
 import { run } from "../engine/supervise.ts";
 import { type ChunkExecutor, createLocalExecutor } from "../snapshot/executor.ts";
 import { chunkWorkerData, openSink, openSource, openStore, sinkTraits, valueRules } from "./catalog.ts";
-import { engineSettings } from "./engine-settings.ts";
+import { chunkLanes, engineSettings } from "./engine-settings.ts";
 import { chunkQueueConnection } from "./redis-url.ts";
 import { storeLocation } from "./s3-keys.ts";
 import type { PipelineSpec } from "./spec.ts";
@@ -73,6 +73,7 @@ async function openExecutor(
     connection: chunkQueueConnection(executor),
     staging: storeLocation(executor.staging),
     readsMax: parallelism,
+    chunksMax: chunkLanes(spec),
     local,
     waiting,
     workerCommand: `millrace worker ${file}`,

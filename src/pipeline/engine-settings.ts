@@ -8,6 +8,14 @@ const MIB = 1024 * 1024;
 const ROWS_MAX = { table: 100_000, log: 1_000_000_000 } as const;
 
 /**
+ * Chunks that are under way at a time. Over a queue twice as many as are read: one is ready for each worker while the rows of
+ * another are taken over.
+ */
+export function chunkLanes({ executor, parallelism }: PipelineSpec): number {
+  return executor.kind === "local" ? parallelism : 2 * parallelism;
+}
+
+/**
  * The engine's bounds, from the pipeline file and from one budget: 512 MB for the process, of which DuckDB has 144 MiB by
  * default, or row groups and their encoder about 200, and Node.js, with a worker thread for chunks, about 130.
  */
@@ -22,7 +30,7 @@ export function engineSettings(spec: PipelineSpec, sink: SinkTraits["kind"]): En
     flushIntervalMs: Math.min(100, Math.max(5, spec.checkpointIntervalMs / 10)),
     flushRows: Math.max(1, Math.floor(checkpointRowsMax / 20)),
     batchBytesMax: 2 * MIB,
-    parallelism: spec.parallelism,
+    lanes: chunkLanes(spec),
     chunkRows: spec.source.chunkRows,
     chunkBytesMax,
     waitingBytesMax: 2 * chunkBytesMax,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Ambient } from "../core/ambient.ts";
 import { asMillraceError, MillraceError } from "../core/errors.ts";
 import type { LineItem, LogItem } from "../core/line.ts";
@@ -16,7 +17,7 @@ import { TableSnapshot } from "./table-snapshot.ts";
 
 /** The bounds of a snapshot; what each is for stands with the engine's settings, of which they are a part. */
 export interface SnapshotSettings {
-  readonly parallelism: number;
+  readonly lanes: number;
   readonly chunkRows: number;
   readonly chunkBytesMax: number;
   readonly waitingBytesMax: number;
@@ -152,8 +153,10 @@ export class Snapshot implements AsyncDisposable {
     };
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
+    // Every lane listens to it, with what it waits for.
+    setMaxListeners(0, either);
     either.addEventListener("abort", () => this.#book.abort(either.reason), { once: true });
-    const lanes = Array.from({ length: settings.parallelism }, () => this.#lane(chunkOptions, either));
+    const lanes = Array.from({ length: settings.lanes }, () => this.#lane(chunkOptions, either));
     const poll = settlePoll(
       {
         source,

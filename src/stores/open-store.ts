@@ -8,11 +8,14 @@ import { S3Store } from "./s3/store.ts";
 /** Where objects are. */
 export type StoreLocation = { readonly kind: "folder"; readonly path: string } | ({ readonly kind: "s3" } & S3Options);
 
-/** The store there. Nothing is touched before its `open`. */
-export function createStore(location: StoreLocation, clock: Clock): ObjectStore {
+/**
+ * The store there. Nothing is touched before its `open`. `brief`: what is put there is read soon, or not at all, and need not
+ * outlast a crash of the machine: a folder does not wait for its disk then.
+ */
+export function createStore(location: StoreLocation, clock: Clock, brief: boolean = false): ObjectStore {
   switch (location.kind) {
     case "folder":
-      return new FolderStore(location.path);
+      return new FolderStore(location.path, brief);
     case "s3":
       return new S3Store(location, clock);
     default:

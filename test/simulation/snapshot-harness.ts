@@ -14,7 +14,7 @@ import { keyedBatch, keyedSchema, PLAIN_SCHEMA, plainBatch } from "./sim-rows.ts
 import { testAmbient } from "../support/test-ambient.ts";
 
 const ROOMY: SnapshotSettings = {
-  parallelism: 3,
+  lanes: 3,
   chunkRows: 10,
   chunkBytesMax: 1e6,
   waitingBytesMax: 1e7,

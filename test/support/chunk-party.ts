@@ -108,6 +108,7 @@ export class ChunkParty implements AsyncDisposable {
       connection: this.#connection,
       staging: { kind: "folder", path: this.staging },
       readsMax: 2,
+      chunksMax: 2,
       local,
       waiting: (on) => void this.waiting.push(on),
       workerCommand: "millrace worker p.yaml",

@@ -19,6 +19,8 @@ export interface QueueExecutorOptions {
   readonly staging: StoreLocation;
   /** Chunks that are read at a time, by all workers together. */
   readonly readsMax: number;
+  /** Chunks that are waited for at a time: more, so that one is ready for a worker while another's rows are taken over. */
+  readonly chunksMax: number;
   /** Reads tables without a key: all their rows are one chunk, which goes down the line as it is read. */
   readonly local: ChunkExecutor;
   /** Told what chunks wait for; null: for nothing. */
@@ -85,9 +87,9 @@ class QueueExecutor implements ChunkExecutor {
   }
 
   async read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome> {
-    const { local, readsMax } = this.#options;
+    const { local, chunksMax } = this.#options;
     if (request.schema.key.length === 0) return await local.read(request, listener, signal);
-    while (this.#live.size >= readsMax) await this.#ended.wait(signal);
+    while (this.#live.size >= chunksMax) await this.#ended.wait(signal);
     signal.throwIfAborted();
     const id = jobId(request.grant);
     this.#live.add(id);
@@ -191,7 +193,7 @@ function reportOf(end: JobEnd, { grant, schema }: ChunkRequest): ChunkReport {
   }
 }
 
-/** One object after the other, so that no more than a batch is here in two forms. */
+/** One object after the other, and the next one is fetched meanwhile. */
 async function takeOver(
   { cut, outcome, objects }: ChunkReport,
   staging: StagingArea,
@@ -199,9 +201,14 @@ async function takeOver(
   signal: AbortSignal,
 ): Promise<ChunkOutcome> {
   listener.opened(cut);
-  for (const name of objects) {
-    const batch = decodeBatch(await staging.get(name, signal));
-    await listener.batch({ ...batch, schema: outcome.schema });
+  const [first, ...rest] = objects.map((name) => () => staging.get(name, signal));
+  let fetching = first?.();
+  while (fetching !== undefined) {
+    const bytes = await fetching;
+    fetching = rest.shift()?.();
+    // Whoever waits for it hears of a failure.
+    fetching?.catch(() => undefined);
+    await listener.batch({ ...decodeBatch(bytes), schema: outcome.schema });
   }
   return outcome;
 }

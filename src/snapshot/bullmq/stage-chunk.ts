@@ -15,7 +15,7 @@ export interface StageChunkOptions {
   readonly ambient: Pick<Ambient, "failpoint">;
 }
 
-/** Reads a chunk and stages its rows, batch by batch. What it has staged goes where it fails. */
+/** Reads a chunk and stages its rows, each batch while the next one is read. What it has staged goes where it fails. */
 export async function stageChunk(
   reader: ChunkReader,
   request: ChunkRequest,
@@ -25,26 +25,34 @@ export async function stageChunk(
   const nameOf = staging.names(request.grant);
   const objects: string[] = [];
   let cut: { readonly json: Json } | null = null;
+  let putting: Promise<void> = Promise.resolve();
   try {
     const outcome = await reader.read(
       request,
       {
         opened: (json) => void (cut = { json }),
         batch: async (batch) => {
-          const bytes = encodeBatch(batch);
+          await putting;
+          const bytes = encodeBatch(batch, pool);
           for (const buffer of transferable(batch)) pool.give(buffer);
           const name = nameOf(objects.length + 1);
           objects.push(name);
-          await staging.put(name, bytes, signal);
-          ambient.failpoint("worker.batch-staged");
+          putting = staging.put(name, bytes, signal).then(() => {
+            pool.give(bytes.buffer);
+            ambient.failpoint("worker.batch-staged");
+          });
+          // Whoever waits for it hears of a failure.
+          putting.catch(() => undefined);
         },
       },
       signal,
     );
+    await putting;
     const opened = cut as { readonly json: Json } | null;
     if (opened === null) throw new MillraceError("INTERNAL", "a chunk was read without a cut");
     return chunkReport({ cut: opened.json, outcome, objects });
   } catch (error) {
+    await putting.catch(() => undefined);
     // The run removes what is left.
     await staging.remove(objects, AbortSignal.timeout(REMOVE_MS)).catch(() => undefined);
     throw error;

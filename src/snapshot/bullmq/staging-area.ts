@@ -11,7 +11,8 @@ const REMOVED_MAX = 200;
 
 /**
  * Where workers leave the rows of chunks, for the run to take. Every attempt at a chunk has names of its own, with the run's token,
- * the chunk, the attempt and something random in them: what a lost worker leaves, however late, nobody reads.
+ * the chunk, the attempt and something random in them: what a lost worker leaves, however late, nobody reads. What a crash of the
+ * machine loses is read from the source again, so nothing here waits for a disk.
  */
 export class StagingArea implements AsyncDisposable {
   readonly #store: ObjectStore;
@@ -20,7 +21,7 @@ export class StagingArea implements AsyncDisposable {
   #claimed: number | null = null;
 
   constructor(location: StoreLocation, pipeline: string, clock: Clock) {
-    this.#store = createStore(location, clock);
+    this.#store = createStore(location, clock, true);
     this.#prefix = `${encodeURIComponent(pipeline)}-chunks/`;
   }
 

@@ -15,18 +15,19 @@ export function tagOf(stat: BigIntStats): string {
   return `${stat.ino}-${stat.size}-${stat.mtimeNs}`;
 }
 
-/** Writes beside, then gives the file its name, in one step; durable when it resolves. */
+/** Writes beside, then gives the file its name, in one step; durable when it resolves, where that is wanted. */
 export async function putFile(
   staging: Staging,
   key: string,
   bytes: Uint8Array,
   condition: PutCondition | null,
+  durable: boolean,
 ): Promise<ObjectInfo> {
   const [path, unnamed] = [staging.pathOf(key), staging.putPathOf(key)];
   try {
-    const tag = await staging.inFolderOf(unnamed, () => written(unnamed, bytes));
+    const tag = await staging.inFolderOf(unnamed, () => written(unnamed, bytes, durable));
     await staging.inFolderOf(path, () => nameIt(unnamed, path, key, condition));
-    await syncPath(dirname(path));
+    if (durable) await syncPath(dirname(path));
     return { key, bytes: bytes.byteLength, tag };
   } finally {
     await rm(unnamed, { force: true });
@@ -34,10 +35,10 @@ export async function putFile(
 }
 
 /** The tag that the file keeps under whatever name. */
-async function written(path: string, bytes: Uint8Array): Promise<string> {
+async function written(path: string, bytes: Uint8Array, durable: boolean): Promise<string> {
   await using file = await open(path, "wx");
   await file.writeFile(bytes);
-  await file.sync();
+  if (durable) await file.sync();
   return tagOf(await file.stat({ bigint: true }));
 }
 

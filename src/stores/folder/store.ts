@@ -31,9 +31,11 @@ const NO_FILE = ["ENOENT", "ENOTDIR", "EISDIR"];
 export class FolderStore implements ObjectStore {
   readonly place: string;
   readonly #staging: Staging;
+  readonly #brief: boolean;
 
-  constructor(path: string) {
+  constructor(path: string, brief: boolean) {
     this.place = resolve(path);
+    this.#brief = brief;
     this.#staging = new Staging(this.place);
   }
 
@@ -77,7 +79,7 @@ export class FolderStore implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, condition: PutCondition | null, signal: AbortSignal): Promise<ObjectInfo> {
-    return await this.#onKey(key, signal, () => putFile(this.#staging, key, bytes, condition));
+    return await this.#onKey(key, signal, () => putFile(this.#staging, key, bytes, condition, !this.#brief));
   }
 
   async get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array | null> {
@@ -119,7 +121,7 @@ export class FolderStore implements ObjectStore {
           if (!NO_FILE.includes(systemCode(error) ?? "") && systemCode(error) !== "ERR_FS_EISDIR") throw error;
         }
       });
-    for (const folder of folders) await this.#sync(folder);
+    if (!this.#brief) for (const folder of folders) await this.#sync(folder);
   }
 
   stage(key: string, signal: AbortSignal): StagedWriter {
