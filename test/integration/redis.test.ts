@@ -9,6 +9,7 @@ import { expectRefusal } from "../support/refusal.ts";
 import { createTally, type Tally } from "../support/tally.ts";
 import { type PipelineChoices, testPipeline, type TestPipeline } from "../support/test-pipeline.ts";
 import { createDatabaseOn } from "../support/test-server.ts";
+import { TlsProxy } from "../support/tls-proxy.ts";
 import { waitFor } from "../support/wait-for.ts";
 
 const DONE = { code: 0, signal: null };
@@ -230,3 +231,22 @@ test.each(["engine.epoch-closing", "sink.files-staged", "engine.record-stored"])
     await expectOnce(pipeline, tally);
   },
 );
+
+test("a Redis behind TLS is used where its certificate is trusted, and else it is said why not", async () => {
+  await using db = await createDatabase();
+  await db.query("CREATE TABLE t (id int PRIMARY KEY, v text)");
+  await db.query("INSERT INTO t SELECT i, 'row ' || i FROM generate_series(1, 1000) i");
+  await using redis = await startPrivateRedis({ kind: "redis8", password: "behind TLS" });
+  await using proxy = await TlsProxy.start(redis);
+  const pipeline = { "checkpoint.store": `rediss://:behind%20TLS@${proxy.host}:${proxy.port}` };
+  const queue = { "snapshot.executor": "bullmq", staging: "./staging" };
+  await using trusting = await testPipeline(db, { pipeline: { ...pipeline, ...queue } });
+  await expectRefusal(trusting.run(), { code: "CHECKPOINT_UNREACHABLE", says: /self-signed certificate/, hint: /./ });
+  const env = { NODE_EXTRA_CA_CERTS: proxy.certificateFile };
+  await using worker = trusting.command("worker", [], env);
+  await worker.untilOutput(/waiting for chunks/);
+  await using run = trusting.run(["--until", "caught-up"], env);
+  expect(await run.exit(), run.output).toEqual(DONE);
+  expect(await trusting.differences(["t"])).toEqual([]);
+  expect(await redis.command<string[]>("KEYS", "*:head")).toHaveLength(1);
+});
