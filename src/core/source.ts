@@ -89,7 +89,7 @@ export interface LogReader extends AsyncDisposable {
 export interface Source extends AsyncDisposable {
   /** Checks the server's settings and our privileges, matches the tables, and says how each would be read. */
   inspect(signal: AbortSignal): Promise<Inspection>;
-  /** How large offered tables are, for `plan`: a run does without, since asking for thousands takes a while. */
+  /** How large offered tables are: for `plan`, and for those that a run reads. Asking for thousands takes a while. */
   sizes(offers: readonly TableOffer[], signal: AbortSignal): Promise<ReadonlyMap<TableId, TableSize>>;
   status(signal: AbortSignal): Promise<SourceStatus>;
   /**

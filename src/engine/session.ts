@@ -2,9 +2,9 @@ import type { MillraceError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Position } from "../core/position.ts";
 import type { CommittedRecord } from "../core/record.ts";
-import type { Inspection, LogReader, Source } from "../core/source.ts";
+import type { Inspection, LogReader, Source, TableSize } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
-import { Snapshot } from "../snapshot/snapshot.ts";
+import { needsSnapshot, Snapshot } from "../snapshot/snapshot.ts";
 import { beginTables } from "./begin-tables.ts";
 import { Delivery } from "./delivery.ts";
 import { Epochs } from "./epochs.ts";
@@ -91,7 +91,10 @@ async function begin(
   for (const [table, { incarnation, state }] of content.tables) events({ kind: "table", table, incarnation, state });
   epochs.progress(position, content.position?.unsettled ?? [], null);
   await beginTables({ plan, epochs, sink, ambient, events, content, identity, snapshotOnly, position });
-  return openLine(pipeline, request, connectors, { from, content, plan, position, epochs, snapshotOnly });
+  const needing = new Set([...epochs.tables.values()].filter(needsSnapshot).map(({ schema }) => schema.id));
+  const read = inspection.offers.filter(({ schema }) => needing.has(schema.id));
+  const sizes = read.length === 0 ? new Map<TableId, TableSize>() : await source.sizes(read, signal);
+  return openLine(pipeline, request, connectors, { from, content, plan, position, epochs, sizes, snapshotOnly });
 }
 
 function epochsOf(
@@ -145,6 +148,7 @@ interface Begun {
   readonly plan: TablePlan;
   readonly position: Position;
   readonly epochs: Epochs;
+  readonly sizes: ReadonlyMap<TableId, TableSize>;
   readonly snapshotOnly: boolean;
 }
 
@@ -152,7 +156,7 @@ function openLine(pipeline: Pipeline, request: AttemptRequest, connectors: Conne
   const { source, sink } = connectors;
   const { ambient, events } = request;
   const { settings } = pipeline;
-  const { from, content, plan, position, epochs, snapshotOnly } = begun;
+  const { from, content, plan, position, epochs, sizes, snapshotOnly } = begun;
   const log = source.log({
     from: position,
     tables: plan.live,
@@ -162,6 +166,7 @@ function openLine(pipeline: Pipeline, request: AttemptRequest, connectors: Conne
   });
   const snapshot = new Snapshot({
     tables: epochs.tables,
+    sizes,
     unsettled: content.position?.unsettled ?? [],
     token: from.token,
     source,

@@ -4,7 +4,7 @@ import { asMillraceError, MillraceError } from "../core/errors.ts";
 import type { LineItem, LogItem } from "../core/line.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
 import type { ChunkProgress, TablePart } from "../core/record.ts";
-import type { LogReader, Source } from "../core/source.ts";
+import type { LogReader, Source, TableSize } from "../core/source.ts";
 import type { TableId } from "../core/table-schema.ts";
 import { Notice } from "../flow/notice.ts";
 import { ChunkBook, type LiveChunk } from "./chunk-book.ts";
@@ -29,6 +29,8 @@ export interface SnapshotSettings {
 export interface SnapshotOptions {
   /** Every table of the record: those planned or half read are read here, the rest of the log passes untouched. */
   readonly tables: ReadonlyMap<TableId, TablePart>;
+  /** Those that are read. Small ones come first, so that what depends on them need not wait for the largest. */
+  readonly sizes: ReadonlyMap<TableId, TableSize>;
   /** The record's transactions that were not known to be visible. */
   readonly unsettled: readonly string[];
   /** Of this run: what an earlier one granted is void. */
@@ -40,6 +42,11 @@ export interface SnapshotOptions {
   readonly spillFolder: string;
   readonly ambient: Ambient;
   readonly events: (event: PipelineEvent) => void;
+}
+
+/** Whether a table's snapshot is still to be read, or to be read to its end. */
+export function needsSnapshot({ state }: TablePart): boolean {
+  return state.kind === "planned" || state.kind === "snapshotting";
 }
 
 /** Failures of a table's chunks, one after the other, after which the run ends: what was read stays, and the next one goes on. */
@@ -65,9 +72,8 @@ export class Snapshot implements AsyncDisposable {
   constructor(options: SnapshotOptions) {
     this.#options = options;
     const { settings, spillFolder, events } = options;
-    const parts = [...options.tables.values()].filter(
-      ({ state }) => state.kind === "planned" || state.kind === "snapshotting",
-    );
+    const bytes = ({ schema }: TablePart): number => options.sizes.get(schema.id)?.bytes ?? 0;
+    const parts = [...options.tables.values()].filter(needsSnapshot).toSorted((a, b) => bytes(a) - bytes(b));
     this.#book = new ChunkBook(this.#tables, events, this.#changed);
     this.#merge = new Merge({
       tables: parts.map((part) => part.schema),

@@ -2,6 +2,7 @@ import pg from "pg";
 import { expect, test } from "vitest";
 import { createDatabase, type TestDatabase } from "../support/postgres.ts";
 import { testPipeline, type TestPipeline } from "../support/test-pipeline.ts";
+import { createDatabaseOn } from "../support/test-server.ts";
 
 const quote = (name: string): string => pg.escapeIdentifier(name);
 
@@ -144,6 +145,23 @@ test("a key of every kind, through snapshot, changes and moves", async () => {
     ];
   });
   expect(await differencesAfter(pipeline, db, sql.join("; "), tables)).toEqual([]);
+});
+
+test.each(["postgres", "mysql", "mariadb"] as const)("of %s small tables are read before large ones", async (kind) => {
+  await using db = await createDatabaseOn(kind);
+  await using pipeline = await testPipeline(db, { parallelism: 1 });
+  const rows = { a_large: 3000, b_small: 50, c_middle: 800 };
+  for (const [table, count] of Object.entries(rows)) {
+    await db.query(`CREATE TABLE ${table} (id int PRIMARY KEY, v varchar(100))`);
+    const values = Array.from({ length: count }, (_, i) => `(${i}, 'some value to give the row a size, number ${i}')`);
+    await db.query(`INSERT INTO ${table} VALUES ${values.join(", ")}`);
+    await db.query(kind === "postgres" ? `ANALYZE ${table}` : `ANALYZE TABLE ${table}`);
+  }
+  await using run = pipeline.run(["--until", "caught-up"]);
+  expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
+  const done = [...run.stdout.matchAll(/\.(\w+): snapshot done/g)].map(([, table]) => table);
+  expect(done).toEqual(["b_small", "c_middle", "a_large"]);
+  await pipeline.expectEqual(Object.keys(rows));
 });
 
 test("partitioned tables are one table, whatever moves between their partitions", async () => {

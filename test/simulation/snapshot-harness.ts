@@ -79,6 +79,7 @@ export class SnapshotHarness {
     const part: TablePart = { state: this.state, incarnation: 1, fingerprint: "", schema };
     this.snapshot = new Snapshot({
       tables: new Map([[schema.id, part]]),
+      sizes: new Map(),
       unsettled: [],
       token: 7,
       source: {

@@ -1,3 +1,5 @@
+import type { TableSize } from "../../core/source.ts";
+import { tableId, type TableId } from "../../core/table-schema.ts";
 import { indexQuery, tableKey, type IndexRow, type TableKey } from "./catalog-key.ts";
 import type { Row, Session } from "./connection.ts";
 import type { Flavour } from "./position.ts";
@@ -54,6 +56,26 @@ export async function tableNames(session: Session, signal: AbortSignal): Promise
      WHERE TABLE_SCHEMA NOT IN (?) AND TABLE_TYPE NOT IN (?) ORDER BY 1, 2`,
     [SYSTEM_SCHEMAS, NO_TABLES],
     signal,
+  );
+}
+
+/** Of all tables of these schemas, by the server's statistics. */
+export async function tableSizes(
+  session: Session,
+  namespaces: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<TableId, TableSize>> {
+  const found = await session.query<TableName & { rows: unknown; bytes: unknown }>(
+    `SELECT TABLE_SCHEMA AS namespace, TABLE_NAME AS name, TABLE_ROWS AS \`rows\`, DATA_LENGTH AS bytes
+     FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (?)`,
+    [namespaces],
+    signal,
+  );
+  return new Map(
+    found.map(({ namespace, name, rows, bytes }) => [
+      tableId(namespace, name),
+      { rows: Number(rows ?? 0), bytes: Number(bytes ?? 0) },
+    ]),
   );
 }
 

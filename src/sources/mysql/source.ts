@@ -15,7 +15,7 @@ import type {
   ValueRules,
 } from "../../core/source.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
-import { tableByName } from "./catalog.ts";
+import { tableSizes } from "./catalog.ts";
 import { MysqlChunkPlanner } from "./chunk-planner.ts";
 import type { MysqlOptions } from "./config.ts";
 import { LazySession } from "./connection.ts";
@@ -82,13 +82,11 @@ class MysqlSource implements Source {
   }
 
   async sizes(offers: readonly TableOffer[], signal: AbortSignal): Promise<ReadonlyMap<TableId, TableSize>> {
-    const session = await this.#control.get(signal);
-    const sizes = new Map<TableId, TableSize>();
-    for (const { schema } of offers) {
-      const table = await tableByName(session, schema.namespace, schema.name, signal);
-      if (table !== null) sizes.set(schema.id, { rows: table.rowsEstimate, bytes: table.bytesEstimate });
-    }
-    return sizes;
+    const asked = new Set(offers.map(({ schema }) => schema.id));
+    const namespaces = [...new Set(offers.map(({ schema }) => schema.namespace))];
+    if (namespaces.length === 0) return new Map();
+    const sizes = await tableSizes(await this.#control.get(signal), namespaces, signal);
+    return new Map([...sizes].filter(([table]) => asked.has(table)));
   }
 
   async status(signal: AbortSignal): Promise<SourceStatus> {
