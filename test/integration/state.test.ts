@@ -158,8 +158,9 @@ test("a run takes over from one that lives, which ends", async () => {
   await using refused = pipeline.run();
   await expectRefusal(refused, { code: "CHECKPOINT_LOCKED", says: new RegExp(`process ${first.pid}`), hint: /Stop/ });
   await using second = pipeline.run(["--until", "caught-up", "--take-over"]);
-  // Though it has nothing to deliver, and so no epoch that could be refused; its slot is what the second waits for.
-  await expectRefusal(first, { code: "FENCED", says: /taken over the checkpoint in redis/, hint: /one copy/ });
+  // Though it has no row to deliver; its slot is what the second waits for. An epoch that only moves its position may be refused before.
+  const says = /taken over the checkpoint in redis|gone on without this run/;
+  await expectRefusal(first, { code: "FENCED", says, hint: /one copy/ });
   await done(second);
   await pipeline.expectEqual(["t", "u"]);
 });
