@@ -71,12 +71,12 @@ function ensureServers() {
   ensureBuilt();
 }
 
-function runTest(file, timeoutMs, name = "") {
+function runTest(file, timeoutMs, ...more) {
   become("node_modules/vitest/vitest.mjs", [
     "run",
     file,
     "--project=integration",
-    `--testNamePattern=${name}`,
+    ...more,
     `--testTimeout=${Math.ceil(timeoutMs)}`,
     "--disableConsoleIntercept=true",
   ]);
@@ -97,7 +97,7 @@ function workers(args) {
   ensureServers();
   say(`workers: a table of ${rows} rows`);
   process.env.MILLRACE_WORKERS_ROWS = String(rows);
-  runTest("test/integration/workers.test.ts", 600_000 + rows, "of three workers");
+  runTest("test/integration/workers.test.ts", 600_000 + rows, "--testNamePattern=of three workers");
 }
 
 function chaos() {
