@@ -240,7 +240,8 @@ test("a Redis behind TLS is used where its certificate is trusted, and else it i
   await using proxy = await TlsProxy.start(redis);
   const pipeline = { "checkpoint.store": `rediss://:behind%20TLS@${proxy.host}:${proxy.port}` };
   const queue = { "snapshot.executor": "bullmq", staging: "./staging" };
-  await using trusting = await testPipeline(db, { pipeline: { ...pipeline, ...queue } });
+  const source = { "connect.max-retries": "0" };
+  await using trusting = await testPipeline(db, { source, pipeline: { ...pipeline, ...queue } });
   await expectRefusal(trusting.run(), { code: "CHECKPOINT_UNREACHABLE", says: /self-signed certificate/, hint: /./ });
   const env = { NODE_EXTRA_CA_CERTS: proxy.certificateFile };
   await using worker = trusting.command("worker", [], env);
