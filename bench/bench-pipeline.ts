@@ -46,10 +46,11 @@ const SINK_OPTIONS: Readonly<Record<SinkType, string>> = {
 export class BenchPipeline implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "millrace-bench-"));
   readonly #source: BenchSource;
+  readonly #removed = (): void => rmSync(this.#folder, { recursive: true, force: true });
 
   constructor(source: BenchSource, options: PipelineOptions) {
     this.#source = source;
-    process.once("exit", () => this[Symbol.dispose]());
+    process.once("exit", this.#removed);
     writeFileSync(this.file, pipelineYaml(source, options));
     this.clear();
   }
@@ -97,7 +98,8 @@ export class BenchPipeline implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    process.off("exit", this.#removed);
+    this.#removed();
   }
 }
 

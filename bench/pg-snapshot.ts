@@ -1,13 +1,19 @@
 import type { PrivatePostgres } from "../test/support/private-postgres.ts";
 import { BenchPipeline, SINKS, type SinkType } from "./bench-pipeline.ts";
-import { BENCH_DATABASE } from "./bench-server.ts";
 import { type Bench, type BenchRun, turns } from "./measurement.ts";
 import { type PostgresClients, postgresClients } from "./postgres-clients.ts";
 import { psqlCopySeconds } from "./postgres-limits.ts";
-import { forgetSource, postgresSource, runPostgresFile, startBenchPostgres, withClient } from "./postgres-server.ts";
+import {
+  forgetSource,
+  moreOrders,
+  ORDERS_ROWS,
+  postgresSource,
+  runPostgresFile,
+  startBenchPostgres,
+} from "./postgres-server.ts";
 
 const TABLE = "orders";
-const ROWS = 2_000_000;
+const ROWS = ORDERS_ROWS;
 const LARGE_ROWS = 8_000_000;
 
 function snapshotBench(name: string, sink: SinkType, rows: number): Bench {
@@ -18,25 +24,11 @@ function snapshotBench(name: string, sink: SinkType, rows: number): Bench {
       const clients = postgresClients();
       await using server = await startBenchPostgres();
       await runPostgresFile(server, "pg-orders.sql");
-      if (rows > ROWS) await multiply(server, rows);
+      if (rows > ROWS) await moreOrders(server, rows);
       using pipeline = new BenchPipeline(postgresSource(server), { tables: [TABLE], sink });
       return await turns(name, "rows/s", runs, say, () => measure(clients, server, pipeline, rows));
     },
   };
-}
-
-/** The same rows again under the next ids, until there are that many. */
-async function multiply(server: PrivatePostgres, rows: number): Promise<void> {
-  await withClient(server, BENCH_DATABASE, async (client) => {
-    for (let more = ROWS; more < rows; more += ROWS)
-      await client.query(
-        `INSERT INTO ${TABLE}
-         SELECT id + ${more}, customer_id, status, note, amount, qty, price, paid, created_at, updated_at
-         FROM ${TABLE} WHERE id <= ${ROWS}`,
-      );
-    await client.query(`VACUUM (ANALYZE) ${TABLE}`);
-    await client.query("CHECKPOINT");
-  });
 }
 
 async function measure(

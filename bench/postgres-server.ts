@@ -87,6 +87,23 @@ export async function runPostgresFile(server: PrivatePostgres, file: string): Pr
   });
 }
 
+/** Rows that pg-orders.sql makes in `orders`. */
+export const ORDERS_ROWS = 2_000_000;
+
+/** The same rows again under the next ids, until there are that many. */
+export async function moreOrders(server: PrivatePostgres, rows: number): Promise<void> {
+  await withClient(server, BENCH_DATABASE, async (client) => {
+    for (let more = ORDERS_ROWS; more < rows; more += ORDERS_ROWS)
+      await client.query(
+        `INSERT INTO orders
+         SELECT id + ${more}, customer_id, status, note, amount, qty, price, paid, created_at, updated_at
+         FROM orders WHERE id <= ${ORDERS_ROWS}`,
+      );
+    await client.query(`VACUUM (ANALYZE) orders`);
+    await client.query("CHECKPOINT");
+  });
+}
+
 export async function copySlot(server: PrivatePostgres, from: string, to: string): Promise<void> {
   await withClient(server, BENCH_DATABASE, (client) =>
     client.query("SELECT pg_copy_logical_replication_slot($1, $2)", [from, to]),
