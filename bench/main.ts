@@ -46,12 +46,12 @@ const BENCHES: readonly Bench[] = [
   mysqlMemory,
   parquetMemory,
   parquetS3,
-  checkpoint,
   recovery,
   recoveryParquet,
   recoveryDuckdb,
   workers,
   workersThrottled,
+  checkpoint,
   parquetEncode,
   duckdbApply,
 ];

@@ -35,7 +35,7 @@ export interface CommittedEpoch {
   readonly atMs: number;
 }
 
-/** What is known in every state of a run. Plain data: status.json and `status --json` hold it as it is. */
+/** What is known in every state of a run. Plain data, as which status.json and `status --json` hold it. */
 export interface PipelineFacts {
   readonly startedAtMs: number;
   readonly tables: TableMap<TableProgress>;

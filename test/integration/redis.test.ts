@@ -242,7 +242,11 @@ test("a Redis behind TLS is used where its certificate is trusted, and else it i
   const queue = { "snapshot.executor": "bullmq", staging: "./staging" };
   const source = { "connect.max-retries": "0" };
   await using trusting = await testPipeline(db, { source, pipeline: { ...pipeline, ...queue } });
-  await expectRefusal(trusting.run(), { code: "CHECKPOINT_UNREACHABLE", says: /self-signed certificate/, hint: /./ });
+  await expectRefusal(trusting.run(), {
+    code: "CHECKPOINT_UNREACHABLE",
+    says: /self-signed certificate/,
+    hint: /checkpoint\.store/,
+  });
   const env = { NODE_EXTRA_CA_CERTS: proxy.certificateFile };
   await using worker = trusting.command("worker", [], env);
   await worker.untilOutput(/waiting for chunks/);

@@ -8,6 +8,9 @@ import { transferable } from "../chunk-message.ts";
 import { type ChunkReport, chunkReport } from "./chunk-job.ts";
 import type { StagingArea } from "./staging-area.ts";
 
+/** Removing what is left is a courtesy: the run does it again. */
+const REMOVE_MS = 5_000;
+
 export interface StageChunkOptions {
   readonly staging: StagingArea;
   /** Where the readers take their buffers from. */
@@ -53,10 +56,7 @@ export async function stageChunk(
     return chunkReport({ cut: opened.json, outcome, objects });
   } catch (error) {
     await putting.catch(() => undefined);
-    // The run removes what is left.
     await staging.remove(objects, AbortSignal.timeout(REMOVE_MS)).catch(() => undefined);
     throw error;
   }
 }
-
-const REMOVE_MS = 5_000;
