@@ -13,10 +13,11 @@ import {
   schemaOf,
   series,
 } from "../../../../test/support/mysql-source.ts";
+import { GtidSet } from "../position/gtid-set.ts";
 import { parseMariadbGtid } from "../position/mariadb-gtid.ts";
 import { openTable } from "../table-read.ts";
 import { visibleCut } from "./visible.ts";
-import { LogCut, MariadbTransaction, MysqlTransaction } from "../position.ts";
+import { LogCut, MariadbTransaction, MysqlPosition, MysqlTransaction } from "../position.ts";
 import { xidText } from "../binlog/xa-events.ts";
 
 const UPPER = ["9223372036854775807"];
@@ -205,4 +206,25 @@ it("has a bound that never comes where a GTID was owned and given up, and a late
   const now = await visibleCut(session, AbortSignal.timeout(30_000));
   expect(now.bound.covers(cut.included!)).toBe(true);
   expect(now.bound.covers(cut.bound)).toBe(false);
+});
+
+it("has in its bound what is owned of several sources and tags at once", async () => {
+  await using db = await createMysqlDatabase("mysql");
+  await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+  await using sessions = openSessions(db);
+  const session = await sessions.get(AbortSignal.timeout(30_000));
+  const schema = await schemaOf(sessions, db, "t");
+  // The server names them in a row; the thread's number and a UUID that begins with digits have nothing between them.
+  const sources = ["1", "2", "a"].map((digit) => digit.repeat(8) + randomUUID().slice(8));
+  const gtids = [`${sources[0]}:5`, `${sources[1]}:7`, `${sources[1]}:9`, `${sources[1]}:tag:2`, `${sources[2]}:1`];
+  for (const [id, gtid] of gtids.entries()) {
+    const owner = await db.client();
+    await owner.query(`SET gtid_next = '${gtid}'`);
+    await owner.query("BEGIN");
+    await owner.query("INSERT INTO t VALUES (?)", [id]);
+  }
+  const { cut } = await openTable(session, schema, RULES, AbortSignal.timeout(30_000));
+  if (!(cut.bound instanceof MysqlPosition)) throw new Error(`a bound without GTIDs: ${cut.bound.toString()}`);
+  const { gtids: bound } = cut.bound;
+  expect(gtids.filter((gtid) => bound.covers(GtidSet.parse(gtid)))).toEqual(gtids);
 });

@@ -88,7 +88,7 @@ function mysqlCut([settings, , , ownership, status]: readonly (readonly Row[])[]
   const after = status?.[0]?.["Executed_Gtid_Set"];
   if (typeof executed !== "string" || typeof owned !== "string" || typeof after !== "string")
     throw new MillraceError("SOURCE_SETTING", "the server writes no binlog");
-  const bound = GtidSet.parse(after).union(ownedGtids(owned));
+  const bound = GtidSet.parse(after).union(GtidSet.parseOwned(owned));
   return new LogCut(new MysqlPosition(GtidSet.parse(executed)), new MysqlPosition(bound));
 }
 
@@ -106,11 +106,6 @@ function fileCut(server: string, status: readonly Row[] | undefined): LogCut {
 export function filePositionOf(server: string, status: readonly Row[] | undefined): FilePosition | null {
   const { File: file, Position: offset } = status?.[0] ?? {};
   return typeof file === "string" ? FilePosition.at(server, file, Number(offset)) : null;
-}
-
-/** `uuid:5#12:6#13`: behind each number that of the thread that has it. */
-function ownedGtids(text: string): GtidSet {
-  return GtidSet.parse(text.replaceAll(/#[0-9]+/g, ""));
 }
 
 /**

@@ -74,6 +74,18 @@ describe("GtidSet", () => {
     expect(GtidSet.parse(`${uuid}:9223372036854775806`).has(uuid!, 9_223_372_036_854_775_806n)).toBe(true);
   });
 
+  it("reads what a server says is owned, whatever threads own it", () => {
+    fc.assert(
+      fc.property(gtids, fc.integer({ min: 1, max: 2 ** 32 - 1 }), (all, thread) => {
+        const owned = SOURCES.map((source) => {
+          const numbers = all.filter(([of]) => of === source).map(([, gno], nth) => `:${gno}#${thread + nth}`);
+          return numbers.length === 0 ? "" : source + numbers.join("");
+        });
+        expect(GtidSet.parseOwned(owned.join("")).toString()).toBe(setOf(all).toString());
+      }),
+    );
+  });
+
   it.each([
     "x",
     `${SOURCES[0]}`,

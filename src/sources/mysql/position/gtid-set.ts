@@ -11,6 +11,8 @@ type Intervals = readonly Interval[];
 
 const NONE: Intervals = [];
 const SOURCE = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** The thread that owns a GTID, and the UUID that follows it. */
+const OWNER = /#[0-9]+?(?:(?![0-9a-f])|([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}))/gi;
 const TAG = /^[a-z_][a-z0-9_]{0,31}$/;
 const INTERVAL = /^([1-9][0-9]*)(?:-([1-9][0-9]*))?$/;
 /** GNOs are signed 64-bit integers; the largest is never given. */
@@ -44,6 +46,16 @@ export class GtidSet {
       }
     }
     return new GtidSet(sources);
+  }
+
+  /**
+   * From `@@global.gtid_owned`: `uuid:7#12:5#1`, behind each number that of the thread that has it. The server puts nothing
+   * between the last thread of a source and the next source's UUID, whose digits tell them apart by their count alone.
+   */
+  static parseOwned(text: string): GtidSet {
+    return GtidSet.parse(
+      text.replaceAll(OWNER, (_, next: string | undefined) => (next === undefined ? "" : `,${next}`)),
+    );
   }
 
   get isEmpty(): boolean {
