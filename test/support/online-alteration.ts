@@ -30,13 +30,18 @@ export async function likeGhost(db: TestMysqlDatabase, alteration: string, old: 
   // The changes of the table since it was copied; gh-ost reads them from the log.
   await db.query("DELETE FROM `_t_gho` WHERE id NOT IN (SELECT id FROM t)");
   await db.query(`REPLACE INTO \`_t_gho\` (${shared}) SELECT ${shared} FROM t`);
+  await exchangeUnlocking(db, locker, old);
+  await db.query("DROP TABLE `_t_ghc`");
+}
+
+/** Puts `_t_gho` in the place of `t`, which `locker` has locked for reading, before all writers that wait for that lock. */
+export async function exchangeUnlocking(db: TestMysqlDatabase, locker: Connection, old: string): Promise<void> {
   const exchanger = await db.client();
   const exchange = exchanger.query(`RENAME /* gh-ost */ TABLE \`t\` TO \`${old}\`, \`_t_gho\` TO \`t\``);
-  // It is before all writers then.
-  await untilWaiting(db, exchanger);
+  const { reading } = await untilFirstInLine(db);
   await locker.query("UNLOCK TABLES");
   await exchange;
-  await db.query("DROP TABLE `_t_ghc`");
+  await reading;
 }
 
 async function fill(db: TestMysqlDatabase, copy: string, shared: string): Promise<void> {
@@ -47,15 +52,28 @@ async function fill(db: TestMysqlDatabase, copy: string, shared: string): Promis
     );
 }
 
-async function untilWaiting(db: TestMysqlDatabase, session: Connection): Promise<void> {
-  await waitFor("the exchange to wait for its lock", async () => {
-    const [row] = await db.query<{ state: string | null }>(
-      "SELECT state AS state FROM information_schema.processlist WHERE id = ?",
-      [session.threadId],
-    );
-    // MySQL's "waiting for handler commit" is a state on the way there: writers would be first, and their changes not copied.
-    return /waiting for table metadata lock/i.test(row?.state ?? "");
+/**
+ * Resolves when the exchange waits for `t` itself: a reader, whom a lock for reading lets pass, waits too then. The exchange
+ * alone may be seen waiting for its copy, which the server's own purge has locked, and writers of `t` would be first.
+ */
+async function untilFirstInLine(db: TestMysqlDatabase): Promise<{ readonly reading: Promise<unknown> }> {
+  const reader = await db.client();
+  let reading: Promise<unknown> = Promise.resolve();
+  await waitFor("the exchange to be the first in the line for its table", async () => {
+    let hasPassed = false;
+    reading = reader.query("SELECT 1 FROM t LIMIT 0").then(() => (hasPassed = true));
+    await waitFor("a reader to pass or to wait", async () => hasPassed || (await isWaiting(db, reader)));
+    return !hasPassed;
   });
+  return { reading };
+}
+
+async function isWaiting(db: TestMysqlDatabase, session: Connection): Promise<boolean> {
+  const [row] = await db.query<{ state: string | null }>(
+    "SELECT state AS state FROM information_schema.processlist WHERE id = ?",
+    [session.threadId],
+  );
+  return /waiting for table metadata lock/i.test(row?.state ?? "");
 }
 
 /** What pt-online-schema-change does to table `t`: a copy by its own CREATE TABLE, kept up by triggers, and one exchange. */
