@@ -14,10 +14,17 @@ type ChunkPhase =
   /** The merge has put it into the line; the sink has not had all of it yet. */
   | { readonly kind: "entered"; readonly bytes: number };
 
+/**
+ * The least that a column of a chunk weighs. A sink sets aside so much for each table that gets rows, few as they are
+ * (docs/adr/0016), and of the chunks that enter between two boundaries of the log it has all in one epoch.
+ */
+const COLUMN_BYTES_MIN = 16 << 10;
+
 /** A chunk that has been granted and has not reached the sink. */
 export interface LiveChunk {
   readonly id: number;
   readonly table: TableSnapshot;
+  readonly bytesMin: number;
   range: ChunkRange;
   rows: number;
   phase: ChunkPhase;
@@ -39,10 +46,11 @@ export class ChunkBook {
     this.#changed = changed;
   }
 
-  /** Bytes of chunks that were read, and that the sink has not taken over. */
+  /** What the chunks weigh that were read, and that the sink has not taken over. */
   get readBytes(): number {
     let bytes = 0;
-    for (const { phase } of this.#chunks.values()) if (phase.kind !== "reading") bytes += phase.bytes;
+    for (const { phase, bytesMin } of this.#chunks.values())
+      if (phase.kind !== "reading") bytes += Math.max(phase.bytes, bytesMin);
     return bytes;
   }
 
@@ -56,10 +64,11 @@ export class ChunkBook {
     return [...this.#chunks.values()].flatMap(({ phase }) => (phase.kind === "waiting" ? [phase] : []));
   }
 
-  grant(table: TableSnapshot, range: ChunkRange): LiveChunk {
+  grant(table: TableSnapshot, range: ChunkRange, columns: number): LiveChunk {
     const id = ++this.#granted;
     const abort = new AbortController();
-    const chunk: LiveChunk = { id, table, range, rows: 0, phase: { kind: "reading" }, abort };
+    const bytesMin = columns * COLUMN_BYTES_MIN;
+    const chunk: LiveChunk = { id, table, bytesMin, range, rows: 0, phase: { kind: "reading" }, abort };
     this.#chunks.set(id, chunk);
     return chunk;
   }

@@ -204,8 +204,8 @@ export class Snapshot implements AsyncDisposable {
       this.#changed.notify();
       signal.throwIfAborted();
       // It may have stopped meanwhile: nobody would ever register a chunk of it, nor give it up.
-      if (range === null || table.ended) return;
-      chunk = this.#book.grant(table, range);
+      if (schema === undefined || range === null || table.ended) return;
+      chunk = this.#book.grant(table, range, schema.columns.length);
       this.#options.events({ kind: "chunk-started", table: table.id });
       await this.#register(chunk);
       await runChunk(chunk, table.failures + 1, options);

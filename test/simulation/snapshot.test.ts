@@ -125,6 +125,29 @@ describe("a snapshot", () => {
     expect(readBefore).toBeLessThanOrEqual(3);
   });
 
+  test("chunks of few rows fill the budget by what their columns take where they go", async () => {
+    await using harness = new SnapshotHarness({ keys: 1000, settings: { waitingBytesMax: 200_000 } });
+    harness.head = 5;
+    let reads = 0;
+    let idle = 0;
+    // The log stays before the bound until no chunk has been started for a while.
+    harness.progress = async () => {
+      idle = reads > 0 && reads === harness.requests.length ? idle + 1 : 0;
+      reads = harness.requests.length;
+      const position = new SimPosition(idle < 50 ? 0 : 5);
+      await harness.log.push({ kind: "progress", position, commitTimeMs: null });
+    };
+    let readBefore = 0;
+    await harness.until((item) => {
+      if (idle < 50) readBefore = harness.requests.length;
+      return item.kind === "chunk-entered";
+    });
+    const chunkBytes = 16_384 * keyedSchema(1).columns.length;
+    const [fewest, lanes] = [Math.ceil(200_000 / chunkBytes), 3];
+    expect(readBefore).toBeGreaterThanOrEqual(fewest);
+    expect(readBefore).toBeLessThan(fewest + lanes);
+  });
+
   test("the rows of a table without a key come first, then the changes they do not include", async () => {
     await using harness = new SnapshotHarness({ keys: 40, schema: PLAIN_SCHEMA });
     harness.sure = new Set([0]);
