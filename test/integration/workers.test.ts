@@ -293,15 +293,25 @@ test("the run after one that was killed discards its queue, and goes on from the
   await using redis = await startPrivateRedis({ kind: "redis8", config: { appendonly: "yes" } });
   await using pipeline = await testPipeline(db, choices(redis));
   await using asleep = await worker(pipeline, "3=SIGSTOP");
-  await using other = await worker(pipeline);
+  await using other = await worker(pipeline, "20=SIGSTOP");
   workload.start();
-  await using first = pipeline.run([], { MILLRACE_FAILPOINT: "snapshot.chunk-entered:20" });
+  await using first = pipeline.run();
+  // What the last of them has staged nobody takes: no worker is left to tell of it, nor to read it again.
+  await Promise.all([asleep.untilFrozen(), other.untilFrozen()]);
+  await waitFor("a table to be half read", async () => {
+    const states = await Promise.all(workload.tables.map((table) => pipeline.tableState(table)));
+    return states.some((state) => state?.kind === "snapshotting" && (state.progress?.rows ?? 0) >= 10);
+  });
+  // The newest epoch may be in the store alone.
+  const { epoch } = (await pipeline.record())!;
+  await waitFor("an epoch behind the next", async () => (await pipeline.record())!.epoch > epoch + 1);
+  first.signal("SIGKILL");
   expect((await first.exit()).signal).toBe("SIGKILL");
-  await asleep.untilFrozen();
   expect(staged(pipeline)).not.toEqual([]);
   const run = pipeline.run();
   await run.untilOutput(/resuming after epoch/);
   await run.untilOutput(/snapshot goes on behind \d\d+ rows/);
+  other.signal("SIGCONT");
   await pipeline.untilStreaming(workload.tables);
   asleep.signal("SIGCONT");
   await asleep.untilOutput(/too late, another worker has it or nobody wants it any more/);
