@@ -87,7 +87,13 @@ test.each(cases)(
   "processes killed at each failpoint of the $part lose nothing ($server)",
   async ({ server, part, times }) => {
     await using db = await createDatabaseOn(server);
-    await using workload = await createWorkload(db, { seed: 5, rows: 600, writers: 2, longStatements: 50 });
+    await using workload = await createWorkload(db, {
+      seed: 5,
+      rows: 600,
+      writers: 2,
+      longStatements: 50,
+      statementsPerSecond: 300,
+    });
     const store = part === "redis" ? { "checkpoint.store": sharedRedisUrl() } : {};
     await using pipeline = await testPipeline(db, { checkpointInterval: "50ms", pipeline: store });
     workload.start();

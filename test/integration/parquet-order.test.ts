@@ -108,7 +108,13 @@ test.each(SERVERS)(
   "per key nothing is lost, twice or out of order, over kills and a second snapshot (%s)",
   async (server) => {
     await using db = await createDatabaseOn(server);
-    await using workload = await createWorkload(db, { seed: 23, rows: 700, writers: 3, longStatements: 60 });
+    await using workload = await createWorkload(db, {
+      seed: 23,
+      rows: 700,
+      writers: 3,
+      longStatements: 60,
+      statementsPerSecond: 400,
+    });
     await keepLedger(db);
     const tables = workload.tables;
     await using pipeline = await testPipeline(db, { tables, sink: { type: "parquet" } });
