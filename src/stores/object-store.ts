@@ -1,3 +1,4 @@
+import type { BufferPool } from "../core/buffer-pool.ts";
 import type { Json } from "../core/json.ts";
 
 /** An object that is there. */
@@ -81,8 +82,16 @@ export interface ObjectStore extends AsyncDisposable {
    */
   put(key: string, bytes: Uint8Array, condition: PutCondition | null, signal: AbortSignal): Promise<ObjectInfo>;
 
-  /** All of it without a range. Null: no such object. */
-  get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array | null>;
+  /**
+   * All of it without a range. Null: no such object. With a pool the bytes lie at the beginning of a buffer that is taken from it,
+   * for whoever is through with them to give back.
+   */
+  get(
+    key: string,
+    range: ByteRange | null,
+    signal: AbortSignal,
+    pool?: BufferPool,
+  ): Promise<Uint8Array<ArrayBuffer> | null>;
 
   head(key: string, signal: AbortSignal): Promise<ObjectInfo | null>;
 

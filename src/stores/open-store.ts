@@ -9,8 +9,9 @@ import { S3Store } from "./s3/store.ts";
 export type StoreLocation = { readonly kind: "folder"; readonly path: string } | ({ readonly kind: "s3" } & S3Options);
 
 /**
- * The store there. Nothing is touched before its `open`. `brief`: what is put there is read soon, or not at all, and need not
- * outlast a crash of the machine: a folder does not wait for its disk then.
+ * The store there. Nothing is touched before its `open`. `brief`: what is put there without a condition is read by those alone
+ * who are told of it afterwards, and need not outlast a crash of the machine: a folder has it under its name at once then,
+ * and does not wait for its disk.
  */
 export function createStore(location: StoreLocation, clock: Clock, brief: boolean = false): ObjectStore {
   switch (location.kind) {

@@ -11,7 +11,8 @@ import {
   requestOf,
   taking,
 } from "../../../test/support/chunk-party.ts";
-import { shownCells } from "../../../test/support/random-batch.ts";
+import { randomBatch, shownCells } from "../../../test/support/random-batch.ts";
+import { Random } from "../../../test/support/random.ts";
 import { redisCommand } from "../../../test/support/redis-command.ts";
 import { MASTER_NAME } from "../../../test/support/redis-sentinel.ts";
 import { sharedRedis, sharedRedisUrl, startPrivateRedis, startSentinel } from "../../../test/support/redis.ts";
@@ -35,6 +36,24 @@ test("a chunk comes with its cut before its first batch, whole and in order, and
   // One schema for all of them: later stages ask whether it is the same object.
   expect(new Set(batches.map(({ schema }) => schema)).size).toBe(1);
   await waitFor("it to be removed", () => all.staged().length === 0);
+});
+
+test("what a batch was fetched into is used again when it is recycled", async () => {
+  await using all = party();
+  const batches = [randomBatch(new Random(3), 2000)];
+  all.worker(reading(batches));
+  const executor = all.executor();
+  const read = async (chunk: number): Promise<ChangeBatch> => {
+    const { steps, outcome } = taking(executor, requestOf(chunk, batches));
+    await outcome;
+    return steps[1] as ChangeBatch;
+  };
+  const first = await read(1);
+  const { buffer } = first.columns[0]!.values;
+  first.recycle!();
+  const second = await read(2);
+  expect(second.columns[0]!.values.buffer).toBe(buffer);
+  expect(shownCells(second)).toEqual(shownCells(batches[0]!));
 });
 
 test("a table without a key is read by the run itself", async () => {

@@ -1,4 +1,5 @@
 import type { Ambient } from "../../core/ambient.ts";
+import { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChunkGrant, ChunkOutcome, ChunkRequest } from "../../core/chunk.ts";
 import { assertNever, MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
@@ -40,6 +41,9 @@ interface Opened {
   readonly staging: StagingArea;
 }
 
+/** As much as chunks that wait for the sink may have. */
+const POOL_BYTES_MAX = 16 << 20;
+
 /** Removing what is left is a courtesy: the next run does it again. */
 const SWEEP_MS = 10_000;
 
@@ -48,6 +52,8 @@ class QueueExecutor implements ChunkExecutor {
   readonly #closed = new AbortController();
   readonly #ended = new Notice();
   readonly #sweeping = new Set<Promise<void>>();
+  /** What batches are fetched into. */
+  readonly #pool = new BufferPool(POOL_BYTES_MAX);
   #opened: Promise<Opened> | null = null;
   /** Of the chunks that are being read or taken over. */
   readonly #live = new Set<string>();
@@ -110,7 +116,7 @@ class QueueExecutor implements ChunkExecutor {
     try {
       end = await queue.run(request, signal);
       report = reportOf(end, request);
-      return await takeOver(report, staging, listener, signal);
+      return await takeOver(report, (name) => staging.get(name, this.#pool, signal), this.#pool, listener);
     } finally {
       const wasLost = end !== null && end.workers > 1;
       this.#sweep(async () => {
@@ -196,19 +202,20 @@ function reportOf(end: JobEnd, { grant, schema }: ChunkRequest): ChunkReport {
 /** One object after the other, and the next one is fetched meanwhile. */
 async function takeOver(
   { cut, outcome, objects }: ChunkReport,
-  staging: StagingArea,
+  get: (name: string) => Promise<Uint8Array<ArrayBuffer>>,
+  pool: BufferPool,
   listener: ChunkListener,
-  signal: AbortSignal,
 ): Promise<ChunkOutcome> {
   listener.opened(cut);
-  const [first, ...rest] = objects.map((name) => () => staging.get(name, signal));
+  const [first, ...rest] = objects.map((name) => () => get(name));
   let fetching = first?.();
   while (fetching !== undefined) {
     const bytes = await fetching;
     fetching = rest.shift()?.();
     // Whoever waits for it hears of a failure.
     fetching?.catch(() => undefined);
-    await listener.batch({ ...decodeBatch(bytes), schema: outcome.schema });
+    const recycle = (): void => pool.give(bytes.buffer);
+    await listener.batch({ ...decodeBatch(bytes), schema: outcome.schema, recycle });
   }
   return outcome;
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../core/ambient.ts";
+import type { BufferPool } from "../../core/buffer-pool.ts";
 import type { ChunkGrant } from "../../core/chunk.ts";
 import { asMillraceError, MillraceError } from "../../core/errors.ts";
 import { createStore, type StoreLocation } from "../../stores/open-store.ts";
@@ -62,8 +63,9 @@ export class StagingArea implements AsyncDisposable {
     await this.#tried(signal, () => this.#store.put(name, bytes, null, signal));
   }
 
-  async get(name: string, signal: AbortSignal): Promise<Uint8Array> {
-    const bytes = await this.#tried(signal, () => this.#store.get(name, null, signal));
+  /** In a buffer of the pool's, to be given back. */
+  async get(name: string, pool: BufferPool, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = await this.#tried(signal, () => this.#store.get(name, null, signal, pool));
     if (bytes !== null) return bytes;
     throw new MillraceError(
       "STAGED_CHUNK_UNREADABLE",

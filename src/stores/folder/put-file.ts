@@ -34,6 +34,19 @@ export async function putFile(
   }
 }
 
+/** Writes under the key's own name, for readers that are told of it afterwards. Null: something is there. */
+export async function putInPlace(staging: Staging, key: string, bytes: Uint8Array): Promise<ObjectInfo | null> {
+  const path = staging.pathOf(key);
+  try {
+    const tag = await staging.inFolderOf(path, () => written(path, bytes, false));
+    return { key, bytes: bytes.byteLength, tag };
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return null;
+    await rm(path, { force: true });
+    throw error;
+  }
+}
+
 /** The tag that the file keeps under whatever name. */
 async function written(path: string, bytes: Uint8Array, durable: boolean): Promise<string> {
   await using file = await open(path, "wx");

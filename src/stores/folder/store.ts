@@ -1,5 +1,6 @@
 import { access, constants, mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { BufferPool } from "../../core/buffer-pool.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { syncPath, systemCode } from "../../flow/durable-file.ts";
 import { checkKey, isKey } from "../object-key.ts";
@@ -16,7 +17,7 @@ import type {
 import { stagedLost } from "../staged-lost.ts";
 import { tryConditions } from "../try-conditions.ts";
 import { folderFailure } from "./failure.ts";
-import { putFile, tagOf } from "./put-file.ts";
+import { putFile, putInPlace, tagOf } from "./put-file.ts";
 import { StagedFile } from "./staged-file.ts";
 import { Staging, STAGING_FOLDER } from "./staging.ts";
 import { statOf, walk, type WalkedFile } from "./walk.ts";
@@ -79,13 +80,21 @@ export class FolderStore implements ObjectStore {
   }
 
   async put(key: string, bytes: Uint8Array, condition: PutCondition | null, signal: AbortSignal): Promise<ObjectInfo> {
-    return await this.#onKey(key, signal, () => putFile(this.#staging, key, bytes, condition, !this.#brief));
+    return await this.#onKey(key, signal, async () => {
+      const done = this.#brief && condition === null ? await putInPlace(this.#staging, key, bytes) : null;
+      return done ?? (await putFile(this.#staging, key, bytes, condition, !this.#brief));
+    });
   }
 
-  async get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array | null> {
+  async get(
+    key: string,
+    range: ByteRange | null,
+    signal: AbortSignal,
+    pool?: BufferPool,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
     return await this.#onKey(key, signal, async (path) => {
       try {
-        return await read(path, range ?? { from: 0, to: Number.POSITIVE_INFINITY });
+        return await read(path, range ?? { from: 0, to: Number.POSITIVE_INFINITY }, pool);
       } catch (error) {
         if (NO_FILE.includes(systemCode(error) ?? "")) return null;
         throw error;
@@ -228,11 +237,16 @@ function infoOf({ name, stat }: WalkedFile): ObjectInfo {
 }
 
 /** Null: a folder. */
-async function read(path: string, { from, to }: ByteRange): Promise<Uint8Array | null> {
+async function read(
+  path: string,
+  { from, to }: ByteRange,
+  pool: BufferPool | undefined,
+): Promise<Uint8Array<ArrayBuffer> | null> {
   await using file = await open(path, "r");
   const stat = await file.stat();
   if (!stat.isFile()) return null;
-  const bytes = new Uint8Array(Math.max(0, Math.min(to, stat.size) - from));
+  const length = Math.max(0, Math.min(to, stat.size) - from);
+  const bytes = new Uint8Array(pool?.take(length) ?? new ArrayBuffer(length), 0, length);
   let read = 0;
   while (read < bytes.byteLength) {
     const { bytesRead } = await file.read(bytes, read, bytes.byteLength - read, from + read);

@@ -1,4 +1,5 @@
 import type { Clock } from "../../core/ambient.ts";
+import type { BufferPool } from "../../core/buffer-pool.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { checkKey } from "../object-key.ts";
 import type {
@@ -75,7 +76,22 @@ export class S3Store implements ObjectStore {
     return await putObject({ ...this.#around, clock: this.#clock }, key, bytes, condition, signal);
   }
 
-  async get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array | null> {
+  async get(
+    key: string,
+    range: ByteRange | null,
+    signal: AbortSignal,
+    pool?: BufferPool,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
+    const found = await this.#get(key, range, signal);
+    if (found === null) return null;
+    const { byteLength } = found;
+    const bytes = new Uint8Array(pool?.take(byteLength) ?? new ArrayBuffer(byteLength), 0, byteLength);
+    bytes.set(found);
+    return bytes;
+  }
+
+  /** In a buffer of the client's. */
+  async #get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array | null> {
     checkKey(key);
     // No header can ask for nothing.
     if (range !== null && range.to <= range.from)
