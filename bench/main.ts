@@ -10,7 +10,7 @@ import { parquetEncode } from "./parquet-encode.ts";
 import { parquetMemory } from "./parquet-memory.ts";
 import { parquetS3 } from "./parquet-s3.ts";
 import { workers, workersThrottled } from "./workers.ts";
-import { recovery, recoveryDuckdb, recoveryParquet } from "./recovery.ts";
+import { recovery, recoveryDuckdb, recoveryMariadb, recoveryMysql, recoveryParquet } from "./recovery.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
 import {
@@ -49,6 +49,8 @@ const BENCHES: readonly Bench[] = [
   recovery,
   recoveryParquet,
   recoveryDuckdb,
+  recoveryMysql,
+  recoveryMariadb,
   workers,
   workersThrottled,
   checkpoint,

@@ -1,24 +1,31 @@
-import type { PrivatePostgres } from "../test/support/private-postgres.ts";
+import type { MysqlFlavour } from "../test/support/mysql-programs.ts";
 import { startPrivateRedis } from "../test/support/private-redis.ts";
 import { BenchPipeline, type BenchSource, SINKS, type SinkType } from "./bench-pipeline.ts";
 import { BENCH_DATABASE } from "./bench-server.ts";
 import { type Bench, type BenchRun, turns } from "./measurement.ts";
+import { mysqlSource, runMysql, startBenchMysql } from "./mysql-server.ts";
 import { postgresSource, startBenchPostgres, withClient } from "./postgres-server.ts";
 
 const TABLES = 10_000;
 /** For each the server keeps locks until the query ends. */
 const TABLES_PER_QUERY = 50;
 
+/** A running server with the tables. */
+interface Server extends AsyncDisposable {
+  readonly source: BenchSource;
+  /** Makes a row of the first table. */
+  insert(): Promise<void>;
+}
+
 /** The tables are followed from their log alone: a snapshot of so many takes minutes, and leaves the same state. */
-function bench(name: string, sink: SinkType): Bench {
+function bench(name: string, of: string, start: () => Promise<Server>, sink: SinkType): Bench {
   return {
     name,
-    about: `from the start of a process to its first row ${SINKS[sink]}, with ${TABLES} tables of ten columns in a checkpoint in Redis`,
+    about: `from the start of a process to its first row ${SINKS[sink]}, with ${TABLES} tables of ten columns of ${of} in a checkpoint in Redis`,
     async run(runs, say) {
-      await using server = await startBenchPostgres();
+      await using server = await start();
       await using redis = await startPrivateRedis({ kind: "redis8" });
-      await makeTables(server);
-      const source = fromNowOn(postgresSource(server));
+      const source = fromNowOn(server.source);
       using pipeline = new BenchPipeline(source, { tables: ["t\\.*"], sink, checkpointStore: redis.url });
       await pipeline.deliver(0);
       return await turns(name, "ms", runs, say, () => measure(server, pipeline));
@@ -26,30 +33,52 @@ function bench(name: string, sink: SinkType): Bench {
   };
 }
 
-export const recovery: Bench = bench("recovery", "discard");
-export const recoveryParquet: Bench = bench("recovery-parquet", "parquet");
-export const recoveryDuckdb: Bench = bench("recovery-duckdb", "duckdb");
+export const recovery: Bench = bench("recovery", "PostgreSQL", startPostgres, "discard");
+export const recoveryParquet: Bench = bench("recovery-parquet", "PostgreSQL", startPostgres, "parquet");
+export const recoveryDuckdb: Bench = bench("recovery-duckdb", "PostgreSQL", startPostgres, "duckdb");
+export const recoveryMysql: Bench = bench("recovery-mysql", "MySQL", () => startMysql("mysql"), "discard");
+export const recoveryMariadb: Bench = bench("recovery-mariadb", "MariaDB", () => startMysql("mariadb"), "discard");
 
 function fromNowOn(source: BenchSource): BenchSource {
   return { ...source, options: (tables) => ({ ...source.options(tables), "scan.startup.mode": "latest-offset" }) };
 }
 
-async function makeTables(server: PrivatePostgres): Promise<void> {
+async function startPostgres(): Promise<Server> {
+  const server = await startBenchPostgres();
+  const run = (sql: string): Promise<unknown> =>
+    withClient(server, BENCH_DATABASE, async (client) => await client.query(sql));
+  await makeTables(run, "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
+  return {
+    source: postgresSource(server),
+    insert: async () => void (await run("INSERT INTO t0 DEFAULT VALUES")),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function startMysql(flavour: MysqlFlavour): Promise<Server> {
+  const server = await startBenchMysql(flavour);
+  await makeTables((sql) => runMysql(server, ...sql.split("; ")), "bigint AUTO_INCREMENT PRIMARY KEY");
+  return {
+    source: mysqlSource(server),
+    insert: () => runMysql(server, "INSERT INTO t0 () VALUES ()"),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
+async function makeTables(run: (sql: string) => Promise<unknown>, key: string): Promise<void> {
   const columns = Array.from({ length: 9 }, (_, i) => `column_${i} numeric(18, 2) NOT NULL DEFAULT ${i}`).join(", ");
-  await withClient(server, BENCH_DATABASE, async (client) => {
-    for (let first = 0; first < TABLES; first += TABLES_PER_QUERY) {
-      const statements = Array.from(
-        { length: TABLES_PER_QUERY },
-        (_, i) => `CREATE TABLE t${first + i} (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, ${columns})`,
-      );
-      await client.query(statements.join("; "));
-    }
-  });
+  for (let first = 0; first < TABLES; first += TABLES_PER_QUERY) {
+    const statements = Array.from(
+      { length: TABLES_PER_QUERY },
+      (_, i) => `CREATE TABLE t${first + i} (id ${key}, ${columns})`,
+    );
+    await run(statements.join("; "));
+  }
 }
 
 /** From before the process is made to the return of its first commit that has a row. */
-async function measure(server: PrivatePostgres, pipeline: BenchPipeline): Promise<BenchRun> {
-  await withClient(server, BENCH_DATABASE, (client) => client.query("INSERT INTO t0 DEFAULT VALUES"));
+async function measure(server: Server, pipeline: BenchPipeline): Promise<BenchRun> {
+  await server.insert();
   const beganMs = Date.now();
   const engine = pipeline.start(null);
   try {
