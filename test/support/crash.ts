@@ -112,7 +112,7 @@ export async function crashRound(
   });
   workload.start();
   tally.start();
-  if (behindSnapshot === true) await pipeline.catchUp();
+  if (behindSnapshot === true) await pipeline.catchUp(CATCH_UP_MS);
   for (let kill = 0; kill < kills; kill++) await crash.runUntilKilled();
   const { committed } = await workload.stop();
   await tally.stop();
