@@ -45,19 +45,19 @@ function fromNowOn(source: BenchSource): BenchSource {
 
 async function startPostgres(): Promise<Server> {
   const server = await startBenchPostgres();
-  const run = (sql: string): Promise<unknown> =>
-    withClient(server, BENCH_DATABASE, async (client) => await client.query(sql));
+  const run = async (statements: readonly string[]): Promise<void> =>
+    void (await withClient(server, BENCH_DATABASE, (client) => client.query(statements.join("; "))));
   await makeTables(run, "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
   return {
     source: postgresSource(server),
-    insert: async () => void (await run("INSERT INTO t0 DEFAULT VALUES")),
+    insert: () => run(["INSERT INTO t0 DEFAULT VALUES"]),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
 
 async function startMysql(flavour: MysqlFlavour): Promise<Server> {
   const server = await startBenchMysql(flavour);
-  await makeTables((sql) => runMysql(server, ...sql.split("; ")), "bigint AUTO_INCREMENT PRIMARY KEY");
+  await makeTables((statements) => runMysql(server, ...statements), "bigint AUTO_INCREMENT PRIMARY KEY");
   return {
     source: mysqlSource(server),
     insert: () => runMysql(server, "INSERT INTO t0 () VALUES ()"),
@@ -65,14 +65,14 @@ async function startMysql(flavour: MysqlFlavour): Promise<Server> {
   };
 }
 
-async function makeTables(run: (sql: string) => Promise<unknown>, key: string): Promise<void> {
+async function makeTables(run: (statements: readonly string[]) => Promise<void>, key: string): Promise<void> {
   const columns = Array.from({ length: 9 }, (_, i) => `column_${i} numeric(18, 2) NOT NULL DEFAULT ${i}`).join(", ");
   for (let first = 0; first < TABLES; first += TABLES_PER_QUERY) {
     const statements = Array.from(
       { length: TABLES_PER_QUERY },
       (_, i) => `CREATE TABLE t${first + i} (id ${key}, ${columns})`,
     );
-    await run(statements.join("; "));
+    await run(statements);
   }
 }
 

@@ -24,6 +24,7 @@ const COLUMN_BYTES_MIN = 16 << 10;
 export interface LiveChunk {
   readonly id: number;
   readonly table: TableSnapshot;
+  /** What it weighs at least, few as its rows are. */
   readonly bytesMin: number;
   range: ChunkRange;
   rows: number;
