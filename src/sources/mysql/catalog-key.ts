@@ -28,8 +28,12 @@ export interface IndexRow {
   readonly Index_type: string;
 }
 
-const PRIMARY = "PRIMARY";
-const HASH = "HASH";
+export const PRIMARY = "PRIMARY";
+export const HASH = "HASH";
+
+/** What `information_schema.STATISTICS` has of an `IndexRow`. */
+export const INDEX_COLUMNS =
+  "INDEX_NAME AS Key_name, NON_UNIQUE AS Non_unique, COLUMN_NAME AS Column_name, SUB_PART AS Sub_part, NULLABLE AS `Null`, INDEX_TYPE AS Index_type";
 
 export function indexQuery(table: { readonly namespace: string; readonly name: string }): string {
   return `SHOW INDEX FROM ${tableName(table)}`;

@@ -31,9 +31,6 @@ export interface CatalogTable extends TableKey {
   /** What columns of text get where nothing else is said; null: a view. */
   readonly collation: string | null;
   readonly columns: readonly CatalogColumn[];
-  /** By the server's statistics. */
-  readonly rowsEstimate: number;
-  readonly bytesEstimate: number;
 }
 
 /** Schemas of the server's own. */
@@ -59,24 +56,45 @@ export async function tableNames(session: Session, signal: AbortSignal): Promise
   );
 }
 
+interface SizeRow {
+  readonly rows: string | number | null;
+  readonly bytes: string | number | null;
+}
+
+const SIZE_COLUMNS = "TABLE_ROWS AS `rows`, DATA_LENGTH AS bytes";
+
 /** Of all tables of these schemas, by the server's statistics. */
 export async function tableSizes(
   session: Session,
   namespaces: readonly string[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<TableId, TableSize>> {
-  const found = await session.query<TableName & { rows: unknown; bytes: unknown }>(
-    `SELECT TABLE_SCHEMA AS namespace, TABLE_NAME AS name, TABLE_ROWS AS \`rows\`, DATA_LENGTH AS bytes
-     FROM information_schema.TABLES WHERE TABLE_SCHEMA IN (?)`,
+  const where = "TABLE_SCHEMA IN (?)";
+  const found = await session.query<TableName & SizeRow>(
+    `SELECT TABLE_SCHEMA AS namespace, TABLE_NAME AS name, ${SIZE_COLUMNS} FROM information_schema.TABLES WHERE ${where}`,
     [namespaces],
     signal,
   );
-  return new Map(
-    found.map(({ namespace, name, rows, bytes }) => [
-      tableId(namespace, name),
-      { rows: Number(rows ?? 0), bytes: Number(bytes ?? 0) },
-    ]),
+  return new Map(found.map((row) => [tableId(row.namespace, row.name), sizeOf(row)]));
+}
+
+/** Of one table, as `tableSizes` has it; nothing of one that is not there. */
+export async function tableSize(
+  session: Session,
+  { namespace, name }: TableName,
+  signal: AbortSignal,
+): Promise<TableSize> {
+  const where = "TABLE_SCHEMA = ? AND TABLE_NAME = ?";
+  const [row] = await session.query<SizeRow>(
+    `SELECT ${SIZE_COLUMNS} FROM information_schema.TABLES WHERE ${where}`,
+    [namespace, name],
+    signal,
   );
+  return row === undefined ? { rows: 0, bytes: 0 } : sizeOf(row);
+}
+
+function sizeOf({ rows, bytes }: SizeRow): TableSize {
+  return { rows: Number(rows ?? 0), bytes: Number(bytes ?? 0) };
 }
 
 /** A foreign key that changes rows of its own table when those that they refer to are changed. */
@@ -94,14 +112,14 @@ export async function cascadingKeys(session: Session, signal: AbortSignal): Prom
   );
 }
 
+/** A line of `information_schema.TABLES`, by `TABLE_COLUMNS`. */
 interface TableRow {
   readonly kind: string;
   readonly engine: string | null;
   readonly collation: string | null;
-  readonly rows: string | number | null;
-  readonly bytes: string | number | null;
 }
 
+/** A line of `information_schema.COLUMNS`, by `COLUMN_COLUMNS`. */
 interface ColumnRow {
   readonly name: string;
   readonly sourceType: string;
@@ -111,6 +129,10 @@ interface ColumnRow {
   readonly extra: string;
   readonly expression: string | null;
 }
+
+export const TABLE_COLUMNS = "TABLE_TYPE AS kind, ENGINE AS engine, TABLE_COLLATION AS collation";
+export const COLUMN_COLUMNS =
+  "COLUMN_NAME AS name, COLUMN_TYPE AS sourceType, COLLATION_NAME AS collation, IS_NULLABLE AS nullable, COLUMN_DEFAULT AS defaultText, EXTRA AS extra, GENERATION_EXPRESSION AS expression";
 
 /** What the servers say of a table that is not there, was dropped between two questions, or is not for us. */
 const NOT_SEEN: readonly (number | null)[] = [Errno.noSuchTable, Errno.unknownDatabase, Errno.tableAccessDenied];
@@ -135,11 +157,8 @@ export async function tableByName(
 export function catalogScript(table: TableName): readonly string[] {
   const ofTable = `TABLE_SCHEMA = ${quoteText(table.namespace)} AND TABLE_NAME = ${quoteText(table.name)}`;
   return [
-    `SELECT TABLE_TYPE AS kind, ENGINE AS engine, TABLE_COLLATION AS collation, TABLE_ROWS AS \`rows\`, DATA_LENGTH AS bytes
-     FROM information_schema.TABLES WHERE ${ofTable}`,
-    `SELECT COLUMN_NAME AS name, COLUMN_TYPE AS sourceType, COLLATION_NAME AS collation, IS_NULLABLE AS nullable,
-       COLUMN_DEFAULT AS defaultText, EXTRA AS extra, GENERATION_EXPRESSION AS expression
-     FROM information_schema.COLUMNS WHERE ${ofTable} ORDER BY ORDINAL_POSITION`,
+    `SELECT ${TABLE_COLUMNS} FROM information_schema.TABLES WHERE ${ofTable}`,
+    `SELECT ${COLUMN_COLUMNS} FROM information_schema.COLUMNS WHERE ${ofTable} ORDER BY ORDINAL_POSITION`,
     indexQuery(table),
   ];
 }
@@ -166,8 +185,6 @@ export function catalogTable(
     collation: table.collation,
     columns,
     ...tableKey(indexes, new Set(virtual)),
-    rowsEstimate: Number(table.rows ?? 0),
-    bytesEstimate: Number(table.bytes ?? 0),
   };
 }
 

@@ -2,7 +2,7 @@ import type { ChunkPlanner, ChunkRange, KeyBound, TableExtent } from "../../core
 import type { ValueRules } from "../../core/source.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
 import { evenWidth, scaled } from "../../decoding/key-width.ts";
-import { tableByName } from "./catalog.ts";
+import { tableByName, tableSize } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import { mysqlType, rangeCondition } from "./key-condition.ts";
 import { streamRows } from "./packet-stream.ts";
@@ -90,7 +90,7 @@ export class MysqlChunkPlanner implements ChunkPlanner {
     const all = { lower: null, upper: null };
     const index = catalog.key?.index ?? null;
     const max = schema.key.length === 0 ? null : await this.#keyAt(schema, index, all, "DESC", 0, signal);
-    return { index, rows: catalog.rowsEstimate, bytes: catalog.bytesEstimate, max, last: null };
+    return { index, ...(await tableSize(session, schema, signal)), max, last: null };
   }
 
   /** The key at this place of a range, counted from its beginning or end; null: the range has fewer. */

@@ -18,7 +18,7 @@ function optionsOf(db: TestMysqlDatabase, changes: Partial<MysqlOptions> = {}): 
 
 async function inspected(db: TestMysqlDatabase): Promise<Inspection> {
   await using sessions = openSessions(db);
-  return await inspect(optionsOf(db), RULES, await sessions.get(deadline()), deadline());
+  return await inspect(optionsOf(db), RULES, { session: await sessions.get(deadline()), beside: sessions }, deadline());
 }
 
 describe.each(["mysql", "mariadb"] as const)("the inspection of %s", (flavour) => {

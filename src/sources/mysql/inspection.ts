@@ -1,10 +1,11 @@
 import { MillraceError } from "../../core/errors.ts";
 import type { Inspection, TableOffer, TableRefusal } from "../../core/source.ts";
-import { tableId } from "../../core/table-schema.ts";
+import { tableId, type TableId } from "../../core/table-schema.ts";
 import { tableMatcher } from "../../core/table-pattern.ts";
-import { cascadingKeys, tableByName, tableNames, type CatalogTable, type TableName } from "./catalog.ts";
+import { cascadingKeys, tableNames, type CatalogTable, type TableName } from "./catalog.ts";
+import { type CatalogSessions, tablesByName } from "./catalog-pages.ts";
 import type { MysqlOptions } from "./config.ts";
-import type { Session } from "./connection.ts";
+import type { LazySession, Session } from "./connection.ts";
 import { typeRules } from "./mysql-type.ts";
 import { originalsBeside } from "./history/online-names.ts";
 import type { ValueRules } from "../../core/source.ts";
@@ -41,25 +42,29 @@ export function cutMethod(facts: ServerFacts): string {
 export async function inspect(
   options: MysqlOptions,
   rules: ValueRules,
-  session: Session,
+  { session, beside }: CatalogSessions,
   signal: AbortSignal,
 ): Promise<Inspection> {
   const facts = await serverFacts(session, signal);
   checkServer(options.username, facts);
-  const tables = await matchedTables(options, session, signal);
-  if (tables.length === 0) {
-    const patterns = options.tables.map((pattern) => pattern.text).join(", ");
-    throw new MillraceError("SOURCE_NO_TABLES", `no table matches ${patterns}, or user ${options.username} sees none`);
-  }
-  const cascades = facts.logsCascades ? [] : await cascadingKeys(session, signal);
+  const [names, cascades] = await Promise.all([
+    matchedNames(options, session, signal),
+    facts.logsCascades ? new Map<TableId, string[]>() : cascadeNotes(beside, signal),
+  ]);
   const offers: TableOffer[] = [];
   const refusals: TableRefusal[] = [];
-  for (const table of tables) {
-    const error = tableRefusal(table, facts);
-    const schema = error === null ? catalogSchema(table, typeRules(options, rules)) : null;
-    const keys = cascades.filter(({ namespace, name }) => namespace === table.namespace && name === table.name);
-    if (schema !== null) offers.push(offer(table, schema, facts, keys.map(cascadeNote)));
-    else if (error !== null) refusals.push({ table: tableId(table.namespace, table.name), error });
+  for await (const page of tablesByName({ session, beside }, names, signal))
+    for (const table of page) {
+      const id = tableId(table.namespace, table.name);
+      const error = tableRefusal(table, facts);
+      const schema = error === null ? catalogSchema(table, typeRules(options, rules)) : null;
+      if (schema !== null) offers.push(offer(table, schema, facts, cascades.get(id) ?? []));
+      else if (error !== null) refusals.push({ table: id, error });
+    }
+  // What was dropped meanwhile is as good as not matched.
+  if (offers.length + refusals.length === 0) {
+    const patterns = options.tables.map((pattern) => pattern.text).join(", ");
+    throw new MillraceError("SOURCE_NO_TABLES", `no table matches ${patterns}, or user ${options.username} sees none`);
   }
   return {
     identity: sourceIdentity(facts),
@@ -71,22 +76,15 @@ export async function inspect(
   };
 }
 
-async function matchedTables(
+async function matchedNames(
   options: MysqlOptions,
   session: Session,
   signal: AbortSignal,
-): Promise<readonly CatalogTable[]> {
+): Promise<readonly TableName[]> {
   const matches = tableMatcher(options.tables, options.tablesExclude, null);
   const all = await tableNames(session, signal);
   const isBeside = options.onlineSchemaChanges ? besideOthers(options, all) : (): boolean => false;
-  const names = all.filter((table) => matches(table.namespace, table.name) && !isBeside(table));
-  const tables: CatalogTable[] = [];
-  for (const { namespace, name } of names) {
-    const table = await tableByName(session, namespace, name, signal);
-    // Dropped between the two queries: as good as not matched.
-    if (table !== null) tables.push(table);
-  }
-  return tables;
+  return all.filter((table) => matches(table.namespace, table.name) && !isBeside(table));
 }
 
 /** Tables that a tool has made, or left, beside another one that it alters; but for those that a pattern names. */
@@ -98,8 +96,14 @@ function besideOthers(options: MysqlOptions, all: readonly TableName[]): (table:
     originalsBeside(name).some((original) => ids.has(tableId(namespace, original)));
 }
 
-function cascadeNote({ constraint }: { readonly constraint: string }): string {
-  return `what its foreign key ${constraint} changes or deletes by itself is not in the server's log, and stays as it was in the sink`;
+async function cascadeNotes(sessions: LazySession, signal: AbortSignal): Promise<ReadonlyMap<TableId, string[]>> {
+  const notes = new Map<TableId, string[]>();
+  for (const { namespace, name, constraint } of await cascadingKeys(await sessions.get(signal), signal)) {
+    const id = tableId(namespace, name);
+    const note = `what its foreign key ${constraint} changes or deletes by itself is not in the server's log, and stays as it was in the sink`;
+    notes.set(id, [...(notes.get(id) ?? []), note]);
+  }
+  return notes;
 }
 
 function offer(

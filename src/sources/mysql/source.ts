@@ -78,7 +78,8 @@ class MysqlSource implements Source {
   }
 
   async inspect(signal: AbortSignal): Promise<Inspection> {
-    return inspect(this.#options, this.#rules, await this.#control.get(signal), signal);
+    const sessions = { session: await this.#control.get(signal), beside: this.#polling };
+    return await inspect(this.#options, this.#rules, sessions, signal);
   }
 
   async sizes(offers: readonly TableOffer[], signal: AbortSignal): Promise<ReadonlyMap<TableId, TableSize>> {

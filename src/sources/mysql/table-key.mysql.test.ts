@@ -131,7 +131,8 @@ describe.each(["mysql", "mariadb"] as const)("the key of a table of %s", (flavou
   const inspected = async (): Promise<Inspection> => {
     const { patterns } = parseTablePatterns(`${db.database}.t`, "database.table");
     const options = sourceOptions(db, { tables: patterns });
-    return await inspect(options, RULES, await sessions.get(deadline()), deadline());
+    const session = await sessions.get(deadline());
+    return await inspect(options, RULES, { session, beside: sessions }, deadline());
   };
 
   it.each(CASES.filter(({ only }) => only === undefined || only === flavour))(
