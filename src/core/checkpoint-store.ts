@@ -48,6 +48,8 @@ export interface StoreOpening {
   readonly passOverDamage?: boolean;
   /** From a process that lives, too: its next `put` is then `FENCED`. */
   readonly takeOver?: boolean;
+  /** Told when the store is this run's, before what it holds is read: no other run begins now. */
+  readonly taken?: () => void;
   /** Told what a call waits for while the store cannot be used; null: it goes on. */
   readonly waiting?: (on: string | null) => void;
   /**

@@ -29,7 +29,7 @@ export async function resetTables(
 ): Promise<readonly TableId[]> {
   const { pipeline, ambient } = request;
   const from = await takeState({ ...request, operator: "none", tokenBefore: null }, store, sink);
-  const content = decodeParts(from.parts);
+  const content = await decodeParts(from.parts);
   if (content.position === null)
     throw new MillraceError("USAGE", "the pipeline has committed nothing yet, so there is no table to reset");
   const known = [...content.tables.keys()].sort();

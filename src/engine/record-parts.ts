@@ -1,7 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../core/error-codes.ts";
 import { MillraceError } from "../core/errors.ts";
-import { sameJson, type Json } from "../core/json.ts";
+import type { Json } from "../core/json.ts";
 import type { LogicalType } from "../core/logical-type.ts";
 import {
   RECORD_VERSION,
@@ -9,7 +10,6 @@ import {
   HISTORY_LENGTH,
   type HistoryPart,
   type PositionPart,
-  type RecordParts,
   type SourcePart,
   type TablePart,
 } from "../core/record.ts";
@@ -107,15 +107,23 @@ const sourcePart: z.ZodType<SourcePart> = z.strictObject({
 });
 const versionOnly = z.looseObject({ version: z.int().positive() });
 
-/** The parts with their types. What Millrace does not write is `RECORD_DAMAGED`, never passed over (law 2). */
-export function decodeParts(parts: ReadonlyMap<string, Json>): RecordContent {
+/** So many take some ten milliseconds. */
+const SLICE_PARTS = 200;
+
+/**
+ * The parts with their types, decoded in slices, since what waits for servers goes on beside. What Millrace does not write is `RECORD_DAMAGED`, never passed over (law
+ * 2).
+ */
+export async function decodeParts(parts: ReadonlyMap<string, Json>): Promise<RecordContent> {
   const source = parts.get(SOURCE_KEY);
   // First of all, since the shape of everything else depends on it.
   if (source !== undefined) checkVersion(source);
   let position: PositionPart | null = null;
   const tables = new Map<TableId, TablePart>();
   const history: HistoryPart[] = [];
+  let decoded = 0;
   for (const [key, value] of parts) {
+    if (++decoded % SLICE_PARTS === 0) await setImmediate();
     if (key === POSITION_KEY) position = decode(positionPart, key, value);
     else if (key.startsWith(TABLE_PREFIX)) {
       const part = decode(tablePart, key, value);
@@ -151,24 +159,7 @@ function damaged(key: string, what: string): MillraceError {
   );
 }
 
-/** What an epoch must write to get from one content to the other: changed parts alone, null for one that is gone. */
-export function changedParts(before: RecordContent, after: RecordContent): RecordParts {
-  const changes = new Map<string, Json>();
-  compare(changes, SOURCE_KEY, before.source, after.source);
-  compare(changes, POSITION_KEY, before.position, after.position);
-  for (const [table, part] of after.tables) compare(changes, tableKey(table), before.tables.get(table) ?? null, part);
-  for (const table of before.tables.keys()) if (!after.tables.has(table)) changes.set(tableKey(table), null);
-  return changes;
-}
-
 type Part = SourcePart | PositionPart | TablePart | HistoryPart | null;
-
-/** Parts that were not touched are the same object, so a thousand unchanged tables cost a thousand comparisons of references. */
-function compare(changes: Map<string, Json>, key: string, before: Part, after: Part): void {
-  if (before === after) return;
-  const encoded = encodePart(after);
-  if (!sameJson(encodePart(before), encoded)) changes.set(key, encoded);
-}
 
 /** A part as the record keeps it. The parts are plain data; TypeScript cannot see that an interface has no other members. */
 export function encodePart(part: Part): Json {

@@ -63,7 +63,7 @@ async function begin(
   const { ambient, events } = request;
   events({ kind: "starting", step: "opening the checkpoint store and the sink" });
   const { from, inspecting } = await recoverRecord(pipeline, request, connectors, signal);
-  const content = decodeParts(from.parts);
+  const content = await decodeParts(from.parts);
   const epochs = epochsOf(pipeline, request, connectors, from, content);
   await epochs.claim();
   events({ kind: "starting", step: "inspecting the source" });
@@ -206,24 +206,17 @@ async function recoverRecord(
   signal: AbortSignal,
 ): Promise<{ readonly from: CommittedRecord; readonly inspecting: Promise<Inspection> }> {
   const { ambient, events, takeOver, takenOver } = request;
-  const opening = { signal, takeOver, takenOver, waiting: (on: string | null) => events({ kind: "waiting", on }) };
   const { name, sinkRemembers } = pipeline;
   const { tokenBefore } = request;
   const beside: { inspecting?: Promise<Inspection> } = {};
-  const storeTaken = (): void => {
+  const taken = (): void => {
     beside.inspecting = source.inspect(signal);
-    // Where the opening of the sink fails, its error counts.
+    // Where the opening of the store or of the sink fails, its error counts.
     beside.inspecting.catch(() => undefined);
   };
-  const taking = {
-    pipeline: name,
-    sinkRemembers,
-    operator: "none",
-    opening,
-    tokenBefore,
-    ambient,
-    storeTaken,
-  } as const;
+  const waiting = (on: string | null): void => events({ kind: "waiting", on });
+  const opening = { signal, takeOver, takenOver, taken, waiting };
+  const taking = { pipeline: name, sinkRemembers, operator: "none", opening, tokenBefore, ambient } as const;
   const from = await takeState(taking, store, sink);
   request.recovered(from.token);
   if (from.epoch > 0) events({ kind: "notice", text: `resuming after epoch ${from.epoch}` });

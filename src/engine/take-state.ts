@@ -13,8 +13,6 @@ export interface TakeRequest {
   /** Of this process' attempt before; null: there was none. A higher one is another run's, which is not taken over from. */
   readonly tokenBefore: number | null;
   readonly ambient: Ambient;
-  /** Called when the store is taken: no other run begins now, and what only looks at the source can go on beside the sink's opening. */
-  readonly storeTaken?: () => void;
 }
 
 /**
@@ -22,12 +20,11 @@ export interface TakeRequest {
  * again, and the store says what the sink says. The record is under the new token.
  */
 export async function takeState(
-  { pipeline, sinkRemembers, operator, opening, tokenBefore, ambient, storeTaken }: TakeRequest,
+  { pipeline, sinkRemembers, operator, opening, tokenBefore, ambient }: TakeRequest,
   store: CheckpointStore,
   sink: Sink,
 ): Promise<CommittedRecord> {
   const stored = await store.open(opening);
-  storeTaken?.();
   const committed = await sink.open(pipeline, opening.signal);
   const token = Math.max(stored?.newest.token ?? 0, committed?.token ?? 0);
   if (tokenBefore !== null && token > tokenBefore)

@@ -42,7 +42,7 @@ export async function readState(spec: PipelineSpec, ambient: Ambient, signal: Ab
       confirmedEpoch: confirmed?.epoch ?? 0,
       position: await recordedPosition(spec, newest, ambient),
       bytes: [...newest.parts].reduce((sum, [key, part]) => sum + key.length + JSON.stringify(part).length, 0),
-      content: decodeParts(newest.parts),
+      content: await decodeParts(newest.parts),
     },
   };
 }
@@ -104,7 +104,7 @@ export async function importState(
   opening: StateOpening,
 ): Promise<number> {
   const { confirmed, newest } = await readStateFile(path, spec.name);
-  decodeParts(newest.parts);
+  await decodeParts(newest.parts);
   await using store = await openStore(spec, ambient);
   const there = await store.open(opening);
   if (there !== null)

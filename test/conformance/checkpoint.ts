@@ -195,6 +195,16 @@ export function checkpointConformance(name: string, makePlace: () => CheckpointP
       expect((await reopened())?.newest.epoch).toBe(2);
     });
 
+    test("says that it is taken, and not that it is refused", async () => {
+      await using first = place.store(quietAmbient());
+      await using second = place.store(quietAmbient());
+      const told: string[] = [];
+      await first.open(opening({ taken: () => told.push("first") }));
+      const refused = second.open(opening({ taken: () => told.push("second") }));
+      await expect(refused).rejects.toMatchObject({ code: "CHECKPOINT_LOCKED" });
+      expect(told).toEqual(["first"]);
+    });
+
     test("taken over from one that lives: that one is fenced, before and after", async () => {
       await using first = place.store(quietAmbient());
       await first.open(opening());

@@ -71,6 +71,7 @@ class FileStore implements CheckpointStore {
     }
     const lock = await takeLock(this.#folder, this.#ambient.pid, takeOver);
     try {
+      opening.taken?.();
       const names = await listFolder(this.#folder);
       const loaded = await this.#load(names, passOverDamage);
       await this.#removeLeftovers(loaded);

@@ -73,6 +73,7 @@ class RedisStore implements CheckpointStore {
     try {
       if (opening.takeOver === true)
         await this.#connection.first(signal, (client) => runScript(client, FENCE, [this.#names.head], []));
+      opening.taken?.();
       const loaded = await this.#load(signal, opening.passOverDamage ?? false);
       this.#state = { signal, waiting, ...loaded, newest: loaded.stored?.newest ?? null };
       return loaded.stored;
