@@ -39,10 +39,13 @@ export class Epochs {
   #commitTimeMs: number | null = null;
   /** The sink knows the run's token. */
   #hasClaimed = false;
+  /** The first rows have waited for a run: they are not held for an interval, too. */
+  #hasWaited: boolean;
 
   constructor(options: EpochsOptions) {
     this.#options = options;
     this.#tables = new Map(options.content.tables);
+    this.#hasWaited = options.from.epoch > 0;
     this.#state = firstEpoch(options.pipeline, options.from, options.ambient.clock.monotonicMs());
   }
 
@@ -81,8 +84,9 @@ export class Epochs {
   /** Why the open epoch should end here; null: go on. */
   due(): CloseReason | null {
     if (this.#state.kind !== "open") return null;
-    const nowMs = this.#options.ambient.clock.monotonicMs();
-    return dueReason(this.#state, this.#options.limits, this.#options.sink.pendingBytes(), nowMs);
+    const { limits, sink, ambient } = this.#options;
+    const intervalMs = this.#hasWaited && this.#state.rows > 0 ? 0 : limits.intervalMs;
+    return dueReason(this.#state, { ...limits, intervalMs }, sink.pendingBytes(), ambient.clock.monotonicMs());
   }
 
   /** Committing it would change something. */
@@ -135,6 +139,7 @@ export class Epochs {
       await store.confirm(record.epoch);
       const nowMs = ambient.clock.monotonicMs();
       this.#reduce({ kind: "acknowledged", atMs: nowMs });
+      if (rows > 0) this.#hasWaited = false;
       const { epoch } = record;
       const commitTimeMs = this.#commitTimeMs;
       events({ kind: "committed", epoch, position, commitTimeMs, rows, tookMs: nowMs - startedMs });

@@ -218,4 +218,22 @@ describe("a pipeline on PostgreSQL that begins", () => {
     }
     expect(await ids(pipeline, "public.t")).toEqual([1, 2, 3]);
   });
+
+  test("again commits what waits for it without holding it for an interval", async () => {
+    await using db = await createDatabase();
+    await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+    await using pipeline = await testPipeline(db);
+    await pipeline.catchUp();
+    await pipeline.write({ checkpointInterval: "10min" });
+    await db.query("INSERT INTO t SELECT generate_series(1, 7)");
+    const run = pipeline.run();
+    const isCommitted = async (): Promise<boolean> => {
+      const epochs = [...((await pipeline.record())?.parts.values() ?? [])] as { readonly rows?: number }[];
+      return epochs.some(({ rows }) => rows === 7);
+    };
+    await waitFor("an epoch of seven rows", isCommitted);
+    run.signal("SIGTERM");
+    expect(await run.exit(), run.output).toEqual({ code: 0, signal: null });
+    expect(await ids(pipeline, "public.t")).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
 });
