@@ -77,6 +77,7 @@ export class ChunkParty implements AsyncDisposable {
   readonly #folder: TempFolder = tempFolder();
   readonly #connection: ReturnType<typeof chunkQueueConnection>;
   readonly #open: AsyncDisposable[] = [];
+  readonly #gates: Gate[] = [];
 
   constructor(url: string) {
     this.#connection = chunkQueueConnection({ redis: parseRedisUrl(url)! });
@@ -162,7 +163,15 @@ export class ChunkParty implements AsyncDisposable {
     return worker;
   }
 
+  /** It is opened when the party ends: a worker waits for its chunks then. */
+  gate(): Gate {
+    const gate = new Gate();
+    this.#gates.push(gate);
+    return gate;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const gate of this.#gates) gate.open();
     for (const one of this.#open.toReversed()) await one[Symbol.asyncDispose]();
     await this.#folder[Symbol.asyncDispose]();
   }
@@ -185,7 +194,7 @@ export function taking(
 }
 
 /** Closed until a test opens it. */
-export class Gate {
+class Gate {
   #open: () => void = () => undefined;
   readonly #opened: Promise<void> = new Promise((resolve) => {
     this.#open = resolve;

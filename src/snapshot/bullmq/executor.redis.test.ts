@@ -5,7 +5,6 @@ import {
   batchesOf,
   ChunkParty,
   CUT,
-  Gate,
   outcomeOf,
   reading,
   requestOf,
@@ -79,7 +78,7 @@ test.each(["behind the other's", "before the other's"])(
   "the result of a worker that has lost its chunk is refused, %s",
   async (when) => {
     await using all = party();
-    const [first, second] = [new Gate(), new Gate()];
+    const [first, second] = [all.gate(), all.gate()];
     const slow = all.worker(
       reading(BATCHES, () => first.pass()),
       { renews: false },
@@ -88,7 +87,7 @@ test.each(["behind the other's", "before the other's"])(
     await waitFor("the first to have it", () => first.arrived === 1);
     const other = all.worker(reading(BATCHES.slice(1), () => second.pass()));
     await waitFor("the other to have it", () => second.arrived === 1);
-    expect(all.staged()).toHaveLength(5);
+    await waitFor("what both have staged", () => all.staged().length === 5);
     const refused = (): boolean => slow.warnings.some((line) => line.startsWith("a chunk's result came too late"));
     if (when === "before the other's") {
       first.open();
@@ -110,7 +109,7 @@ test.each(["behind the other's", "before the other's"])(
 
 test("a chunk that loses worker after worker is given up, to be tried again under another grant", async () => {
   await using all = party();
-  const never = new Gate();
+  const never = all.gate();
   const { outcome } = taking(all.executor(), requestOf(1, BATCHES));
   for (let worker = 1; worker <= 4; worker++) {
     all.worker(
@@ -126,12 +125,12 @@ test("a chunk that loses worker after worker is given up, to be tried again unde
 
 test("a chunk that the run gives up is let go at once, and what a worker still makes of it is removed", async () => {
   await using all = party();
-  const gate = new Gate();
+  const gate = all.gate();
   const worker = all.worker(reading(BATCHES, () => gate.pass()));
   const given = new AbortController();
   const executor = all.executor();
   const { outcome, steps } = taking(executor, requestOf(1, BATCHES), given.signal);
-  await waitFor("the worker to have it", () => gate.arrived === 1);
+  await waitFor("the worker to have staged it", () => gate.arrived === 1 && all.staged().length === 3);
   given.abort(new Error("given up"));
   await expect(outcome).rejects.toThrow("given up");
   expect(all.staged()).toHaveLength(3);
@@ -197,7 +196,7 @@ test("a Redis that is full fails chunks, to be tried again, and workers outlast 
   await using redis = await startPrivateRedis({ kind: "redis8" });
   await using all = new ChunkParty(redis.url);
   const executor = all.executor();
-  const gate = new Gate();
+  const gate = all.gate();
   const worker = all.worker(reading(BATCHES, () => gate.pass()));
   const held = taking(executor, requestOf(1, BATCHES));
   await waitFor("the worker to have it", () => gate.arrived === 1);
@@ -213,7 +212,7 @@ test("a Redis that is full fails chunks, to be tried again, and workers outlast 
 
 test("a worker that stages elsewhere than the run looks says so, and reads nothing", async () => {
   await using all = party();
-  const gate = new Gate();
+  const gate = all.gate();
   const elsewhere = all.worker(
     reading(BATCHES, () => gate.pass()),
     { staging: "elsewhere" },
@@ -229,7 +228,7 @@ test("a run that another one has taken over from lets that one's chunks be", asy
   const earlier = all.executor();
   all.worker(reading(BATCHES));
   await taking(earlier, requestOf(1, BATCHES, 6)).outcome;
-  const gate = new Gate();
+  const gate = all.gate();
   const request = requestOf(1, BATCHES, 7);
   const batch = async (): Promise<void> => gate.pass();
   const outcome = all.executor().read(request, { opened: () => undefined, batch }, AbortSignal.timeout(30_000));
@@ -245,7 +244,7 @@ test("a run that another one has taken over from lets that one's chunks be", asy
 test("a run discards what an earlier one left in the queue and the staging area, and nothing of a later one", async () => {
   await using all = party();
   const earlier = all.executor();
-  const gate = new Gate();
+  const gate = all.gate();
   const worker = all.worker(reading(BATCHES, () => gate.pass()));
   const left = [1, 2].map((chunk) => taking(earlier, requestOf(chunk, BATCHES, 6)));
   await waitFor("one to be read", () => gate.arrived === 1);
