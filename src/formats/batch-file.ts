@@ -1,6 +1,5 @@
 import { crc32 } from "node:zlib";
 import { z } from "zod";
-import type { BufferPool } from "../core/buffer-pool.ts";
 import { snapshotBatch, type ChangeBatch } from "../core/change-batch.ts";
 import { bitmapBytes, type Column } from "../core/column.ts";
 import { MillraceError } from "../core/errors.ts";
@@ -13,6 +12,7 @@ const HEADER_LENGTH_AT = 8;
 const CRC_AT = 12;
 const HEADER_AT = 16;
 const SPACE = 0x20;
+const PADDING = new Uint8Array(8);
 
 /** Bytes of a column's buffers, as they lie in the file one behind the other; null: the column has no such buffer. */
 interface ColumnSizes {
@@ -35,10 +35,10 @@ const headerSchema = z.object({
  * A batch of a snapshot as the bytes of a file, for a process that reads it once: eight bytes that name the form; the length of
  * the header and a CRC-32 of everything else, four bytes each, little endian; the header, JSON with the schema and how many
  * bytes each buffer has, with spaces behind it; then the buffers themselves, column by column, each from a multiple of eight
- * on. So they are read in place. Cells and nothing else of the buffers are in it, and no object is made per row. The file's
- * own buffer is the pool's, for whoever is through with it to give back.
+ * on. So they are read in place. Cells and nothing else of the buffers are in it, and no object is made per row. The pieces
+ * are those buffers themselves: nothing is copied, and they must stay as they are until the file is written.
  */
-export function encodeBatch(batch: ChangeBatch, pool: BufferPool): Uint8Array<ArrayBuffer> {
+export function encodeBatch(batch: ChangeBatch): readonly Uint8Array[] {
   if (batch.origin !== "snapshot") throw new MillraceError("INTERNAL", "only batches of a snapshot become files");
   const { schema, length, columns } = batch;
   const buffers = columns.map(usedBuffers);
@@ -52,25 +52,25 @@ export function encodeBatch(batch: ChangeBatch, pool: BufferPool): Uint8Array<Ar
   });
   const header = new TextEncoder().encode(JSON.stringify({ rows: length, schema, columns: sizes }));
   const headerBytes = padded(header.byteLength);
-  const fileBytes = HEADER_AT + headerBytes + bodyBytes(sizes);
-  const file = new Uint8Array(pool.take(fileBytes), 0, fileBytes);
-  file.set(MAGIC);
-  file.set(header, HEADER_AT);
-  file.fill(SPACE, HEADER_AT + header.byteLength, HEADER_AT + headerBytes);
-  let at = HEADER_AT + headerBytes;
+  const head = new Uint8Array(HEADER_AT + headerBytes).fill(SPACE);
+  head.set(MAGIC);
+  head.set(header, HEADER_AT);
+  const view = new DataView(head.buffer);
+  view.setUint32(HEADER_LENGTH_AT, headerBytes, true);
+  const body: Uint8Array[] = [];
   for (const { values, offsets, validity, absent } of buffers)
     for (const bytes of [values, offsets, validity, absent])
-      if (bytes !== null) {
-        file.set(bytes, at);
-        const end = at + bytes.byteLength;
-        at += padded(bytes.byteLength);
-        // Nothing of what was in the buffer before.
-        file.fill(0, end, at);
+      if (bytes !== null && bytes.byteLength > 0) {
+        body.push(bytes);
+        const gap = padded(bytes.byteLength) - bytes.byteLength;
+        if (gap > 0) body.push(PADDING.subarray(0, gap));
       }
-  const view = new DataView(file.buffer, 0, HEADER_AT);
-  view.setUint32(HEADER_LENGTH_AT, headerBytes, true);
-  view.setUint32(CRC_AT, checksum(file), true);
-  return file;
+  view.setUint32(
+    CRC_AT,
+    body.reduce((crc, bytes) => crc32(bytes, crc), checksum(head)),
+    true,
+  );
+  return [head, ...body];
 }
 
 function padded(bytes: number): number {

@@ -83,15 +83,19 @@ export interface ObjectStore extends AsyncDisposable {
   put(key: string, bytes: Uint8Array, condition: PutCondition | null, signal: AbortSignal): Promise<ObjectInfo>;
 
   /**
-   * All of it without a range. Null: no such object. With a pool the bytes lie at the beginning of a buffer that is taken from it,
-   * for whoever is through with them to give back.
+   * Puts what is read once, soon, by those alone who are told of it afterwards: it need not outlast a crash of the machine. The
+   * pieces lie one behind the other in the object. Nothing may be there, nor be put there again.
    */
-  get(
-    key: string,
-    range: ByteRange | null,
-    signal: AbortSignal,
-    pool?: BufferPool,
-  ): Promise<Uint8Array<ArrayBuffer> | null>;
+  putBrief(key: string, pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void>;
+
+  /** All of it without a range. Null: no such object. */
+  get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null>;
+
+  /**
+   * An object of which it is known how long it is: the bytes lie at the beginning of a buffer that is taken from the pool, for
+   * whoever is through with them to give back. Fewer where it is shorter. Null: no such object.
+   */
+  getInto(pool: BufferPool, key: string, bytes: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null>;
 
   head(key: string, signal: AbortSignal): Promise<ObjectInfo | null>;
 
@@ -101,8 +105,11 @@ export interface ObjectStore extends AsyncDisposable {
    */
   list(prefix: string, signal: AbortSignal): AsyncIterable<ObjectInfo>;
 
-  /** Those that are not there are nothing to it. */
+  /** Durable when it resolves. Those that are not there are nothing to it. */
   delete(keys: readonly string[], signal: AbortSignal): Promise<void>;
+
+  /** The same of what was put briefly, which may be there again behind a crash of the machine. */
+  deleteBrief(keys: readonly string[], signal: AbortSignal): Promise<void>;
 
   /**
    * Begins to write an object that nobody sees. A key is staged once: whoever tries again takes another key. The signal ends

@@ -8,15 +8,11 @@ import { S3Store } from "./s3/store.ts";
 /** Where objects are. */
 export type StoreLocation = { readonly kind: "folder"; readonly path: string } | ({ readonly kind: "s3" } & S3Options);
 
-/**
- * The store there. Nothing is touched before its `open`. `brief`: what is put there without a condition is read by those alone
- * who are told of it afterwards, and need not outlast a crash of the machine: a folder has it under its name at once then,
- * and does not wait for its disk.
- */
-export function createStore(location: StoreLocation, clock: Clock, brief: boolean = false): ObjectStore {
+/** The store there. Nothing is touched before its `open`. */
+export function createStore(location: StoreLocation, clock: Clock): ObjectStore {
   switch (location.kind) {
     case "folder":
-      return new FolderStore(location.path, brief);
+      return new FolderStore(location.path);
     case "s3":
       return new S3Store(location, clock);
     default:

@@ -23,17 +23,6 @@ storeConformance("folder", () => {
   });
 });
 
-storeConformance("folder for what is read soon", () => {
-  const folder = tempFolder();
-  return Promise.resolve({
-    abilities: { conditionalPut: true, conditionalReplace: false },
-    atomic: true,
-    partBytes: 1 << 20,
-    store: () => createStore({ kind: "folder", path: folder.file("staging") }, hurriedClock, true),
-    [Symbol.asyncDispose]: () => folder[Symbol.asyncDispose](),
-  });
-});
-
 describe("the folder of a store", () => {
   const { signal } = new AbortController();
   let temp: TempFolder;

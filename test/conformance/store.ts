@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Committable, ObjectStore, StagedLeftover, StoreAbilities } from "../../src/stores/object-store.ts";
 import type { Clock } from "../../src/core/ambient.ts";
-import { BufferPool } from "../../src/core/buffer-pool.ts";
 import { systemClock } from "../../src/observe/system-clock.ts";
+import { BRIEF_LENGTHS, expectBriefObject } from "./store-brief.ts";
 import { expectLifeOfModel } from "./store-history.ts";
 import { patternBytes } from "../support/pattern-bytes.ts";
 import { Random } from "../support/random.ts";
@@ -88,10 +88,13 @@ export function storeConformance(name: string, makePlace: () => Promise<StorePla
         const info = await store.put("a/b", content, null, signal);
         expect(info).toMatchObject({ key: "a/b", bytes: length });
         expectBytes(await store.get("a/b", null, signal), content);
-        expectBytes(await store.get("a/b", null, signal, new BufferPool(1 << 20)), content);
         expect(await store.head("a/b", signal)).toEqual(info);
         expect(await all(store.list("", signal))).toEqual([info]);
       });
+
+      test.each(BRIEF_LENGTHS)("briefly: pieces lie one behind the other, and come in a pool's buffer", (...lengths) =>
+        expectBriefObject(store, lengths),
+      );
 
       test("replaces what is there, under another tag", async () => {
         const first = await store.put("a", bytesOf("first"), null, signal);

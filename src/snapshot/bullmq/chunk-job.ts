@@ -20,7 +20,12 @@ export interface ChunkReport {
   readonly cut: Json;
   readonly outcome: ChunkOutcome;
   /** The chunk's batches in their order, an object each. */
-  readonly objects: readonly string[];
+  readonly objects: readonly StagedObject[];
+}
+
+export interface StagedObject {
+  readonly name: string;
+  readonly bytes: number;
 }
 
 export const QUEUE = "chunks";
@@ -60,7 +65,7 @@ const reportSchema = z.object({
   format: z.literal(FORMAT),
   cut: z.unknown(),
   outcome: z.object({ grant, schema, rows: count, bytes: count, rest: range.nullable() }),
-  objects: z.array(z.string()),
+  objects: z.array(z.object({ name: z.string(), bytes: count })),
 });
 
 export function parseJob(data: unknown): ChunkJob {

@@ -62,14 +62,16 @@ export class ChunkQueue implements AsyncDisposable {
   /** Has the chunk read. Rejects with the signal's reason; whatever a worker still makes of it is then unawaited. */
   async run(request: ChunkRequest, signal: AbortSignal): Promise<JobEnd> {
     const id = jobId(request.grant);
-    // Who may try again is for the run to say, by another grant.
-    const added = this.#queue.add(JOB, chunkJob(request), { jobId: id, attempts: 1, stackTraceLimit: 0 });
-    try {
-      await abortable(signal, orReconnect(this.#queue, this.#clock, added), () => undefined);
-    } catch (error) {
-      throw signal.aborted ? error : queueFailure(error);
-    }
-    return await this.#watch.end(id, signal);
+    const adding = async (): Promise<void> => {
+      // Who may try again is for the run to say, by another grant.
+      const added = this.#queue.add(JOB, chunkJob(request), { jobId: id, attempts: 1, stackTraceLimit: 0 });
+      try {
+        await abortable(signal, orReconnect(this.#queue, this.#clock, added), () => undefined);
+      } catch (error) {
+        throw signal.aborted ? error : queueFailure(error);
+      }
+    };
+    return await this.#watch.end(id, adding, signal);
   }
 
   /** Whether it was there. False too while a worker has it. */

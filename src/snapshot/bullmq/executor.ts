@@ -8,7 +8,7 @@ import { decodeBatch } from "../../formats/batch-file.ts";
 import type { StoreLocation } from "../../stores/open-store.ts";
 import type { ChunkListener } from "../chunk-listener.ts";
 import type { ChunkExecutor } from "../executor.ts";
-import { type ChunkReport, failureOf, isSameGrant, jobId, parseReport } from "./chunk-job.ts";
+import { type ChunkReport, failureOf, isSameGrant, jobId, parseReport, type StagedObject } from "./chunk-job.ts";
 import { ChunkQueue } from "./chunk-queue.ts";
 import type { JobEnd } from "./job-watch.ts";
 import type { QueueConnection } from "./queue-options.ts";
@@ -116,7 +116,7 @@ class QueueExecutor implements ChunkExecutor {
     try {
       end = await queue.run(request, signal);
       report = reportOf(end, request);
-      return await takeOver(report, (name) => staging.get(name, this.#pool, signal), this.#pool, listener);
+      return await takeOver(report, (object) => staging.get(object, this.#pool, signal), this.#pool, listener);
     } finally {
       const wasLost = end !== null && end.workers > 1;
       this.#sweep(async () => {
@@ -202,12 +202,12 @@ function reportOf(end: JobEnd, { grant, schema }: ChunkRequest): ChunkReport {
 /** One object after the other, and the next one is fetched meanwhile. */
 async function takeOver(
   { cut, outcome, objects }: ChunkReport,
-  get: (name: string) => Promise<Uint8Array<ArrayBuffer>>,
+  get: (object: StagedObject) => Promise<Uint8Array<ArrayBuffer>>,
   pool: BufferPool,
   listener: ChunkListener,
 ): Promise<ChunkOutcome> {
   listener.opened(cut);
-  const [first, ...rest] = objects.map((name) => () => get(name));
+  const [first, ...rest] = objects.map((object) => () => get(object));
   let fetching = first?.();
   while (fetching !== undefined) {
     const bytes = await fetching;

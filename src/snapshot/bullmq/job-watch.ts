@@ -19,6 +19,12 @@ export interface JobWatchOptions {
   readonly ambient: Ambient;
 }
 
+interface Awaited {
+  readonly tell: (end: JobEnd) => void;
+  /** From then on it is lost where it is not there. */
+  isAdded: boolean;
+}
+
 /** Jobs are looked at without being told of, too: events may be lost with the server's memory, and the job with them. */
 const LOOK_MS = 2_000;
 
@@ -28,7 +34,7 @@ const LOOK_MS = 2_000;
  */
 export class JobWatch implements AsyncDisposable {
   readonly #options: JobWatchOptions;
-  readonly #awaited = new Map<string, (end: JobEnd) => void>();
+  readonly #awaited = new Map<string, Awaited>();
   readonly #added = new Notice();
   readonly #closed = new AbortController();
   readonly #looking: Promise<void>;
@@ -47,16 +53,19 @@ export class JobWatch implements AsyncDisposable {
     this.#looking = this.#lookAgainAndAgain(this.#closed.signal).catch(() => undefined);
   }
 
-  /** Of a job that was added. Rejects with the signal's reason. */
-  async end(id: string, signal: AbortSignal): Promise<JobEnd> {
+  /** Of a job that `adding` adds: waited for before, so that its end is not missed. Rejects with the signal's reason. */
+  async end(id: string, adding: () => Promise<unknown>, signal: AbortSignal): Promise<JobEnd> {
     const { promise, resolve, reject } = deferred<JobEnd>();
     const abort = (): void => reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     if (signal.aborted) abort();
-    this.#awaited.set(id, resolve);
-    this.#added.notify();
-    this.#lookSoon(id);
+    const awaited: Awaited = { tell: resolve, isAdded: false };
+    this.#awaited.set(id, awaited);
+    promise.catch(() => undefined);
     try {
+      await adding();
+      awaited.isAdded = true;
+      this.#added.notify();
       return await promise;
     } finally {
       this.#awaited.delete(id);
@@ -73,9 +82,10 @@ export class JobWatch implements AsyncDisposable {
 
   async #look(id: string): Promise<void> {
     const job = await this.#options.queue.getJob(id);
-    const tell = this.#awaited.get(id);
-    if (tell === undefined) return;
-    if (job === undefined) return tell({ kind: "lost", workers: 0 });
+    const awaited = this.#awaited.get(id);
+    if (awaited === undefined) return;
+    const { tell, isAdded } = awaited;
+    if (job === undefined) return isAdded ? tell({ kind: "lost", workers: 0 }) : undefined;
     if (job.finishedOn === undefined) return;
     const workers = job.attemptsStarted;
     if (job.failedReason !== undefined) tell({ kind: "failed", reason: job.failedReason, workers });

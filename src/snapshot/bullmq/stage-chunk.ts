@@ -5,7 +5,7 @@ import { MillraceError } from "../../core/errors.ts";
 import type { Json } from "../../core/json.ts";
 import { encodeBatch } from "../../formats/batch-file.ts";
 import { transferable } from "../chunk-message.ts";
-import { type ChunkReport, chunkReport } from "./chunk-job.ts";
+import { type ChunkReport, chunkReport, type StagedObject } from "./chunk-job.ts";
 import type { StagingArea } from "./staging-area.ts";
 
 /** Removing what is left is a courtesy: the run does it again. */
@@ -26,7 +26,7 @@ export async function stageChunk(
   signal: AbortSignal,
 ): Promise<ChunkReport> {
   const nameOf = staging.names(request.grant);
-  const objects: string[] = [];
+  const objects: StagedObject[] = [];
   let cut: { readonly json: Json } | null = null;
   let putting: Promise<void> = Promise.resolve();
   try {
@@ -36,12 +36,11 @@ export async function stageChunk(
         opened: (json) => void (cut = { json }),
         batch: async (batch) => {
           await putting;
-          const bytes = encodeBatch(batch, pool);
-          for (const buffer of transferable(batch)) pool.give(buffer);
+          const pieces = encodeBatch(batch);
           const name = nameOf(objects.length + 1);
-          objects.push(name);
-          putting = staging.put(name, bytes, signal).then(() => {
-            pool.give(bytes.buffer);
+          objects.push({ name, bytes: pieces.reduce((sum, { byteLength }) => sum + byteLength, 0) });
+          putting = staging.put(name, pieces, signal).then(() => {
+            for (const buffer of transferable(batch)) pool.give(buffer);
             ambient.failpoint("worker.batch-staged");
           });
           // Whoever waits for it hears of a failure.

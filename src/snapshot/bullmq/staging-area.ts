@@ -5,7 +5,7 @@ import type { ChunkGrant } from "../../core/chunk.ts";
 import { asMillraceError, MillraceError } from "../../core/errors.ts";
 import { createStore, type StoreLocation } from "../../stores/open-store.ts";
 import type { ObjectStore } from "../../stores/object-store.ts";
-import { jobId } from "./chunk-job.ts";
+import { jobId, type StagedObject } from "./chunk-job.ts";
 
 /** Objects that are removed at a time. */
 const REMOVED_MAX = 200;
@@ -22,7 +22,7 @@ export class StagingArea implements AsyncDisposable {
   #claimed: number | null = null;
 
   constructor(location: StoreLocation, pipeline: string, clock: Clock) {
-    this.#store = createStore(location, clock, true);
+    this.#store = createStore(location, clock);
     this.#prefix = `${encodeURIComponent(pipeline)}-chunks/`;
   }
 
@@ -36,7 +36,8 @@ export class StagingArea implements AsyncDisposable {
 
   /** Says to workers that this is the place that the run of this token means. */
   async claim(token: number, signal: AbortSignal): Promise<void> {
-    await this.put(this.#claimOf(token), new TextEncoder().encode(`${token}\n`), signal);
+    const claim = new TextEncoder().encode(`${token}\n`);
+    await this.#tried(signal, () => this.#store.put(this.#claimOf(token), claim, null, signal));
     this.#claimed = token;
   }
 
@@ -59,22 +60,23 @@ export class StagingArea implements AsyncDisposable {
     return (number) => `${attempt}-${number}`;
   }
 
-  async put(name: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
-    await this.#tried(signal, () => this.#store.put(name, bytes, null, signal));
+  async put(name: string, pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+    await this.#tried(signal, () => this.#store.putBrief(name, pieces, signal));
   }
 
   /** In a buffer of the pool's, to be given back. */
-  async get(name: string, pool: BufferPool, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = await this.#tried(signal, () => this.#store.get(name, null, signal, pool));
-    if (bytes !== null) return bytes;
+  async get({ name, bytes }: StagedObject, pool: BufferPool, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+    const found = await this.#tried(signal, () => this.#store.getInto(pool, name, bytes, signal));
+    if (found !== null) return found;
     throw new MillraceError(
       "STAGED_CHUNK_UNREADABLE",
       `${this.place} does not have ${name}, which a worker has staged`,
     );
   }
 
-  async remove(names: readonly string[], signal: AbortSignal): Promise<void> {
-    await this.#tried(signal, () => this.#store.delete(names, signal));
+  async remove(objects: readonly StagedObject[], signal: AbortSignal): Promise<void> {
+    const names = objects.map(({ name }) => name);
+    await this.#tried(signal, () => this.#store.deleteBrief(names, signal));
   }
 
   /** Removes what attempts under this grant have left. */
@@ -94,10 +96,10 @@ export class StagingArea implements AsyncDisposable {
       for await (const { key } of this.#store.list(prefix, signal)) {
         if (which(key)) found.push(key);
         if (found.length < REMOVED_MAX) continue;
-        await this.#store.delete(found, signal);
+        await this.#store.deleteBrief(found, signal);
         found = [];
       }
-      await this.#store.delete(found, signal);
+      await this.#store.deleteBrief(found, signal);
     });
   }
 

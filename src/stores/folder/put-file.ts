@@ -1,4 +1,4 @@
-import { link, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, link, open, rename, rm } from "node:fs/promises";
 import type { BigIntStats } from "node:fs";
 import { dirname } from "node:path";
 import { MillraceError } from "../../core/errors.ts";
@@ -15,43 +15,56 @@ export function tagOf(stat: BigIntStats): string {
   return `${stat.ino}-${stat.size}-${stat.mtimeNs}`;
 }
 
-/** Writes beside, then gives the file its name, in one step; durable when it resolves, where that is wanted. */
+/** Writes beside, then gives the file its name, in one step; durable when it resolves. */
 export async function putFile(
   staging: Staging,
   key: string,
   bytes: Uint8Array,
   condition: PutCondition | null,
-  durable: boolean,
 ): Promise<ObjectInfo> {
   const [path, unnamed] = [staging.pathOf(key), staging.putPathOf(key)];
   try {
-    const tag = await staging.inFolderOf(unnamed, () => written(unnamed, bytes, durable));
+    const tag = await staging.inFolderOf(unnamed, () => writeDurably(unnamed, bytes));
     await staging.inFolderOf(path, () => nameIt(unnamed, path, key, condition));
-    if (durable) await syncPath(dirname(path));
+    await syncPath(dirname(path));
     return { key, bytes: bytes.byteLength, tag };
   } finally {
     await rm(unnamed, { force: true });
   }
 }
 
-/** Writes under the key's own name, for readers that are told of it afterwards. Null: something is there. */
-export async function putInPlace(staging: Staging, key: string, bytes: Uint8Array): Promise<ObjectInfo | null> {
+/** Writes under the key's own name, for readers that are told of it afterwards. */
+export async function putInPlace(staging: Staging, key: string, pieces: readonly Uint8Array[]): Promise<void> {
   const path = staging.pathOf(key);
+  const file = await staging.inFolderOf(path, () => open(path, "wx"));
   try {
-    const tag = await staging.inFolderOf(path, () => written(path, bytes, false));
-    return { key, bytes: bytes.byteLength, tag };
+    await using _ = file;
+    await writeAll(file, pieces);
   } catch (error) {
-    if (systemCode(error) === "EEXIST") return null;
     await rm(path, { force: true });
     throw error;
   }
 }
 
-/** The tag that the file keeps under whatever name. */
-async function written(path: string, bytes: Uint8Array, durable: boolean): Promise<string> {
+/** In as few calls as it takes: each one is a way to another thread and back. */
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  for (let rest = pieces; rest.length > 0;) {
+    const { bytesWritten } = await file.writev(rest);
+    rest = behind(rest, bytesWritten);
+  }
+}
+
+function behind(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let [at, left] = [0, bytes];
+  while (at < pieces.length && left >= pieces[at]!.byteLength) left -= pieces[at++]!.byteLength;
+  return at === pieces.length ? [] : [pieces[at]!.subarray(left), ...pieces.slice(at + 1)];
+}
+
+/** Returns the tag that the file keeps under whatever name. */
+async function writeDurably(path: string, bytes: Uint8Array): Promise<string> {
   await using file = await open(path, "wx");
   await file.writeFile(bytes);
-  if (durable) await file.sync();
+  await file.sync();
   return tagOf(await file.stat({ bigint: true }));
 }
 

@@ -1,4 +1,4 @@
-import { access, constants, mkdir, open, rename, rm } from "node:fs/promises";
+import { access, constants, type FileHandle, mkdir, open, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import type { BufferPool } from "../../core/buffer-pool.ts";
 import { MillraceError } from "../../core/errors.ts";
@@ -32,11 +32,9 @@ const NO_FILE = ["ENOENT", "ENOTDIR", "EISDIR"];
 export class FolderStore implements ObjectStore {
   readonly place: string;
   readonly #staging: Staging;
-  readonly #brief: boolean;
 
-  constructor(path: string, brief: boolean) {
+  constructor(path: string) {
     this.place = resolve(path);
-    this.#brief = brief;
     this.#staging = new Staging(this.place);
   }
 
@@ -81,24 +79,27 @@ export class FolderStore implements ObjectStore {
 
   async put(key: string, bytes: Uint8Array, condition: PutCondition | null, signal: AbortSignal): Promise<ObjectInfo> {
     return await this.#onKey(key, signal, async () => {
-      const done = this.#brief && condition === null ? await putInPlace(this.#staging, key, bytes) : null;
-      return done ?? (await putFile(this.#staging, key, bytes, condition, !this.#brief));
+      return await putFile(this.#staging, key, bytes, condition);
     });
   }
 
-  async get(
+  async putBrief(key: string, pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+    await this.#onKey(key, signal, () => putInPlace(this.#staging, key, pieces));
+  }
+
+  async get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null> {
+    return await this.#onFile(key, signal, (path) => read(path, range ?? { from: 0, to: Number.POSITIVE_INFINITY }));
+  }
+
+  async getInto(
+    pool: BufferPool,
     key: string,
-    range: ByteRange | null,
+    bytes: number,
     signal: AbortSignal,
-    pool?: BufferPool,
   ): Promise<Uint8Array<ArrayBuffer> | null> {
-    return await this.#onKey(key, signal, async (path) => {
-      try {
-        return await read(path, range ?? { from: 0, to: Number.POSITIVE_INFINITY }, pool);
-      } catch (error) {
-        if (NO_FILE.includes(systemCode(error) ?? "")) return null;
-        throw error;
-      }
+    return await this.#onFile(key, signal, async (path) => {
+      await using file = await open(path, "r");
+      return await readInto(file, new Uint8Array(pool.take(bytes), 0, bytes), 0);
     });
   }
 
@@ -120,17 +121,26 @@ export class FolderStore implements ObjectStore {
   }
 
   async delete(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    for (const folder of await this.#unlink(keys, signal)) await this.#sync(folder);
+  }
+
+  async deleteBrief(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.#unlink(keys, signal);
+  }
+
+  /** Returns the folders that have a name less. */
+  async #unlink(keys: readonly string[], signal: AbortSignal): Promise<ReadonlySet<string>> {
     const folders = new Set<string>();
     for (const key of keys)
       await this.#onKey(key, signal, async (path) => {
         try {
-          await rm(path);
+          await unlink(path);
           folders.add(dirname(path));
         } catch (error) {
-          if (!NO_FILE.includes(systemCode(error) ?? "") && systemCode(error) !== "ERR_FS_EISDIR") throw error;
+          if (!NO_FILE.includes(systemCode(error) ?? "")) throw error;
         }
       });
-    if (!this.#brief) for (const folder of folders) await this.#sync(folder);
+    return folders;
   }
 
   stage(key: string, signal: AbortSignal): StagedWriter {
@@ -210,6 +220,18 @@ export class FolderStore implements ObjectStore {
     }
   }
 
+  /** Null: there is none. */
+  async #onFile<T>(key: string, signal: AbortSignal, work: (path: string) => Promise<T>): Promise<T | null> {
+    return await this.#onKey(key, signal, async (path) => {
+      try {
+        return await work(path);
+      } catch (error) {
+        if (NO_FILE.includes(systemCode(error) ?? "")) return null;
+        throw error;
+      }
+    });
+  }
+
   async #onKey<T>(key: string, signal: AbortSignal, work: (path: string) => Promise<T>): Promise<T> {
     checkKey(key);
     signal.throwIfAborted();
@@ -237,16 +259,18 @@ function infoOf({ name, stat }: WalkedFile): ObjectInfo {
 }
 
 /** Null: a folder. */
-async function read(
-  path: string,
-  { from, to }: ByteRange,
-  pool: BufferPool | undefined,
-): Promise<Uint8Array<ArrayBuffer> | null> {
+async function read(path: string, { from, to }: ByteRange): Promise<Uint8Array<ArrayBuffer> | null> {
   await using file = await open(path, "r");
   const stat = await file.stat();
   if (!stat.isFile()) return null;
-  const length = Math.max(0, Math.min(to, stat.size) - from);
-  const bytes = new Uint8Array(pool?.take(length) ?? new ArrayBuffer(length), 0, length);
+  return await readInto(file, new Uint8Array(Math.max(0, Math.min(to, stat.size) - from)), from);
+}
+
+async function readInto(
+  file: FileHandle,
+  bytes: Uint8Array<ArrayBuffer>,
+  from: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   let read = 0;
   while (read < bytes.byteLength) {
     const { bytesRead } = await file.read(bytes, read, bytes.byteLength - read, from + read);

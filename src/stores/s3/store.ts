@@ -76,18 +76,27 @@ export class S3Store implements ObjectStore {
     return await putObject({ ...this.#around, clock: this.#clock }, key, bytes, condition, signal);
   }
 
-  async get(
-    key: string,
-    range: ByteRange | null,
-    signal: AbortSignal,
-    pool?: BufferPool,
-  ): Promise<Uint8Array<ArrayBuffer> | null> {
+  async putBrief(key: string, pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+    await this.put(key, Buffer.concat(pieces), null, signal);
+  }
+
+  async get(key: string, range: ByteRange | null, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null> {
     const found = await this.#get(key, range, signal);
+    return found === null ? null : new Uint8Array(found);
+  }
+
+  async getInto(
+    pool: BufferPool,
+    key: string,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array<ArrayBuffer> | null> {
+    const found = await this.#get(key, { from: 0, to: bytes }, signal);
     if (found === null) return null;
     const { byteLength } = found;
-    const bytes = new Uint8Array(pool?.take(byteLength) ?? new ArrayBuffer(byteLength), 0, byteLength);
-    bytes.set(found);
-    return bytes;
+    const taken = new Uint8Array(pool.take(byteLength), 0, byteLength);
+    taken.set(found);
+    return taken;
   }
 
   /** In a buffer of the client's. */
@@ -134,6 +143,10 @@ export class S3Store implements ObjectStore {
   async delete(keys: readonly string[], signal: AbortSignal): Promise<void> {
     for (const key of keys) checkKey(key);
     await deleteObjects(this.#around, keys, signal);
+  }
+
+  async deleteBrief(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    await this.delete(keys, signal);
   }
 
   stage(key: string, signal: AbortSignal): StagedWriter {
