@@ -111,8 +111,8 @@ const versionOnly = z.looseObject({ version: z.int().positive() });
 const SLICE_PARTS = 200;
 
 /**
- * The parts with their types, decoded in slices, since what waits for servers goes on beside. What Millrace does not write is `RECORD_DAMAGED`, never passed over (law
- * 2).
+ * The parts with their types, decoded in slices, since what waits for servers goes on beside. What Millrace does not write is
+ * `RECORD_DAMAGED`, never passed over (law 2).
  */
 export async function decodeParts(parts: ReadonlyMap<string, Json>): Promise<RecordContent> {
   const source = parts.get(SOURCE_KEY);
