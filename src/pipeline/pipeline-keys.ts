@@ -41,7 +41,7 @@ const options = z.strictObject({
     50,
     3_600_000,
     "from 50ms to 1h",
-    "How often what was delivered becomes visible in the sink, all tables together, and is remembered as done.",
+    "How often what was delivered becomes visible in the sink, all tables together, and is remembered as done. The first rows of a run that goes on do not wait for it.",
   ).prefault("1s"),
   "checkpoint.max-rows": integer(
     1,

@@ -61,6 +61,7 @@ export class JobWatch implements AsyncDisposable {
     if (signal.aborted) abort();
     const awaited: Awaited = { tell: resolve, isAdded: false };
     this.#awaited.set(id, awaited);
+    // Where adding fails, that error counts.
     promise.catch(() => undefined);
     try {
       await adding();
