@@ -1,8 +1,9 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { DuckDBInstance } from "@duckdb/node-api";
+import type { DuckDBInstance } from "@duckdb/node-api";
 import { quoteText } from "../../src/formats/duckdb-sql.ts";
 import { quoteIdentifier } from "../../src/core/table-schema.ts";
+import { fileDuckdb } from "./file-duckdb.ts";
 import { WORKLOAD_KEYS } from "./workload-tables.ts";
 
 /** A log as SQL reads it: all of its files, whatever wrote them. */
@@ -17,7 +18,7 @@ export class LakeLog implements AsyncDisposable {
 
   /** `folder`: of the tables, so of a schema. */
   static async open(folder: string): Promise<LakeLog> {
-    return new LakeLog(folder, await DuckDBInstance.create(":memory:"));
+    return new LakeLog(folder, await fileDuckdb());
   }
 
   /** `$name` in the statement stands for the rows of the table's files. */

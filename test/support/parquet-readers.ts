@@ -3,7 +3,6 @@ import {
   type DuckDBConnection,
   DuckDBDateValue,
   DuckDBDecimalValue,
-  DuckDBInstance,
   DuckDBListValue,
   DuckDBStructValue,
   DuckDBTimestampTZValue,
@@ -14,6 +13,7 @@ import {
 import { decompress } from "fzstd";
 import { type Compressors, parquetMetadata, parquetRead, type ParquetParsers } from "hyparquet";
 import type { FileColumn, FileSchema } from "../../src/formats/file-schema.ts";
+import { fileDuckdb } from "./file-duckdb.ts";
 import { type Cell, decimalCell, doubleCell } from "./parquet-cells.ts";
 import { PythonReader } from "./python-reader.ts";
 import { tempFolder, type TempFolder } from "./temp-folder.ts";
@@ -30,7 +30,7 @@ export interface ParquetReaders extends AsyncDisposable {
 
 export async function openReaders(): Promise<ParquetReaders> {
   const [folder, python] = [tempFolder(), new PythonReader()];
-  const instance = await DuckDBInstance.create(":memory:");
+  const instance = await fileDuckdb();
   const connection = await instance.connect();
   await connection.run("SET TimeZone = 'UTC'");
   return {
