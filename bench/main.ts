@@ -11,6 +11,13 @@ import { parquetMemory } from "./parquet-memory.ts";
 import { parquetS3 } from "./parquet-s3.ts";
 import { workers, workersThrottled } from "./workers.ts";
 import { recovery, recoveryDuckdb, recoveryMariadb, recoveryMysql, recoveryParquet } from "./recovery.ts";
+import {
+  smallTables,
+  smallTablesDuckdb,
+  smallTablesMariadb,
+  smallTablesMysql,
+  smallTablesParquet,
+} from "./small-tables.ts";
 import { pgFreshness } from "./pg-freshness.ts";
 import { pgMemory } from "./pg-memory.ts";
 import {
@@ -53,6 +60,11 @@ const BENCHES: readonly Bench[] = [
   recoveryMariadb,
   workers,
   workersThrottled,
+  smallTables,
+  smallTablesDuckdb,
+  smallTablesParquet,
+  smallTablesMysql,
+  smallTablesMariadb,
   checkpoint,
   parquetEncode,
   duckdbApply,

@@ -1,24 +1,11 @@
-import type { MysqlFlavour } from "../test/support/mysql-programs.ts";
 import { startPrivateRedis } from "../test/support/private-redis.ts";
 import { BenchPipeline, type BenchSource, SINKS, type SinkType } from "./bench-pipeline.ts";
-import { BENCH_DATABASE } from "./bench-server.ts";
+import { type ManyTables, manyMysqlTables, manyPostgresTables } from "./many-tables.ts";
 import { type Bench, type BenchRun, turns } from "./measurement.ts";
-import { mysqlSource, runMysql, startBenchMysql } from "./mysql-server.ts";
-import { postgresSource, startBenchPostgres, withClient } from "./postgres-server.ts";
 
 const TABLES = 10_000;
-/** For each the server keeps locks until the query ends. */
-const TABLES_PER_QUERY = 50;
-
-/** A running server with the tables. */
-interface Server extends AsyncDisposable {
-  readonly source: BenchSource;
-  /** Makes a row of the first table. */
-  insert(): Promise<void>;
-}
-
 /** The tables are followed from their log alone: a snapshot of so many takes minutes, and leaves the same state. */
-function bench(name: string, of: string, start: () => Promise<Server>, sink: SinkType): Bench {
+function bench(name: string, of: string, start: () => Promise<ManyTables>, sink: SinkType): Bench {
   return {
     name,
     about: `from the start of a process to its first row ${SINKS[sink]}, with ${TABLES} tables of ten columns of ${of} in a checkpoint in Redis`,
@@ -33,52 +20,27 @@ function bench(name: string, of: string, start: () => Promise<Server>, sink: Sin
   };
 }
 
-export const recovery: Bench = bench("recovery", "PostgreSQL", startPostgres, "discard");
-export const recoveryParquet: Bench = bench("recovery-parquet", "PostgreSQL", startPostgres, "parquet");
-export const recoveryDuckdb: Bench = bench("recovery-duckdb", "PostgreSQL", startPostgres, "duckdb");
-export const recoveryMysql: Bench = bench("recovery-mysql", "MySQL", () => startMysql("mysql"), "discard");
-export const recoveryMariadb: Bench = bench("recovery-mariadb", "MariaDB", () => startMysql("mariadb"), "discard");
+export const recovery: Bench = bench("recovery", "PostgreSQL", postgres, "discard");
+export const recoveryParquet: Bench = bench("recovery-parquet", "PostgreSQL", postgres, "parquet");
+export const recoveryDuckdb: Bench = bench("recovery-duckdb", "PostgreSQL", postgres, "duckdb");
+export const recoveryMysql: Bench = bench("recovery-mysql", "MySQL", () => mysql("mysql"), "discard");
+export const recoveryMariadb: Bench = bench("recovery-mariadb", "MariaDB", () => mysql("mariadb"), "discard");
+
+function postgres(): Promise<ManyTables> {
+  return manyPostgresTables(TABLES);
+}
+
+function mysql(flavour: "mysql" | "mariadb"): Promise<ManyTables> {
+  return manyMysqlTables(flavour, TABLES);
+}
 
 function fromNowOn(source: BenchSource): BenchSource {
   return { ...source, options: (tables) => ({ ...source.options(tables), "scan.startup.mode": "latest-offset" }) };
 }
 
-async function startPostgres(): Promise<Server> {
-  const server = await startBenchPostgres();
-  const run = async (statements: readonly string[]): Promise<void> =>
-    void (await withClient(server, BENCH_DATABASE, (client) => client.query(statements.join("; "))));
-  await makeTables(run, "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY");
-  return {
-    source: postgresSource(server),
-    insert: () => run(["INSERT INTO t0 DEFAULT VALUES"]),
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
-}
-
-async function startMysql(flavour: MysqlFlavour): Promise<Server> {
-  const server = await startBenchMysql(flavour);
-  await makeTables((statements) => runMysql(server, ...statements), "bigint AUTO_INCREMENT PRIMARY KEY");
-  return {
-    source: mysqlSource(server),
-    insert: () => runMysql(server, "INSERT INTO t0 () VALUES ()"),
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
-}
-
-async function makeTables(run: (statements: readonly string[]) => Promise<void>, key: string): Promise<void> {
-  const columns = Array.from({ length: 9 }, (_, i) => `column_${i} numeric(18, 2) NOT NULL DEFAULT ${i}`).join(", ");
-  for (let first = 0; first < TABLES; first += TABLES_PER_QUERY) {
-    const statements = Array.from(
-      { length: TABLES_PER_QUERY },
-      (_, i) => `CREATE TABLE t${first + i} (id ${key}, ${columns})`,
-    );
-    await run(statements);
-  }
-}
-
 /** From before the process is made to the return of its first commit that has a row. */
-async function measure(server: Server, pipeline: BenchPipeline): Promise<BenchRun> {
-  await server.insert();
+async function measure(server: ManyTables, pipeline: BenchPipeline): Promise<BenchRun> {
+  await server.insert(1);
   const beganMs = Date.now();
   const engine = pipeline.start(null);
   try {
