@@ -1,4 +1,4 @@
-import type { LazySession, Row, Session } from "./connection.ts";
+import type { Row, Session } from "./connection.ts";
 
 /** A column as the catalog has it, in the order of `attnum`; dropped ones are left out. */
 export interface CatalogColumn {
@@ -73,18 +73,22 @@ const COLUMNS = `
   FROM pg_attribute a JOIN pg_type own ON own.oid = a.atttypid CROSS JOIN LATERAL (${BASE_TYPE}) base
   WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped`;
 
+/** As SQL over the `pg_index i` of a primary key. */
+export const OPERATOR_SCHEMAS = `
+  SELECT coalesce(json_agg(DISTINCT opn.nspname), '[]')
+  FROM unnest(i.indclass) class(oid)
+  JOIN pg_opclass opc ON opc.oid = class.oid AND opc.opcnamespace <> 'pg_catalog'::regnamespace
+  JOIN pg_amop amop ON amop.amopfamily = opc.opcfamily
+    AND amop.amoplefttype = opc.opcintype AND amop.amoprighttype = opc.opcintype
+  JOIN pg_operator op ON op.oid = amop.amopopr JOIN pg_namespace opn ON opn.oid = op.oprnamespace`;
+
 const KEY = `
   SELECT json_build_object(
     'columns', (SELECT json_agg(a.attname ORDER BY k.ord)
                 FROM unnest(i.indkey) WITH ORDINALITY k(attnum, ord)
                 JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.ord <= i.indnkeyatts),
     'usable', i.indimmediate AND i.indisvalid AND am.amname = 'btree',
-    'operatorSchemas', (SELECT coalesce(json_agg(DISTINCT opn.nspname), '[]')
-                        FROM unnest(i.indclass) class(oid)
-                        JOIN pg_opclass opc ON opc.oid = class.oid AND opc.opcnamespace <> 'pg_catalog'::regnamespace
-                        JOIN pg_amop amop ON amop.amopfamily = opc.opcfamily
-                          AND amop.amoplefttype = opc.opcintype AND amop.amoprighttype = opc.opcintype
-                        JOIN pg_operator op ON op.oid = amop.amopopr JOIN pg_namespace opn ON opn.oid = op.oprnamespace))
+    'operatorSchemas', (${OPERATOR_SCHEMAS}))
   FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am am ON am.oid = ic.relam
   WHERE i.indrelid = c.oid AND i.indisprimary`;
 
@@ -151,15 +155,4 @@ export async function tablesByOid(
   signal: AbortSignal,
 ): Promise<readonly CatalogTable[]> {
   return catalogTables(await session.query<Row>(catalogQuery("c.oid = ANY($1::oid[])"), [oids], signal));
-}
-
-export async function tableByName(
-  sessions: LazySession,
-  namespace: string,
-  name: string,
-  signal: AbortSignal,
-): Promise<CatalogTable | null> {
-  const session = await sessions.get(signal);
-  const found = await session.query<Row>(catalogQuery("n.nspname = $1 AND c.relname = $2"), [namespace, name], signal);
-  return catalogTables(found)[0] ?? null;
 }

@@ -3,13 +3,13 @@ import { MillraceError } from "../../core/errors.ts";
 import type { TableSchema } from "../../core/table-schema.ts";
 import { keyColumns, quoteIdentifier } from "../../core/table-schema.ts";
 import { evenWidth, scaled } from "../../decoding/key-width.ts";
-import { tableByName, type CatalogTable } from "./catalog.ts";
+import { type CatalogTable, KIND, OPERATOR_SCHEMAS } from "./catalog.ts";
 import { hasIntegerKey } from "./chunks.ts";
 import type { LazySession, Row } from "./connection.ts";
 import { changedError } from "./schema.ts";
 import { keyList, rangeCondition } from "./sql-text.ts";
 import { fromClause, operatorPath } from "./table-read.ts";
-import { tableSizes } from "./table-size.ts";
+import { sizesQuery } from "./table-size.ts";
 
 /** The key index is walked, whatever the planner believes: it alone answers from a page or two of a large table. */
 const INDEX_ONLY = ["enable_seqscan", "enable_bitmapscan", "enable_sort", "enable_incremental_sort", "enable_material"]
@@ -21,12 +21,27 @@ const CORRECTIONS_MAX = 16;
 /** An estimate further off than this says nothing of how much smaller the width must be. */
 const NEAR = 8;
 
-interface PlannedTable {
-  readonly catalog: CatalogTable;
+/** What there is to know of a table before it is cut: once per table, and there may be ten thousand. */
+const INSPECT = `
+  SELECT ${KIND} AS kind, coalesce(size.rows, 0) AS rows, coalesce(size.bytes, 0) AS bytes,
+    coalesce((SELECT (${OPERATOR_SCHEMAS}) FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary), '[]')
+      AS "operatorSchemas",
+    EXISTS (SELECT 1 FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3
+      AND histogram_bounds IS NOT NULL) AS "hasHistogram"
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN LATERAL (${sizesQuery("ARRAY[c.oid]")}) size ON true
+  WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname = $1 AND c.relname = $2`;
+
+interface InspectedTable {
+  readonly kind: CatalogTable["kind"];
   readonly rows: number;
   readonly bytes: number;
+  readonly operatorSchemas: readonly string[];
   /** Whether the server knows how an integer key is distributed; else its estimate of a range is a constant. */
   readonly hasHistogram: boolean;
+}
+
+interface PlannedTable extends InspectedTable {
   readonly max: KeyBound | null;
   /** Of an integer key, the width of the last chunk, and the rows that it was to have. */
   last: { readonly width: bigint; readonly rows: number } | null;
@@ -62,55 +77,51 @@ export class PgChunkPlanner implements ChunkPlanner {
       table = await this.#inspect(schema, signal);
       this.#tables.set(schema.id, table);
     }
+    // A chunk of the whole table: if it has more rows than that, after all, it ends at its cap.
+    if (gap.lower === null && table.rows <= rows) return gap;
     const upper =
       hasIntegerKey(schema) && table.hasHistogram
         ? await this.#nextInteger(schema, table, gap, rows, signal)
-        : await this.#walk(schema, table.catalog, gap, rows, signal);
+        : await this.#walk(schema, table, gap, rows, signal);
     return { lower: gap.lower, upper: upper ?? gap.upper };
   }
 
   async #inspect(schema: TableSchema, signal: AbortSignal): Promise<PlannedTable> {
-    const catalog = await tableByName(this.#sessions, schema.namespace, schema.name, signal);
-    if (catalog === null) throw changedError(schema.id, "it was dropped or renamed");
     const session = await this.#sessions.get(signal);
-    const size = (await tableSizes(session, [catalog.oid], signal)).get(catalog.oid) ?? { rows: 0, bytes: 0 };
+    const values = [schema.namespace, schema.name, keyColumns(schema)[0]?.name ?? ""];
+    const [table] = await session.queryAgain<InspectedTable>("millrace_inspect", INSPECT, values, signal);
+    if (table === undefined) throw changedError(schema.id, "it was dropped or renamed");
     const max =
-      schema.key.length === 0 ? null : await this.#edge(schema, catalog, { lower: null, upper: null }, "DESC", signal);
-    const [known] = await session.query<{ histogram: boolean }>(
-      `SELECT EXISTS (SELECT 1 FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3
-         AND histogram_bounds IS NOT NULL) AS histogram`,
-      [schema.namespace, schema.name, keyColumns(schema)[0]?.name ?? ""],
-      signal,
-    );
-    return { catalog, ...size, hasHistogram: known!.histogram, max, last: null };
+      schema.key.length === 0 ? null : await this.#edge(schema, table, { lower: null, upper: null }, "DESC", signal);
+    return { ...table, max, last: null };
   }
 
   /** The first or the last key of a range, as the server prints it. */
   async #edge(
     schema: TableSchema,
-    catalog: CatalogTable,
+    table: InspectedTable,
     range: ChunkRange,
     order: "ASC" | "DESC",
     signal: AbortSignal,
   ): Promise<KeyBound | null> {
-    const from = `${fromClause(schema, catalog)}${rangeCondition(schema, range)}`;
+    const from = `${fromClause(schema, table)}${rangeCondition(schema, range)}`;
     const sql = `SELECT ${printedKey(schema)} ${from} ORDER BY ${keyList(schema, ` ${order}`)} LIMIT 1`;
-    return keyOf(schema, (await this.#onIndex(catalog, sql, signal))[0]);
+    return keyOf(schema, (await this.#onIndex(table, sql, signal))[0]);
   }
 
   /** The key `rows` further on in the index: an index-only walk. Null: the range ends before. */
   async #walk(
     schema: TableSchema,
-    catalog: CatalogTable,
+    table: InspectedTable,
     gap: ChunkRange,
     rows: number,
     signal: AbortSignal,
   ): Promise<KeyBound | null> {
     const keys = keyList(schema);
-    const from = `${fromClause(schema, catalog)}${rangeCondition(schema, gap)}`;
+    const from = `${fromClause(schema, table)}${rangeCondition(schema, gap)}`;
     const walked = `SELECT ${keys} ${from} ORDER BY ${keys} LIMIT ${Math.max(1, Math.round(rows))}`;
     const sql = `SELECT ${printedKey(schema)} FROM (${walked}) AS t ORDER BY ${keyList(schema, " DESC")} LIMIT 1`;
-    return keyOf(schema, (await this.#onIndex(catalog, sql, signal))[0]);
+    return keyOf(schema, (await this.#onIndex(table, sql, signal))[0]);
   }
 
   /**
@@ -125,7 +136,7 @@ export class PgChunkPlanner implements ChunkPlanner {
     rows: number,
     signal: AbortSignal,
   ): Promise<KeyBound | null> {
-    const first = await this.#edge(schema, table.catalog, gap, "ASC", signal);
+    const first = await this.#edge(schema, table, gap, "ASC", signal);
     if (first === null) return null;
     const start = BigInt(first[0]!);
     const end = BigInt(gap.upper![0]!);
@@ -134,7 +145,7 @@ export class PgChunkPlanner implements ChunkPlanner {
     for (let i = 0; i < CORRECTIONS_MAX; i++) {
       const upper = start + width - 1n;
       const range = { lower: gap.lower, upper: [String(upper < end ? upper : end)] };
-      const estimate = await this.#estimate(schema, table.catalog, range, signal);
+      const estimate = await this.#estimate(schema, table, range, signal);
       if (estimate > rows * NEAR) width = BigInt(Math.ceil(Math.sqrt(Number(width))));
       else if (estimate > rows * 1.5) width = scaled(width, rows / estimate);
       else if (estimate < rows / 2 && upper < end) width = scaled(width, Math.min(rows / Math.max(estimate, 1), NEAR));
@@ -145,17 +156,17 @@ export class PgChunkPlanner implements ChunkPlanner {
     return upper < end ? [String(upper)] : null;
   }
 
-  async #estimate(schema: TableSchema, catalog: CatalogTable, range: ChunkRange, signal: AbortSignal): Promise<number> {
-    const sql = `EXPLAIN (FORMAT JSON) SELECT 1 ${fromClause(schema, catalog)}${rangeCondition(schema, range)}`;
-    const [row] = await this.#onIndex(catalog, sql, signal);
+  async #estimate(schema: TableSchema, table: InspectedTable, range: ChunkRange, signal: AbortSignal): Promise<number> {
+    const sql = `EXPLAIN (FORMAT JSON) SELECT 1 ${fromClause(schema, table)}${rangeCondition(schema, range)}`;
+    const [row] = await this.#onIndex(table, sql, signal);
     const plan = row?.["QUERY PLAN"] as readonly { readonly Plan: { readonly "Plan Rows": number } }[];
     return plan[0]!.Plan["Plan Rows"];
   }
 
-  async #onIndex(catalog: CatalogTable, sql: string, signal: AbortSignal): Promise<readonly Row[]> {
+  async #onIndex(table: InspectedTable, sql: string, signal: AbortSignal): Promise<readonly Row[]> {
     const session = await this.#sessions.get(signal);
     const results = await session.script(
-      `BEGIN READ ONLY; ${INDEX_ONLY} ${operatorPath(catalog)}${sql}; COMMIT`,
+      `BEGIN READ ONLY; ${INDEX_ONLY} ${operatorPath(table.operatorSchemas)}${sql}; COMMIT`,
       signal,
     );
     return results.at(-2)!;

@@ -116,6 +116,24 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     expect(reads).toBeGreaterThanOrEqual(3);
   });
 
+  it("are one for a table that fits, and more where it has grown since", async () => {
+    await using db = await createDatabase(version);
+    await db.query("CREATE TABLE t (id int PRIMARY KEY)");
+    await db.query("INSERT INTO t SELECT g * 100 FROM generate_series(1, 50) g");
+    await using source = openSource(db, "public.t");
+    await using reader = openReader(db, "public.t");
+    const [schema] = await offeredSchemas(source);
+    const { max } = await source.planner.extent(schema!, deadline());
+    const whole = { lower: null, upper: max };
+    const planned = await source.planner.next(schema!, whole, 1000, deadline());
+    expect(planned).toEqual(whole);
+    await db.query("INSERT INTO t SELECT g FROM generate_series(1, 5000) g ON CONFLICT DO NOTHING");
+    const first = await readChunk(reader, schema!, planned, { ...NO_CAPS, rowsMax: 2000 });
+    expect(first.outcome.rows).toBe(2000);
+    const second = await source.planner.next(schema!, first.outcome.rest!, 1000, deadline());
+    expect(second).toEqual({ lower: ["2000"], upper: ["3000"] });
+  });
+
   it("read what their cut includes and nothing else", async () => {
     await using db = await createDatabase(version);
     await db.query("CREATE TABLE t (id int PRIMARY KEY)");

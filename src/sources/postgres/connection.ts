@@ -77,6 +77,7 @@ export class Session implements AsyncDisposable {
   readonly client: pg.Client;
   readonly #options: PostgresOptions;
   readonly #silenceMs: number;
+  readonly #prepared = new Set<string>();
   #broken: MillraceError | null = null;
   /** Settles when what was begun last is over. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -117,6 +118,24 @@ export class Session implements AsyncDisposable {
   async query<R extends object>(sql: string, values: readonly unknown[], signal: AbortSignal): Promise<readonly R[]> {
     const result = await this.run(() => this.client.query<R & pg.QueryResultRow>(sql, [...values]), signal);
     return result.rows;
+  }
+
+  /** As `query`, for a statement that comes again and again: the server plans it a few times, and not each time. */
+  async queryAgain<R extends object>(
+    name: string,
+    sql: string,
+    values: readonly unknown[],
+    signal: AbortSignal,
+  ): Promise<readonly R[]> {
+    const statement = { name, text: sql, values: [...values] };
+    return (await this.run(() => this.client.query<R & pg.QueryResultRow>(statement), signal)).rows;
+  }
+
+  /** Makes a statement that scripts may EXECUTE by its name; `sql` is what stands behind PREPARE and the name. */
+  async prepare(name: string, sql: string, signal: AbortSignal): Promise<void> {
+    if (this.#prepared.has(name)) return;
+    await this.script(`PREPARE ${name} ${sql}`, signal);
+    this.#prepared.add(name);
   }
 
   /** The rows of each statement of a script, in one round trip. After an error the transaction it began is rolled back. */

@@ -10,6 +10,10 @@ import { sqlState } from "./server-error.ts";
 import { keyList, quoteLiteral, rangeCondition, tableName, typed } from "./sql-text.ts";
 import { INSERT_POSITION, insertPosition, type WalPlace } from "./wal-bound.ts";
 
+/** What the catalog says of one table. It is asked for with every chunk, and takes the server longer to plan than to answer. */
+const TABLE_STATEMENT = "millrace_table";
+const TABLE_SQL = `(regclass) AS ${catalogQuery("c.oid = $1")}`;
+
 const UNDEFINED_TABLE = "42P01";
 const UNDEFINED_SCHEMA = "3F000";
 
@@ -37,8 +41,9 @@ export async function openTable(
     ...settings.map((setting) => `SET LOCAL ${setting}`),
     `LOCK TABLE ${name} IN ACCESS SHARE MODE`,
     `SELECT pg_current_snapshot()::text AS snapshot, ${INSERT_POSITION}`,
-    catalogQuery(`c.oid = ${quoteLiteral(name)}::regclass`),
+    `EXECUTE ${TABLE_STATEMENT} (${quoteLiteral(name)})`,
   ];
+  await session.prepare(TABLE_STATEMENT, TABLE_SQL, signal);
   let results: readonly (readonly Row[])[];
   try {
     results = await session.script(script.join(";\n"), signal);
@@ -63,9 +68,8 @@ export function fromClause(schema: TableSchema, catalog: Pick<CatalogTable, "kin
   return `FROM ${catalog.kind === "partitioned" ? "" : "ONLY "}${tableName(schema)} AS t`;
 }
 
-/** The statement before those that compare keys whose operators live outside pg_catalog; empty: not needed. */
-export function operatorPath(catalog: CatalogTable): string {
-  const schemas = catalog.key?.operatorSchemas ?? [];
+/** The statement before those that compare keys whose operators live in these schemas, outside pg_catalog; empty: not needed. */
+export function operatorPath(schemas: readonly string[]): string {
   if (schemas.length === 0) return "";
   return `SET LOCAL search_path = pg_catalog, ${schemas.map(quoteIdentifier).join(", ")}; `;
 }
@@ -74,7 +78,7 @@ export function operatorPath(catalog: CatalogTable): string {
 export function rangeCopy(schema: TableSchema, catalog: CatalogTable, range: ChunkRange, rowsMax: number): string {
   const order = schema.key.length === 0 ? "" : ` ORDER BY ${keyList(schema)} LIMIT ${rowsMax}`;
   const select = `SELECT ${selectList(schema, catalog)} ${fromClause(schema, catalog)}${rangeCondition(schema, range)}${order}`;
-  return `${operatorPath(catalog)}COPY (${select}) TO STDOUT (FORMAT binary); COMMIT`;
+  return `${operatorPath(catalog.key?.operatorSchemas ?? [])}COPY (${select}) TO STDOUT (FORMAT binary); COMMIT`;
 }
 
 /**
@@ -89,7 +93,7 @@ export function keysCopy(schema: TableSchema, catalog: CatalogTable, texts: read
   const equal = columns.map((column, i) => `t.${quoteIdentifier(column.name)} = ${typed(column, `wanted.k${i}`)}`);
   const rows = `SELECT t.* ${fromClause(schema, catalog)} JOIN (${wanted}) wanted ON ${equal.join(" AND ")}`;
   const select = `SELECT ${selectList(schema, catalog)} FROM (${rows}) found`;
-  return `${operatorPath(catalog)}COPY (${select}) TO STDOUT (FORMAT binary); COMMIT`;
+  return `${operatorPath(catalog.key?.operatorSchemas ?? [])}COPY (${select}) TO STDOUT (FORMAT binary); COMMIT`;
 }
 
 /** As the input function of text arrays reads it. */
