@@ -252,11 +252,61 @@ describe("what the sink keeps for itself", () => {
     expect(await query(path, "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'touched%'")).toEqual([]);
   });
 
+  test("a record has as many parts as it may, and each epoch those that it changes", async () => {
+    await using folder = tempFolder();
+    const path = folder.file("parts.duckdb");
+    const parts = new Map<string, string | null>(Array.from({ length: 1200 }, (_, i) => [`part ${i}`, `'${i}' "é"`]));
+    parts.set("long", "x".repeat(3 << 20));
+    const changes = new Map<string, string | null>([
+      ["part 7", "changed"],
+      ["part 8", null],
+      ["never there", null],
+      ["new", ""],
+    ]);
+    const sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+    await sink.open("p", new AbortController().signal);
+    await sink.commit({ pipeline: "p", epoch: 1, token: 1, parts });
+    await sink.commit({ pipeline: "p", epoch: 2, token: 1, parts: changes });
+    await sink.commit({ pipeline: "p", epoch: 3, token: 1, parts: new Map([["long", null]]) });
+    await sink.close();
+    for (const [part, value] of [...changes, ["long", null] as const])
+      if (value === null) parts.delete(part);
+      else parts.set(part, value);
+    const again = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+    expect((await again.open("p", new AbortController().signal))?.parts).toEqual(parts);
+    await again.close();
+  });
+
+  test("snapshots that end in one epoch have ended in the file, and no other has", async () => {
+    await using folder = tempFolder();
+    const path = folder.file("ended.duckdb");
+    const tables = ["a", "b", "c", "keyless"].map((name) => table(name, [id], name === "keyless" ? [] : [0]));
+    const sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+    await sink.open("p", new AbortController().signal);
+    for (const schema of tables) await sink.beginTable(schema, 1, "create");
+    for (const schema of tables) await sink.write(batch(schema, [{ op: "upsert", cells: [1] }]));
+    for (const { name, id } of tables) if (name !== "b") await sink.endSnapshot(id);
+    await sink.commit({ pipeline: "p", epoch: 1, token: 1, parts: new Map() });
+    await sink.close();
+    const open = await query(path, "SELECT target_table FROM millrace.tables WHERE touched IS NOT NULL");
+    expect(open).toEqual([["b"]]);
+    expect(await query(path, "SELECT table_name FROM duckdb_tables() WHERE table_name LIKE 'touched%'")).toHaveLength(
+      1,
+    );
+    const again = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+    await again.open("p", new AbortController().signal);
+    for (const schema of tables) await again.write(batch(schema, [{ op: "update", cells: [1] }]));
+    await again.commit({ pipeline: "p", epoch: 2, token: 1, parts: new Map() });
+    await again.close();
+    for (const { name } of tables.slice(0, 3)) expect(await query(path, `SELECT id FROM shop.${name}`)).toEqual([[1]]);
+  });
+
   test("a record or a table's schema that cannot be read has a code", async () => {
-    for (const [name, set, code] of [
-      ["parts", "value = '{'", "RECORD_DAMAGED"],
-      ["tables", "source_schema = '{'", "SINK_DAMAGED"],
-    ]) {
+    for (const [damage, code] of [
+      ["UPDATE millrace.parts SET value = '{'", "RECORD_DAMAGED"],
+      ["UPDATE millrace.tables SET source_schema = '{'", "SINK_DAMAGED"],
+      ["INSERT INTO millrace.tables FROM millrace.tables", "SINK_DAMAGED"],
+    ] as const) {
       await using folder = tempFolder();
       const path = folder.file("damaged.duckdb");
       const sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
@@ -264,7 +314,7 @@ describe("what the sink keeps for itself", () => {
       await sink.beginTable(table("orders", [id], [0]), 1, "create");
       await sink.commit({ pipeline: "p", epoch: 1, token: 1, parts: new Map([["position", "x"]]) });
       await sink.close();
-      await query(path, `UPDATE millrace.${name} SET ${set}`);
+      await query(path, damage);
       const again = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
       await expect(again.open("p", new AbortController().signal)).rejects.toMatchObject({ code });
       await again.close();

@@ -83,13 +83,14 @@ class DuckdbSink implements Sink {
           ? new AppenderFeed(session.connection, run)
           : new TableFeed(session.connection, session.uniqueName("millrace_feed"), run, this.#pool);
       const wide = new WideRows(session, state, this.#options.memoryLimitBytes);
-      const made = await state.tables();
+      const made = await state.recall();
       await wide.recall(made);
       const tables = new OpenTables(session, this.#options.memoryLimitBytes);
       this.#opened = { session, feed, state, wide, tables, pipeline };
       const estimates = await session.estimatedRows();
       for (const row of made)
-        if (row.pipeline === pipeline) await this.#serve(row, estimates.get(foldedName(row.name)) ?? 0);
+        if (row.pipeline === pipeline)
+          this.#serve(row, estimates.get(foldedName(row.name)) ?? 0, await this.#touchedRows(row));
       return await state.committed();
     } catch (error) {
       await session.close();
@@ -109,13 +110,17 @@ class DuckdbSink implements Sink {
     }
   }
 
-  /** Makes a table of the state one that can be written, with about so many rows in its target. */
-  async #serve(row: TableRow, rows: number): Promise<void> {
+  async #touchedRows({ touched }: TableRow): Promise<number> {
+    if (touched === null) return 0;
+    const { session, state } = this.#open();
+    return Number((await session.rows(`SELECT count(*) AS n FROM ${state.table(touched)}`))[0]!["n"]);
+  }
+
+  /** Makes a table of the state one that can be written, with about so many rows in its target, and so many in its side table. */
+  #serve(row: TableRow, rows: number, touchedRows: number): void {
     const { session, feed, state, wide } = this.#open();
     wide.begin(row);
     const touched = row.touched === null ? null : state.table(row.touched);
-    const touchedRows =
-      touched === null ? 0 : Number((await session.rows(`SELECT count(*) AS n FROM ${touched}`))[0]!["n"]);
     const stem = `"${digest(row.id)}`;
     const target: Target = {
       id: row.id,
@@ -136,7 +141,7 @@ class DuckdbSink implements Sink {
     this.#checkBetweenEpochs("beginTable");
     checkColumnNames(schema);
     const name = targetName(schema);
-    const ours = await this.#isOurs(schema);
+    const ours = this.#isOurs(schema);
     const table = qualifiedName(session.database, name);
     const sideTable = `touched_${digest(pipeline, schema.id)}`;
     const touched = schema.key.length === 0 ? null : sideTable;
@@ -156,7 +161,7 @@ class DuckdbSink implements Sink {
       const exists = error instanceof MillraceError && error.code === "SINK_TABLE_EXISTS";
       throw exists ? this.#targetExists(schema, "by no pipeline") : error;
     });
-    await this.#serve(row, 0);
+    this.#serve(row, 0, 0);
     this.#ambient.failpoint("sink.table-begun");
   }
 
@@ -165,10 +170,10 @@ class DuckdbSink implements Sink {
   }
 
   /** Whether the target was made for this table. Refuses that of another pipeline, or of another table of this one. */
-  async #isOurs(schema: TableSchema): Promise<boolean> {
+  #isOurs(schema: TableSchema): boolean {
     const { state, pipeline } = this.#open();
     const name = targetName(schema);
-    const maker = await state.maker(name);
+    const maker = state.maker(name);
     if (maker === null) return false;
     if (maker.pipeline !== pipeline) throw this.#targetExists(schema, `by the pipeline ${maker.pipeline}`);
     if (maker.id === schema.id) return true;
@@ -191,7 +196,7 @@ class DuckdbSink implements Sink {
     const { session, state } = this.#open();
     this.#checkBetweenEpochs("applySchema");
     checkColumnNames(schema);
-    const row = await state.mine(schema.id);
+    const row = state.mine(schema.id);
     const writer = this.#writer(schema.id);
     const { target } = writer;
     const found = await session.rows(
@@ -205,7 +210,7 @@ class DuckdbSink implements Sink {
     for (const sql of addColumnsSql(target.table, schema, present)) await session.run(sql);
     const changed = { ...row, schema };
     await this.#transaction(() => state.saveTable(changed));
-    await this.#serve(changed, await writer.estimatedRows());
+    this.#serve(changed, await writer.estimatedRows(), await this.#touchedRows(changed));
     this.#ambient.failpoint("sink.schema-applied");
   }
 
@@ -289,9 +294,8 @@ class DuckdbSink implements Sink {
       const { state } = this.#open();
       const writer = this.#writer(table);
       await this.#load("some");
-      const row = await state.mine(table);
       await writer.endSnapshot();
-      await state.saveTable({ ...row, touched: null });
+      state.endSnapshot(table);
     });
   }
 

@@ -1,12 +1,17 @@
+import { listValue } from "@duckdb/node-api";
 import type { CommittedRecord, EpochRecord } from "../../core/record.ts";
 import type { Json } from "../../core/json.ts";
 import { MillraceError } from "../../core/errors.ts";
 import type { TableId, TableSchema } from "../../core/table-schema.ts";
 import type { DuckdbSession, Row } from "./session.ts";
-import type { TargetName } from "./target-name.ts";
+import { foldedName, type TargetName } from "./target-name.ts";
 
 /** The version of the tables below. A file with a newer one is refused. */
 const LAYOUT = 1;
+
+/** Parts of a record that are written by one statement: so many, or until their texts have so many characters. */
+const PARTS_MAX = 500;
+const PARTS_LENGTH_MAX = 1 << 20;
 
 /** What the sink knows of a table it made, kept in `millrace.tables`. */
 export interface TableRow {
@@ -29,6 +34,12 @@ export interface TableRow {
 export class StateTables {
   readonly #session: DuckdbSession;
   readonly #pipeline: string;
+  /** Whose file it is, nobody else writes to it: `tables` is read once, by `recall`. By `foldedName`, of any pipeline. */
+  readonly #made = new Map<string, TableRow>();
+  /** Of this pipeline. */
+  readonly #mine = new Map<TableId, TableRow>();
+  /** Tables whose snapshot has ended in the open epoch. */
+  readonly #ended = new Set<TableId>();
 
   constructor(session: DuckdbSession, pipeline: string) {
     this.#session = session;
@@ -95,18 +106,33 @@ COMMIT`);
       BigInt(record.epoch),
       BigInt(record.token),
     ]);
-    for (const [part, value] of record.parts) {
-      await this.#session.execute(`DELETE FROM ${this.table("parts")} WHERE pipeline = $1 AND part = $2`, [
-        this.#pipeline,
-        part,
-      ]);
-      if (value !== null)
-        await this.#session.execute(`INSERT INTO ${this.table("parts")} VALUES ($1, $2, $3)`, [
-          this.#pipeline,
-          part,
-          JSON.stringify(value),
-        ]);
-    }
+    for (const parts of batches(record.parts)) await this.#writeParts(parts);
+    await this.#saveEnded();
+  }
+
+  async #writeParts(parts: ReadonlyMap<string, string | null>): Promise<void> {
+    await this.#session.execute(
+      `DELETE FROM ${this.table("parts")} WHERE pipeline = $1 AND part IN (SELECT unnest($2))`,
+      [this.#pipeline, listValue([...parts.keys()])],
+    );
+    const kept = [...parts].flatMap(([part, text]) => (text === null ? [] : [{ part, text }]));
+    if (kept.length === 0) return;
+    await this.#session.execute(`INSERT INTO ${this.table("parts")} SELECT $1, unnest($2), unnest($3)`, [
+      this.#pipeline,
+      listValue(kept.map(({ part }) => part)),
+      listValue(kept.map(({ text }) => text)),
+    ]);
+  }
+
+  /** All of them by one statement: each reads the whole table. */
+  async #saveEnded(): Promise<void> {
+    if (this.#ended.size === 0) return;
+    const ids = listValue([...this.#ended]);
+    await this.#session.execute(
+      `UPDATE ${this.table("tables")} SET touched = NULL WHERE pipeline = $1 AND id IN (SELECT unnest($2))`,
+      [this.#pipeline, ids],
+    );
+    this.#ended.clear();
   }
 
   /** Takes the record away. The rows of `tables` stay: they say which targets this pipeline may make anew. */
@@ -116,39 +142,47 @@ COMMIT`);
       await this.#session.execute(`DELETE FROM ${this.table(name)} WHERE pipeline = $1`, [this.#pipeline]);
   }
 
-  /** The tables that were made, by any pipeline. */
-  async tables(): Promise<readonly TableRow[]> {
-    return (await this.#session.rows(`FROM ${this.table("tables")}`)).map(tableRow);
+  /** Reads which tables were made, by any pipeline. */
+  async recall(): Promise<readonly TableRow[]> {
+    const rows = (await this.#session.rows(`FROM ${this.table("tables")}`)).map(tableRow);
+    for (const row of rows) {
+      if (row.pipeline === this.#pipeline && this.#mine.has(row.id))
+        throw new MillraceError("SINK_DAMAGED", `millrace.tables has ${row.id} twice.`);
+      this.#remember(row);
+    }
+    return rows;
+  }
+
+  #remember(row: TableRow): void {
+    this.#made.set(foldedName(row.name), row);
+    if (row.pipeline === this.#pipeline) this.#mine.set(row.id, row);
   }
 
   /** One that this pipeline made. */
-  async mine(id: TableId): Promise<TableRow> {
-    const rows = await this.#session.rows(`FROM ${this.table("tables")} WHERE pipeline = $1 AND id = $2`, [
-      this.#pipeline,
-      id,
-    ]);
-    if (rows.length !== 1)
-      throw new MillraceError(
-        "SINK_DAMAGED",
-        `millrace.tables has ${rows.length} rows for ${id}, and should have one.`,
-      );
-    return tableRow(rows[0]!);
+  mine(id: TableId): TableRow {
+    const row = this.#mine.get(id);
+    if (row === undefined) throw new MillraceError("INTERNAL", `table ${id} was not begun in the sink`);
+    return row;
   }
 
   /** Who made the target of that name, by any spelling DuckDB takes for the same. */
-  async maker(name: TargetName): Promise<TableRow | null> {
-    const rows = await this.#session.rows(
-      `FROM ${this.table("tables")} WHERE lower(target_schema) = lower($1) AND lower(target_table) = lower($2)`,
-      [name.schema, name.table],
-    );
-    return rows.length === 0 ? null : tableRow(rows[0]!);
+  maker(name: TargetName): TableRow | null {
+    return this.#made.get(foldedName(name)) ?? null;
   }
 
+  /** Notes that a table's snapshot has ended. In the file it stands with the record. */
+  endSnapshot(id: TableId): void {
+    this.#remember({ ...this.mine(id), touched: null });
+    this.#ended.add(id);
+  }
+
+  /** Writes what is known of a table of this pipeline, inside the open transaction. */
   async saveTable(row: TableRow): Promise<void> {
-    await this.#session.execute(`DELETE FROM ${this.table("tables")} WHERE pipeline = $1 AND id = $2`, [
-      row.pipeline,
-      row.id,
-    ]);
+    if (this.#mine.has(row.id))
+      await this.#session.execute(`DELETE FROM ${this.table("tables")} WHERE pipeline = $1 AND id = $2`, [
+        row.pipeline,
+        row.id,
+      ]);
     await this.#session.execute(`INSERT INTO ${this.table("tables")} VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, [
       row.pipeline,
       row.id,
@@ -159,7 +193,24 @@ COMMIT`);
       BigInt(row.rowBytes),
       JSON.stringify(row.schema),
     ]);
+    this.#remember(row);
   }
+}
+
+/** A record's parts as texts, some at a time. */
+function* batches(parts: EpochRecord["parts"]): Generator<ReadonlyMap<string, string | null>> {
+  let batch = new Map<string, string | null>();
+  let length = 0;
+  for (const [part, value] of parts) {
+    const text = value === null ? null : JSON.stringify(value);
+    batch.set(part, text);
+    length += text?.length ?? 0;
+    if (batch.size < PARTS_MAX && length < PARTS_LENGTH_MAX) continue;
+    yield batch;
+    batch = new Map();
+    length = 0;
+  }
+  if (batch.size > 0) yield batch;
 }
 
 function tableRow(row: Row): TableRow {

@@ -74,7 +74,7 @@ export class WideRows {
     if (this.#compacting) await this.#session.compact(false);
     this.#compacting = false;
     for (const id of this.#found)
-      await this.#state.saveTable({ ...(await this.#state.mine(id)), rowBytes: this.#widths.get(id)!.widest });
+      await this.#state.saveTable({ ...this.#state.mine(id), rowBytes: this.#widths.get(id)!.widest });
     this.#found.clear();
   }
 }
