@@ -26,7 +26,7 @@ const STATES = {
 
 const EVENTS = {
   written: { kind: "written", rows: 2, inTransaction: true },
-  part: { kind: "part", key: "table/a", value: { rows: 1 } },
+  parts: { kind: "parts", parts: new Map([["table/a", { rows: 1 }]]) },
   progress: { kind: "progress", position: "p8" },
   close: { kind: "close", reason: "stop" },
   prepared: { kind: "prepared", committable: ["a file"] },
@@ -41,7 +41,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
   {
     open: {
       written: "open",
-      part: "open",
+      parts: "open",
       progress: "open",
       close: "closing",
       prepared: null,
@@ -52,7 +52,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
     },
     closing: {
       written: null,
-      part: null,
+      parts: null,
       progress: null,
       close: null,
       prepared: "prepared",
@@ -63,7 +63,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
     },
     prepared: {
       written: null,
-      part: null,
+      parts: null,
       progress: null,
       close: null,
       prepared: null,
@@ -74,7 +74,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
     },
     stored: {
       written: null,
-      part: null,
+      parts: null,
       progress: null,
       close: null,
       prepared: null,
@@ -85,7 +85,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
     },
     committed: {
       written: null,
-      part: null,
+      parts: null,
       progress: null,
       close: null,
       prepared: null,
@@ -96,7 +96,7 @@ const TABLE: { readonly [S in EpochState["kind"]]: { readonly [E in EpochEvent["
     },
     failed: {
       written: null,
-      part: null,
+      parts: null,
       progress: null,
       close: null,
       prepared: null,
@@ -129,7 +129,7 @@ describe("an epoch", () => {
   });
 
   test("makes a record of what changed, and the position with it", () => {
-    const closing = after(EVENTS.part, EVENTS.written, EVENTS.progress, EVENTS.close);
+    const closing = after(EVENTS.parts, EVENTS.written, EVENTS.progress, EVENTS.close);
     const parts = new Map<string, unknown>([
       ["table/a", { rows: 1 }],
       ["position", "p8"],
@@ -143,19 +143,19 @@ describe("an epoch", () => {
   });
 
   test("that moved no position carries the old one", () => {
-    const closing = after(EVENTS.part, EVENTS.close);
+    const closing = after(EVENTS.parts, EVENTS.close);
     expect(closing.kind === "closing" && closing.record.parts.get("position")).toBe("p7");
   });
 
   test("takes a part away by a null", () => {
-    const closing = after({ kind: "part", key: "table/a", value: null }, EVENTS.close);
+    const closing = after({ kind: "parts", parts: new Map([["table/a", null]]) }, EVENTS.close);
     expect(closing.kind === "closing" && closing.record.parts.get("table/a")).toBeNull();
   });
 
   test("has in its record what the sink staged, and nothing of a transactional sink", () => {
-    const staged = after(EVENTS.part, EVENTS.close, EVENTS.prepared);
+    const staged = after(EVENTS.parts, EVENTS.close, EVENTS.prepared);
     expect(staged.kind === "prepared" && staged.record.parts.get("staged")).toEqual(["a file"]);
-    const plain = after(EVENTS.part, EVENTS.close, { kind: "prepared", committable: null });
+    const plain = after(EVENTS.parts, EVENTS.close, { kind: "prepared", committable: null });
     expect(plain.kind === "prepared" && plain.record.parts.has("staged")).toBe(false);
   });
 
@@ -205,7 +205,7 @@ describe("an epoch is due", () => {
     expect(hasContent(still)).toBe(false);
     expect(due(still, 0, 9e9)).toBeNull();
     expect(due(openAfter(EVENTS.progress), 0, 2000)).toBe("interval");
-    expect(due(openAfter(EVENTS.part), 0, 2000)).toBe("interval");
+    expect(due(openAfter(EVENTS.parts), 0, 2000)).toBe("interval");
   });
 
   test("not when the position only went forth and back", () => {

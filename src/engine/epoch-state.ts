@@ -47,8 +47,8 @@ export interface OpenEpoch {
 export type EpochEvent =
   /** Rows (or a truncate, with 0) went to the sink. Those of a snapshot belong to no transaction of the log. */
   | { readonly kind: "written"; readonly rows: number; readonly inTransaction: boolean }
-  /** A part of the record other than the position changed. */
-  | { readonly kind: "part"; readonly key: string; readonly value: Json }
+  /** Parts of the record other than the position changed. */
+  | { readonly kind: "parts"; readonly parts: ReadonlyMap<string, Json> }
   /** A transaction boundary, with the part `position` there. */
   | { readonly kind: "progress"; readonly position: Json }
   /** `claim`: it is a run's first, and holds nothing. */
@@ -151,8 +151,8 @@ function reduceOpen(state: OpenEpoch, event: EpochEvent): EpochState {
         changes: state.changes + (event.inTransaction ? event.rows : 0),
         atBoundary: state.atBoundary && !event.inTransaction,
       };
-    case "part":
-      return { ...state, parts: new Map(state.parts).set(event.key, event.value) };
+    case "parts":
+      return { ...state, parts: new Map([...state.parts, ...event.parts]) };
     case "progress":
       return { ...state, atBoundary: true, parts: withPosition(state, event.position) };
     case "close":

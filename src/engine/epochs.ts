@@ -3,10 +3,12 @@ import type { ChangeBatch } from "../core/change-batch.ts";
 import type { CheckpointStore } from "../core/checkpoint-store.ts";
 import { asMillraceError, MillraceError } from "../core/errors.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
+import type { Json } from "../core/json.ts";
 import { DurablePosition, type Position } from "../core/position.ts";
 import type { CommittedRecord, EpochRecord, TablePart } from "../core/record.ts";
 import type { Sink } from "../core/sink.ts";
 import type { TableId } from "../core/table-schema.ts";
+import { needsSnapshot } from "../snapshot/snapshot.ts";
 import {
   dueReason,
   firstEpoch,
@@ -34,7 +36,12 @@ export interface EpochsOptions {
 export class Epochs {
   readonly #options: EpochsOptions;
   readonly #tables: Map<TableId, TablePart>;
+  /** Tables whose snapshot is still to come or under way; and those that have stopped. */
+  readonly #unread = new Set<TableId>();
+  readonly #stopped = new Set<TableId>();
   #state: EpochState;
+  /** Parts that the state does not have yet: it is made anew with each change, and ten thousand tables may begin in one epoch. */
+  #parts = new Map<string, Json>();
   #position: Position | null = null;
   #commitTimeMs: number | null = null;
   /** The sink knows the run's token. */
@@ -45,6 +52,7 @@ export class Epochs {
   constructor(options: EpochsOptions) {
     this.#options = options;
     this.#tables = new Map(options.content.tables);
+    for (const part of this.#tables.values()) this.#sort(part);
     this.#hasWaited = options.from.epoch > 0;
     this.#state = firstEpoch(options.pipeline, options.from, options.ambient.clock.monotonicMs());
   }
@@ -53,9 +61,19 @@ export class Epochs {
     return this.#tables;
   }
 
+  /** No table's snapshot is still to come or under way. */
+  get allRead(): boolean {
+    return this.#unread.size === 0;
+  }
+
+  get allStopped(): boolean {
+    return this.#stopped.size === this.#tables.size;
+  }
+
   setTable(part: TablePart): void {
     const { id } = part.schema;
     this.#tables.set(id, part);
+    this.#sort(part);
     this.setPart(tableKey(id), part);
     this.#options.events({ kind: "table", table: id, incarnation: part.incarnation, state: part.state });
   }
@@ -63,11 +81,21 @@ export class Epochs {
   /** The table is no longer in the pipeline file: the record forgets it. */
   removeTable(table: TableId): void {
     this.#tables.delete(table);
+    this.#unread.delete(table);
+    this.#stopped.delete(table);
     this.setPart(tableKey(table), null);
   }
 
+  #sort(part: TablePart): void {
+    const { id } = part.schema;
+    if (needsSnapshot(part)) this.#unread.add(id);
+    else this.#unread.delete(id);
+    if (part.state.kind === "stopped") this.#stopped.add(id);
+    else this.#stopped.delete(id);
+  }
+
   setPart(key: string, part: Parameters<typeof encodePart>[0]): void {
-    this.#reduce({ kind: "part", key, value: encodePart(part) });
+    this.#parts.set(key, encodePart(part));
   }
 
   written(rows: number, origin: ChangeBatch["origin"]): void {
@@ -83,15 +111,17 @@ export class Epochs {
 
   /** Why the open epoch should end here; null: go on. */
   due(): CloseReason | null {
-    if (this.#state.kind !== "open") return null;
+    const state = this.#now();
+    if (state.kind !== "open") return null;
     const { limits, sink, ambient } = this.#options;
-    const intervalMs = this.#hasWaited && this.#state.rows > 0 ? 0 : limits.intervalMs;
-    return dueReason(this.#state, { ...limits, intervalMs }, sink.pendingBytes(), ambient.clock.monotonicMs());
+    const intervalMs = this.#hasWaited && state.rows > 0 ? 0 : limits.intervalMs;
+    return dueReason(state, { ...limits, intervalMs }, sink.pendingBytes(), ambient.clock.monotonicMs());
   }
 
   /** Committing it would change something. */
   get hasContent(): boolean {
-    return this.#state.kind === "open" && hasContent(this.#state);
+    const state = this.#now();
+    return state.kind === "open" && hasContent(state);
   }
 
   /** Nothing of the log was written since the last `progress`, so `commit` is allowed. */
@@ -170,6 +200,15 @@ export class Epochs {
   }
 
   #reduce(event: EpochEvent): void {
-    this.#state = reduceEpoch(this.#state, event);
+    this.#state = reduceEpoch(this.#now(), event);
+  }
+
+  /** The state, with every part in it. */
+  #now(): EpochState {
+    if (this.#parts.size === 0) return this.#state;
+    const parts = this.#parts;
+    this.#parts = new Map();
+    this.#state = reduceEpoch(this.#state, { kind: "parts", parts });
+    return this.#state;
   }
 }

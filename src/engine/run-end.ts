@@ -3,7 +3,7 @@ import type { Position } from "../core/position.ts";
 import type { RunRequest } from "./parts.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 import type { Session } from "./session.ts";
-import { allRead, allTablesStopped, stoppedTables } from "./stopped-tables.ts";
+import { allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 
 const NUDGE_AFTER_MS = 1000;
 
@@ -24,27 +24,23 @@ export class RunEnd {
 
   /** The open epoch is to be finished now, whatever its age. */
   get asked(): boolean {
-    if (this.#request.stop.aborted || this.#snapshotDone || this.#allStopped) return true;
+    if (this.#request.stop.aborted || this.#snapshotDone || this.#session.epochs.allStopped) return true;
     return this.#targetPassed;
   }
 
   /** Called after the epoch was committed where it was due. Null: the run goes on. */
   async reached(signal: AbortSignal): Promise<RunOutcome | null> {
     if (this.#request.stop.aborted) return this.#outcome("stopped");
-    const { tables, hasContent } = this.#session.epochs;
+    const { tables, allRead, allStopped, hasContent } = this.#session.epochs;
     if (this.#snapshotDone) return hasContent ? null : this.#outcome("snapshot-done");
-    if (this.#request.until === "caught-up" && allRead(tables)) return await this.#caughtUp(signal);
-    if (this.#allStopped && !hasContent) throw allTablesStopped(stoppedTables(tables));
+    if (this.#request.until === "caught-up" && allRead) return await this.#caughtUp(signal);
+    if (allStopped && !hasContent) throw allTablesStopped(stoppedTables(tables));
     return null;
   }
 
   /** The last chunk has entered, at a boundary behind all that the others may contain: the sink has one moment's state. */
   get #snapshotDone(): boolean {
-    return this.#session.snapshotOnly && allRead(this.#session.epochs.tables);
-  }
-
-  get #allStopped(): boolean {
-    return [...this.#session.epochs.tables.values()].every(({ state }) => state.kind === "stopped");
+    return this.#session.snapshotOnly && this.#session.epochs.allRead;
   }
 
   logEnded(): MillraceError {

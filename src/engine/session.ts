@@ -12,7 +12,7 @@ import type { Connectors, Pipeline, AttemptRequest } from "./parts.ts";
 import { decodeParts, type RecordContent } from "./record-parts.ts";
 import type { RunOutcome } from "./run-outcome.ts";
 import { withSinkRefusals } from "./sink-refusals.ts";
-import { allRead, allTablesStopped, stoppedTables } from "./stopped-tables.ts";
+import { allTablesStopped, stoppedTables } from "./stopped-tables.ts";
 import { definable, planTables, type TablePlan, withDefinitions } from "./table-plan.ts";
 import { takeState } from "./take-state.ts";
 
@@ -72,7 +72,7 @@ async function begin(
   const begun = sink.begun();
   const planned = planTables({ content, inspection, startup, terms, resnapshot: request.resnapshot, begun, failed });
   const snapshotOnly = content.source === null ? startup.kind === "snapshot" : content.source.snapshotOnly === true;
-  if (snapshotOnly && content.position !== null && planned.begin.length === 0 && allRead(content.tables)) {
+  if (snapshotOnly && content.position !== null && planned.begin.length === 0 && epochs.allRead) {
     // A run that was killed behind its last epoch has not come to it.
     await release(request, source, signal);
     return { kind: "snapshot-done", stoppedTables: stoppedTables(content.tables, planned.stop) };

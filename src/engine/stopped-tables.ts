@@ -24,8 +24,3 @@ export function allTablesStopped(stopped: readonly StoppedTable[]): MillraceErro
   const list = stopped.map(({ table, code, message }) => `${table} (${code}: ${message})`).join("; ");
   return new MillraceError("ALL_TABLES_STOPPED", `every table of the pipeline has stopped: ${list}`);
 }
-
-/** No table's snapshot is still to come or under way. */
-export function allRead(tables: ReadonlyMap<TableId, TablePart>): boolean {
-  return [...tables.values()].every(({ state }) => state.kind === "streaming" || state.kind === "stopped");
-}

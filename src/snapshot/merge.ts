@@ -72,6 +72,8 @@ interface MergedTable {
  */
 export class Merge {
   readonly #tables = new Map<TableId, MergedTable>();
+  /** Those with chunks: a boundary of the log must not cost a look at each of ten thousand. */
+  readonly #open = new Set<MergedTable>();
   readonly #windowBytesMax: number;
   readonly #unsettled: Unsettled;
   readonly #enter: (window: readonly Note[], chunk: ReadChunk) => EnterResult;
@@ -115,6 +117,7 @@ export class Merge {
         window.flatMap((note) => (note.kind === "rows" && note.batch !== null ? [note.batch] : [])),
       );
     }
+    this.#open.add(merged);
     return true;
   }
 
@@ -131,7 +134,7 @@ export class Merge {
    * never be in the log: a GTID that was owned and given up.
    */
   boundNow(bound: Position): void {
-    for (const { chunks } of this.#tables.values())
+    for (const { chunks } of this.#open)
       for (const chunk of chunks.values()) if (chunk.read !== null) chunk.later = bound;
   }
 
@@ -296,7 +299,7 @@ export class Merge {
   }
 
   *#passProgress(progress: ProgressItem): Iterable<LineItem> {
-    for (const merged of [...this.#tables.values()]) {
+    for (const merged of [...this.#open]) {
       for (const chunk of [...merged.chunks.values()]) {
         // Rule 3. Looked at anew each time: whoever consumes this may have abandoned chunks in between.
         if (chunk.read === null || !isPassed(chunk.read.cut.bound, chunk.later, progress.position)) continue;
@@ -304,9 +307,14 @@ export class Merge {
       }
       if (this.#tables.has(merged.schema.id) && merged.keyless?.due(progress.position) === true)
         yield* this.#releaseKeyless(merged);
+      if (!this.#isOpen(merged)) this.#open.delete(merged);
     }
     for (const item of this.#atProgress.splice(0)) yield* this.#alteration(item, progress);
     yield progress;
+  }
+
+  #isOpen({ schema, chunks, keyless }: MergedTable): boolean {
+    return this.#tables.has(schema.id) && (chunks.size > 0 || (keyless !== null && keyless.chunk !== null));
   }
 
   #enterChunk(merged: MergedTable, chunk: OpenChunk, read: FinishedChunk, progress: ProgressItem): LineItem[] {

@@ -62,6 +62,8 @@ export class Snapshot implements AsyncDisposable {
   readonly #options: SnapshotOptions;
   readonly #merge: Merge;
   readonly #tables = new Map<TableId, TableSnapshot>();
+  /** Those that have not ended, as far as lanes have looked. */
+  readonly #left: Set<TableSnapshot>;
   readonly #book: ChunkBook;
   readonly #changed = new Notice();
   readonly #ended = new AbortController();
@@ -84,6 +86,7 @@ export class Snapshot implements AsyncDisposable {
       report: (event) => this.#book.merged(event),
     });
     for (const part of parts) this.#tables.set(part.schema.id, this.#tableSnapshot(part));
+    this.#left = new Set(this.#tables.values());
   }
 
   #tableSnapshot({ schema, state }: TablePart): TableSnapshot {
@@ -187,12 +190,20 @@ export class Snapshot implements AsyncDisposable {
   async #lane(options: ChunkRunOptions, signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
-      const tables = [...this.#tables.values()];
-      if (tables.every((table) => table.ended)) return;
-      const table = tables.find((candidate) => candidate.inviting);
-      if (table === undefined) await this.#changed.wait(signal);
-      else await this.#tryChunk(table, options, signal);
+      const table = this.#inviting();
+      if (table !== null) await this.#tryChunk(table, options, signal);
+      else if (this.#left.size === 0) return;
+      else await this.#changed.wait(signal);
     }
+  }
+
+  /** The first table that has any chunk to read now. */
+  #inviting(): TableSnapshot | null {
+    for (const table of this.#left) {
+      if (table.inviting) return table;
+      if (table.ended) this.#left.delete(table);
+    }
+    return null;
   }
 
   async #tryChunk(table: TableSnapshot, options: ChunkRunOptions, signal: AbortSignal): Promise<void> {

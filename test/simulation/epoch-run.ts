@@ -71,7 +71,7 @@ export function* engineRun(
   let epoch = firstEpoch("p", from, 0);
   // Of a pipeline that begins, the first epoch with rows does it.
   if (from.epoch > 0 && world.mutation !== "does not claim the sink") {
-    const whole = reduceEpoch(epoch, { kind: "part", key: "table/t", value: positionOf(from) });
+    const whole = reduceEpoch(epoch, { kind: "parts", parts: new Map([["table/t", positionOf(from)]]) });
     const claimed = yield* deliver(world, random, hold, closed(whole, "claim"), [], () => undefined);
     if (claimed.kind !== "open") throw new Violation(`no epoch opened after epoch ${epoch.epoch}`);
     epoch = claimed;
@@ -121,7 +121,7 @@ function* fill(
     if (row !== null) {
       rows.push(row);
       step({ kind: "written", rows: 1, inTransaction: true });
-      step({ kind: "part", key: "table/t", value: row });
+      step({ kind: "parts", parts: new Map([["table/t", row]]) });
       if (cutsTransactions || transactionEnd(row) === row) step({ kind: "progress", position: row });
       if (random.chance(0.3)) yield "write";
     } else if (rows.length === 0) return null;
