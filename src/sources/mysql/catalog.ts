@@ -1,6 +1,6 @@
 import type { TableSize } from "../../core/source.ts";
 import { tableId, type TableId } from "../../core/table-schema.ts";
-import { indexQuery, tableKey, type IndexRow, type TableKey } from "./catalog-key.ts";
+import { INDEX_COLUMNS, indexQuery, PRIMARY, tableKey, type IndexRow, type TableKey } from "./catalog-key.ts";
 import type { Row, Session } from "./connection.ts";
 import type { Flavour } from "./position.ts";
 import { Errno, serverErrno } from "./server-error.ts";
@@ -78,19 +78,25 @@ export async function tableSizes(
   return new Map(found.map((row) => [tableId(row.namespace, row.name), sizeOf(row)]));
 }
 
-/** Of one table, as `tableSizes` has it; nothing of one that is not there. */
-export async function tableSize(
+/**
+ * The size of one table, as `tableSizes` has it, and the index of its key, as `tableByName` has it; null: there is no such
+ * table. With a primary key it takes a third of the time.
+ */
+export async function keyedTableSize(
   session: Session,
-  { namespace, name }: TableName,
+  table: TableName,
   signal: AbortSignal,
-): Promise<TableSize> {
-  const where = "TABLE_SCHEMA = ? AND TABLE_NAME = ?";
-  const [row] = await session.query<SizeRow>(
-    `SELECT ${SIZE_COLUMNS} FROM information_schema.TABLES WHERE ${where}`,
-    [namespace, name],
-    signal,
-  );
-  return row === undefined ? { rows: 0, bytes: 0 } : sizeOf(row);
+): Promise<(TableSize & { readonly index: string | null }) | null> {
+  const script = [
+    `SELECT ${SIZE_COLUMNS} FROM information_schema.TABLES WHERE ${isTable(table)}`,
+    `SELECT ${INDEX_COLUMNS} FROM information_schema.STATISTICS WHERE ${isTable(table)} AND INDEX_NAME = '${PRIMARY}' ORDER BY SEQ_IN_INDEX`,
+  ];
+  const results = await session.script(script.join("; "), signal);
+  const [[size], primary] = results as unknown as readonly [readonly SizeRow[], readonly IndexRow[]];
+  if (size === undefined) return null;
+  if (primary.length > 0) return { ...sizeOf(size), index: tableKey(primary, new Set()).key?.index ?? null };
+  const catalog = await tableByName(session, table.namespace, table.name, signal);
+  return catalog === null ? null : { ...sizeOf(size), index: catalog.key?.index ?? null };
 }
 
 function sizeOf({ rows, bytes }: SizeRow): TableSize {
@@ -155,12 +161,16 @@ export async function tableByName(
 
 /** The statements that ask for a table: others may share their round trip. The last fails where there is none. */
 export function catalogScript(table: TableName): readonly string[] {
-  const ofTable = `TABLE_SCHEMA = ${quoteText(table.namespace)} AND TABLE_NAME = ${quoteText(table.name)}`;
+  const ofTable = isTable(table);
   return [
     `SELECT ${TABLE_COLUMNS} FROM information_schema.TABLES WHERE ${ofTable}`,
     `SELECT ${COLUMN_COLUMNS} FROM information_schema.COLUMNS WHERE ${ofTable} ORDER BY ORDINAL_POSITION`,
     indexQuery(table),
   ];
+}
+
+function isTable({ namespace, name }: TableName): string {
+  return `TABLE_SCHEMA = ${quoteText(namespace)} AND TABLE_NAME = ${quoteText(name)}`;
 }
 
 /** The table, from what its `catalogScript` has answered. Null: as `tableByName`. */

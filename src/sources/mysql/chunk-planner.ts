@@ -2,7 +2,7 @@ import type { ChunkPlanner, ChunkRange, KeyBound, TableExtent } from "../../core
 import type { ValueRules } from "../../core/source.ts";
 import { keyColumns, type TableSchema } from "../../core/table-schema.ts";
 import { evenWidth, scaled } from "../../decoding/key-width.ts";
-import { tableByName, tableSize } from "./catalog.ts";
+import { keyedTableSize } from "./catalog.ts";
 import type { LazySession } from "./connection.ts";
 import { mysqlType, rangeCondition } from "./key-condition.ts";
 import { streamRows } from "./packet-stream.ts";
@@ -76,6 +76,8 @@ export class MysqlChunkPlanner implements ChunkPlanner {
       table = await this.#inspect(schema, signal);
       this.#tables.set(schema.id, table);
     }
+    // A chunk of the whole table: if it has more rows than that, after all, it ends at its cap.
+    if (gap.lower === null && table.rows <= rows) return gap;
     const wanted = Math.max(1, Math.round(rows));
     const upper = hasIntegerKey(schema)
       ? await this.#nextInteger(schema, table, gap, wanted, signal)
@@ -85,12 +87,11 @@ export class MysqlChunkPlanner implements ChunkPlanner {
 
   async #inspect(schema: TableSchema, signal: AbortSignal): Promise<PlannedTable> {
     const session = await this.#sessions.get(signal);
-    const catalog = await tableByName(session, schema.namespace, schema.name, signal);
-    if (catalog === null) throw changedError(schema.id, "it was dropped or renamed");
+    const table = await keyedTableSize(session, schema, signal);
+    if (table === null) throw changedError(schema.id, "it was dropped or renamed");
     const all = { lower: null, upper: null };
-    const index = catalog.key?.index ?? null;
-    const max = schema.key.length === 0 ? null : await this.#keyAt(schema, index, all, "DESC", 0, signal);
-    return { index, ...(await tableSize(session, schema, signal)), max, last: null };
+    const max = schema.key.length === 0 ? null : await this.#keyAt(schema, table.index, all, "DESC", 0, signal);
+    return { ...table, max, last: null };
   }
 
   /** The key at this place of a range, counted from its beginning or end; null: the range has fewer. */
