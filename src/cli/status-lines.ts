@@ -94,7 +94,7 @@ function workerFacts(report: WorkersReport | null, nowMs: number): readonly (rea
   const held = leases.slice(0, LEASES_SHOWN_MAX).map((lease): readonly [string, string] => {
     return [
       "",
-      `${lease.chunk} of ${lease.table}: ${lease.worker ?? "?"} for ${duration(Math.max(0, nowMs - lease.sinceMs))}`,
+      `${lease.chunk} of ${lease.table}: ${lease.worker ?? "?"} for ${duration(Math.max(0, nowMs - lease.sinceMs))}${lease.silent ? ", not heard of" : ""}`,
     ];
   });
   return [["workers", names], ["leases", counts.join("; ")], ...held];

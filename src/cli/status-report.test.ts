@@ -148,7 +148,8 @@ test("of a sink of files, how many and how large the last epoch's are", () => {
 });
 
 describe("the workers", () => {
-  const lease = { chunk: "3-12-1", table: ORDERS, worker: "vm-1", sinceMs: NOW_MS - 3000, attempt: 1, workersLost: 0 };
+  const counts = { attempt: 1, workersLost: 0 };
+  const lease = { chunk: "3-12-1", table: ORDERS, worker: "vm-1", sinceMs: NOW_MS - 3000, silent: false, ...counts };
   const shown = (workers: StatusInput["workers"]): string => lines(report(RUNNING, { workers })).join("\n");
 
   test("are not spoken of where the run reads its chunks itself", () => {
@@ -159,6 +160,13 @@ describe("the workers", () => {
     const text = shown({ kind: "reachable", workers: ["vm-1", "vm-2"], leases: [lease], waiting: 4 });
     expect(text).toMatch(/^workers +2: vm-1, vm-2$/m);
     expect(text).toMatch(/^leases +1 chunk being read, 4 waiting\n +3-12-1 of public.orders: vm-1 for 3/m);
+  });
+
+  test("that are not heard of are shown as such", () => {
+    const leases = [lease, { ...lease, chunk: "3-13-1", silent: true }];
+    const text = shown({ kind: "reachable", workers: ["vm-1"], leases, waiting: 0 });
+    expect(text).toMatch(/3-12-1 of public\.orders: vm-1 for \S+ ?\S*$/m);
+    expect(text).toMatch(/3-13-1 of public\.orders: vm-1 for .*, not heard of$/m);
   });
 
   test("that were lost are counted, and chunks that are read again", () => {

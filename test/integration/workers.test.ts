@@ -222,6 +222,10 @@ test("a run without workers says what it waits for, and what waits in the queue 
     workers: [expect.stringMatching(new RegExp(`-${frozen.pid}$`))],
     leases: [{ table: "public.t", attempt: 1, workersLost: 0, worker: expect.stringMatching(/\w/) }],
   });
+  await run.untilOutput(
+    /waiting for workers: those that have begun chunks are not heard of; start another `millrace w/,
+  );
+  expect(await workersOf(pipeline)).toMatchObject({ leases: [{ table: "public.t", silent: true }] });
   const read = await contents(redis);
   for (const held of [waiting, read]) {
     for (const secret of ["a secret of the queue", encodeURIComponent("a secret of the queue"), db.password])

@@ -4,7 +4,7 @@ import type { ChunkGrant, ChunkRequest } from "../../core/chunk.ts";
 import { MillraceError } from "../../core/errors.ts";
 import { abortable } from "../../flow/abortable.ts";
 import { chunkJob, JOB, jobId, QUEUE } from "./chunk-job.ts";
-import { type JobEnd, JobWatch } from "./job-watch.ts";
+import { type JobEnd, JobWatch, type Standstill } from "./job-watch.ts";
 import { orReconnect } from "./or-reconnect.ts";
 import { type QueueConnection, sharedOptions } from "./queue-options.ts";
 
@@ -16,7 +16,7 @@ export interface ChunkQueueOptions {
   readonly ambient: Ambient;
   /** Ends the opening. */
   readonly signal: AbortSignal;
-  readonly idle: (nobody: boolean) => void;
+  readonly standstill: (why: Standstill) => void;
   readonly unawaited: (id: string) => void;
 }
 
@@ -39,7 +39,7 @@ export class ChunkQueue implements AsyncDisposable {
 
   /** Discards what an earlier run has left in it, held by workers or not: a run plans by its checkpoint alone. */
   static async open(options: ChunkQueueOptions): Promise<ChunkQueue> {
-    const { ambient, idle, unawaited } = options;
+    const { ambient, standstill, unawaited } = options;
     const shared = sharedOptions(options.pipeline, options.connection);
     const queue = new Queue(QUEUE, { ...shared, skipMetasUpdate: true });
     const troubled = (error: Error): void => ambient.logger.debug("queue connection", { reason: error.message });
@@ -56,7 +56,12 @@ export class ChunkQueue implements AsyncDisposable {
     }
     const events = new QueueEvents(QUEUE, shared);
     events.on("error", troubled);
-    return new ChunkQueue(queue, events, new JobWatch({ queue, events, idle, unawaited, ambient }), ambient.clock);
+    return new ChunkQueue(
+      queue,
+      events,
+      new JobWatch({ queue, events, standstill, unawaited, ambient }),
+      ambient.clock,
+    );
   }
 
   /** Has the chunk read. Rejects with the signal's reason; whatever a worker still makes of it is then unawaited. */

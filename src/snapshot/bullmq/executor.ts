@@ -10,7 +10,7 @@ import type { ChunkListener } from "../chunk-listener.ts";
 import type { ChunkExecutor } from "../executor.ts";
 import { type ChunkReport, failureOf, isSameGrant, jobId, parseReport, type StagedObject } from "./chunk-job.ts";
 import { ChunkQueue } from "./chunk-queue.ts";
-import type { JobEnd } from "./job-watch.ts";
+import type { JobEnd, Standstill } from "./job-watch.ts";
 import type { QueueConnection } from "./queue-options.ts";
 import { StagingArea } from "./staging-area.ts";
 
@@ -77,7 +77,7 @@ class QueueExecutor implements ChunkExecutor {
   }
 
   async #openBoth(): Promise<Opened> {
-    const { pipeline, connection, readsMax, ambient, waiting, workerCommand } = this.#options;
+    const { pipeline, connection, readsMax, ambient, waiting } = this.#options;
     const staging = new StagingArea(this.#options.staging, pipeline, ambient.clock);
     await staging.open(this.#closed.signal);
     const queue = await ChunkQueue.open({
@@ -86,10 +86,17 @@ class QueueExecutor implements ChunkExecutor {
       readsMax,
       ambient,
       signal: this.#closed.signal,
-      idle: (nobody) => waiting(nobody ? `workers: none is there to read chunks; start \`${workerCommand}\`` : null),
+      standstill: (why) => waiting(why === null ? null : this.#workersMissing(why)),
       unawaited: (id) => this.#sweep(() => this.#removeUnawaited(id)),
     });
     return { queue, staging };
+  }
+
+  #workersMissing(why: NonNullable<Standstill>): string {
+    const command = `\`${this.#options.workerCommand}\``;
+    return why === "no-workers"
+      ? `workers: none is there to read chunks; start ${command}`
+      : `workers: those that have begun chunks are not heard of; start another ${command}`;
   }
 
   async read(request: ChunkRequest, listener: ChunkListener, signal: AbortSignal): Promise<ChunkOutcome> {

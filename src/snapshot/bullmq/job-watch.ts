@@ -1,6 +1,7 @@
 import type { Queue, QueueEvents } from "bullmq";
 import type { Ambient } from "../../core/ambient.ts";
 import { Notice } from "../../flow/notice.ts";
+import { holdOf } from "./hold.ts";
 import { orReconnect } from "./or-reconnect.ts";
 
 /** How a job has ended. `lost`: the queue knows nothing of it any more. `workers`: how many have begun it. */
@@ -9,11 +10,14 @@ export type JobEnd =
   | { readonly kind: "failed"; readonly reason: string; readonly workers: number }
   | { readonly kind: "lost"; readonly workers: number };
 
+/** Why jobs stay as they are: there are no workers, or those that have begun them are not heard of. Null: they need not. */
+export type Standstill = "no-workers" | "silent-workers" | null;
+
 export interface JobWatchOptions {
   readonly queue: Queue;
   readonly events: QueueEvents;
-  /** Told whether there are jobs and nobody to take them, when that changes. */
-  readonly idle: (nobody: boolean) => void;
+  /** Told when it changes. */
+  readonly standstill: (why: Standstill) => void;
   /** A job has ended that nobody waits for. */
   readonly unawaited: (id: string) => void;
   readonly ambient: Ambient;
@@ -38,7 +42,7 @@ export class JobWatch implements AsyncDisposable {
   readonly #added = new Notice();
   readonly #closed = new AbortController();
   readonly #looking: Promise<void>;
-  #nobody = false;
+  #standstill: Standstill = null;
 
   constructor(options: JobWatchOptions) {
     this.#options = options;
@@ -71,7 +75,7 @@ export class JobWatch implements AsyncDisposable {
     } finally {
       this.#awaited.delete(id);
       signal.removeEventListener("abort", abort);
-      if (this.#awaited.size === 0) this.#tell(false);
+      if (this.#awaited.size === 0) this.#tell(null);
     }
   }
 
@@ -116,13 +120,20 @@ export class JobWatch implements AsyncDisposable {
       this.#options.ambient.logger.debug("workers are not known of", { reason: String(error) });
       return 1;
     });
-    this.#tell(workers === 0 && this.#awaited.size > 0);
+    const why = workers === 0 ? "no-workers" : (await this.#areSilent()) ? "silent-workers" : null;
+    this.#tell(this.#awaited.size === 0 ? null : why);
   }
 
-  #tell(nobody: boolean): void {
-    if (nobody === this.#nobody) return;
-    this.#nobody = nobody;
-    this.#options.idle(nobody);
+  /** Of those that have begun a job not one is heard of. */
+  async #areSilent(): Promise<boolean> {
+    const holds = await Promise.all([...this.#awaited.keys()].map((id) => holdOf(this.#options.queue, id)));
+    return holds.includes("silent") && !holds.includes("held");
+  }
+
+  #tell(why: Standstill): void {
+    if (why === this.#standstill) return;
+    this.#standstill = why;
+    this.#options.standstill(why);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,6 +2,7 @@ import { type Job, Queue } from "bullmq";
 import type { ChunkRequest } from "../../core/chunk.ts";
 import { abortable } from "../../flow/abortable.ts";
 import { QUEUE } from "./chunk-job.ts";
+import { holdOf } from "./hold.ts";
 import { type QueueConnection, sharedOptions } from "./queue-options.ts";
 
 /** A chunk that a worker holds. */
@@ -14,6 +15,8 @@ export interface ChunkLease {
   readonly sinceMs: number;
   /** Of the run's attempts at its table, from 1 on. */
   readonly attempt: number;
+  /** It stands still, or is cut off; another one may take the chunk. */
+  readonly silent: boolean;
   /** That had it before, under this attempt, and were lost. */
   readonly workersLost: number;
 }
@@ -39,9 +42,10 @@ export async function workersStatus(
   try {
     const asked = Promise.all([queue.getWorkers(), queue.getActive(), queue.getWaitingCount()]);
     const [workers, active, waiting] = await abortable(signal, asked, () => undefined);
+    const leases = await abortable(signal, Promise.all(active.map((job) => leaseOf(queue, job))), () => undefined);
     return {
       workers: workers.map(({ rawname }) => nameOf(rawname)).toSorted(),
-      leases: active.map(leaseOf).toSorted((a, b) => a.sinceMs - b.sinceMs),
+      leases: leases.flatMap((lease) => lease ?? []).toSorted((a, b) => a.sinceMs - b.sinceMs),
       waiting,
     };
   } finally {
@@ -54,7 +58,10 @@ function nameOf(connection: string | undefined): string {
   return connection?.split(":w:")[1] ?? "unknown";
 }
 
-function leaseOf(job: Job): ChunkLease {
+/** Null: it has ended meanwhile. */
+async function leaseOf(queue: Queue, job: Job): Promise<ChunkLease | null> {
+  const hold = job.id === undefined ? "none" : await holdOf(queue, job.id);
+  if (hold === "none") return null;
   const request = (job.data as { readonly request?: ChunkRequest }).request;
   return {
     chunk: job.id ?? "",
@@ -62,6 +69,7 @@ function leaseOf(job: Job): ChunkLease {
     worker: job.processedBy ?? null,
     sinceMs: job.processedOn ?? job.timestamp,
     attempt: request?.grant.attempt ?? 1,
+    silent: hold === "silent",
     workersLost: job.stalledCounter,
   };
 }
