@@ -62,16 +62,47 @@ test("a line for what happens, and one every ten seconds for what goes on", () =
 test("a table that goes on after a restart says so", () => {
   const screen = recordedScreen(40, 24, false);
   const view = new LineView(screen, screen, "shop");
+  let state: PipelineState = initialState(NOON_MS);
   for (const event of [
     table({ kind: "snapshotting", progress: { max: ["9"], done: [], rows: 4000 } }),
+    { kind: "running" } as const,
     table({ kind: "streaming", rows: 5000 }),
   ]) {
-    const state = reduce(initialState(0), event, 0);
+    state = reduce(state, event, 0);
     view.event(event, state, NOON_MS);
   }
   expect(screen.take().split("\n")).toEqual([
     "12:00:00 table public.orders: snapshot goes on behind 4,000 rows",
+    "12:00:00 running",
     "12:00:00 table public.orders: snapshot done, 5,000 rows; streaming",
+    "",
+  ]);
+});
+
+test("many tables are counted when the run has started, and those that have stopped are named", () => {
+  const screen = recordedScreen(40, 24, false);
+  const view = new LineView(screen, screen, "shop");
+  let state: PipelineState = initialState(NOON_MS);
+  const event = (event: PipelineEvent): void => {
+    state = reduce(state, event, NOON_MS);
+    view.event(event, state, NOON_MS);
+  };
+  const lives: readonly TableState[] = [
+    { kind: "planned" },
+    { kind: "stopped", code: "SCHEMA_CHANGED", message: "its key changed", at: "0/5" },
+    { kind: "streaming", rows: 7 },
+    { kind: "snapshotting", progress: null },
+  ];
+  for (let i = 0; i < 2000; i++)
+    event({ kind: "table", table: tableId("public", `t${i}`), incarnation: 1, state: lives[Math.min(i, 3)]! });
+  expect(screen.take()).toBe("");
+  event({ kind: "running" });
+  event({ kind: "table", table: tableId("public", "t9"), incarnation: 1, state: { kind: "streaming", rows: 3 } });
+  expect(screen.take().split("\n")).toEqual([
+    "12:00:00 2,000 tables: 1 planned, 1,997 snapshotting, 1 streaming, 1 stopped",
+    "12:00:00 table public.t1: stopped at 0/5: SCHEMA_CHANGED: its key changed",
+    "12:00:00 running",
+    "12:00:00 table public.t9: snapshot done, 3 rows; streaming",
     "",
   ]);
 });

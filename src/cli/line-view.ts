@@ -1,5 +1,6 @@
-import { lagMs, type PipelineState, type TableProgress } from "../core/pipeline-state.ts";
+import { lagMs, type PipelineFacts, type PipelineState, type TableProgress } from "../core/pipeline-state.ts";
 import type { PipelineEvent } from "../core/pipeline-event.ts";
+import type { TableId } from "../core/table-schema.ts";
 import type { LineSink } from "../observe/logger.ts";
 import { changesOf, ProgressMeter, type Pace } from "../observe/progress-meter.ts";
 import { doneShare } from "./progress-frame.ts";
@@ -11,7 +12,13 @@ import { printable } from "./text-width.ts";
 
 const REPORT_EVERY_MS = 10_000;
 
-/** The view for a pipe or a log file: a line for what happens, and every ten seconds one for what goes on. */
+/** Tables that a start has a line each for. */
+const TABLES_LISTED_MAX = 20;
+
+/**
+ * The view for a pipe or a log file: a line for what happens, and every ten seconds one for what goes on. What becomes of the
+ * tables at the start is said when it is through, and of many tables in a line for all.
+ */
 export class LineView implements RunView {
   readonly intervalMs = 1000;
   readonly log: LineSink;
@@ -19,6 +26,8 @@ export class LineView implements RunView {
   readonly #pipeline: string;
   readonly #meter = new ProgressMeter();
   readonly #lives = new Map<string, string>();
+  /** Of the tables, while the run starts. */
+  readonly #starting = new Map<TableId, string>();
   #kind: PipelineState["kind"] | null = null;
   #reportedMs: number | null = null;
 
@@ -33,9 +42,11 @@ export class LineView implements RunView {
     if (event.kind === "notice") this.#say(nowMs, event.text);
     else if (event.kind === "starting" && state.kind === "starting") this.#say(nowMs, event.step);
     else if (event.kind === "waiting" && event.on !== null) this.#say(nowMs, `waiting for ${event.on}`);
-    else if (event.kind === "table") this.#table(event.table, state.facts.tables.get(event.table)!, nowMs);
-    if (state.kind !== this.#kind && (state.kind === "running" || state.kind === "stopping"))
+    else if (event.kind === "table") this.#table(event.table, state, nowMs);
+    if (state.kind !== this.#kind && (state.kind === "running" || state.kind === "stopping")) {
+      this.#sayStarted(state, nowMs);
       this.#say(nowMs, state.kind);
+    }
     this.#kind = state.kind;
   }
 
@@ -56,32 +67,62 @@ export class LineView implements RunView {
   }
 
   end(ending: RunEnding, state: PipelineState, nowMs: number): void {
+    this.#sayStarted(state, nowMs);
     for (const line of runSummary(this.#pipeline, ending, state, nowMs)) this.#say(nowMs, line);
   }
 
-  #table(id: string, { life, rowsDone, incarnation }: TableProgress, nowMs: number): void {
-    const key = `${life.kind} ${incarnation}`;
-    if (this.#lives.get(id) === key) return;
-    const known = this.#lives.get(id)?.startsWith("snapshotting ") ?? false;
+  #table(id: TableId, state: PipelineState, nowMs: number): void {
+    const table = state.facts.tables.get(id)!;
+    const key = `${table.life.kind} ${table.incarnation}`;
+    const before = this.#lives.get(id);
+    if (before === key) return;
     this.#lives.set(id, key);
-    switch (life.kind) {
-      case "planned":
-        return;
-      case "snapshotting":
-        return this.#say(
-          nowMs,
-          `table ${id}: snapshot${rowsDone > 0 ? ` goes on behind ${count(rowsDone)} rows` : " begins"}`,
-        );
-      case "streaming":
-        return this.#say(nowMs, `table ${id}: ${known ? `snapshot done, ${plural(rowsDone, "row")}; ` : ""}streaming`);
-      case "stopped":
-        return this.#say(nowMs, `table ${id}: stopped at ${life.at}: ${life.code}: ${life.message}`);
-    }
+    const line = tableLine(id, table, before?.startsWith("snapshotting ") ?? false);
+    if (line === null) return;
+    if (state.kind === "starting") this.#starting.set(id, line);
+    else this.#say(nowMs, line);
+  }
+
+  #sayStarted({ facts: { tables } }: PipelineState, nowMs: number): void {
+    const listed =
+      this.#starting.size <= TABLES_LISTED_MAX
+        ? [...this.#starting.values()]
+        : [summary(tables), ...[...this.#starting].flatMap(([id, line]) => (isStopped(tables, id) ? [line] : []))];
+    for (const line of listed) this.#say(nowMs, line);
+    this.#starting.clear();
   }
 
   #say(nowMs: number, text: string): void {
     this.#out.write(`${new Date(nowMs).toTimeString().slice(0, 8)} ${printable(text)}\n`);
   }
+}
+
+/** Null: there is nothing to say of it yet. `known`: its snapshot was spoken of. */
+function tableLine(id: string, { life, rowsDone }: TableProgress, known: boolean): string | null {
+  switch (life.kind) {
+    case "planned":
+      return null;
+    case "snapshotting":
+      return `table ${id}: snapshot${rowsDone > 0 ? ` goes on behind ${count(rowsDone)} rows` : " begins"}`;
+    case "streaming":
+      return `table ${id}: ${known ? `snapshot done, ${plural(rowsDone, "row")}; ` : ""}streaming`;
+    case "stopped":
+      return `table ${id}: stopped at ${life.at}: ${life.code}: ${life.message}`;
+  }
+}
+
+/** All tables by what they are at: the stopped ones have lines of their own. */
+function summary(tables: PipelineFacts["tables"]): string {
+  const lives = [...tables].map(([, { life }]) => life.kind);
+  const parts = (["planned", "snapshotting", "streaming", "stopped"] as const).flatMap((kind) => {
+    const of = lives.filter((life) => life === kind).length;
+    return of === 0 ? [] : [`${count(of)} ${kind}`];
+  });
+  return `${plural(lives.length, "table")}: ${parts.join(", ")}`;
+}
+
+function isStopped(tables: PipelineFacts["tables"], id: TableId): boolean {
+  return tables.get(id)?.life.kind === "stopped";
 }
 
 function snapshotLine(id: string, table: TableProgress, pace: Pace): string {
