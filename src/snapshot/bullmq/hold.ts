@@ -7,9 +7,14 @@ import type { Queue } from "bullmq";
 export type Hold = "held" | "silent" | "none";
 
 export async function holdOf(queue: Queue, id: string): Promise<Hold> {
+  if (await isLocked(queue, id)) return "held";
+  // It loses its lock and this state at once where it ends, and gets both at once where it is begun in between.
+  if ((await queue.getJobState(id)) !== "active") return "none";
+  return (await isLocked(queue, id)) ? "held" : "silent";
+}
+
+async function isLocked(queue: Queue, id: string): Promise<boolean> {
   const client = await queue.getBackend().client;
   // As BullMQ's scripts name it.
-  if ((await client.get(queue.toKey(`${id}:lock`))) !== null) return "held";
-  // Behind it: a job that ends loses its lock and its state at once.
-  return (await queue.getJobState(id)) === "active" ? "silent" : "none";
+  return (await client.get(queue.toKey(`${id}:lock`))) !== null;
 }
