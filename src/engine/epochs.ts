@@ -95,7 +95,10 @@ export class Epochs {
   }
 
   setPart(key: string, part: Parameters<typeof encodePart>[0]): void {
-    this.#parts.set(key, encodePart(part));
+    const value = encodePart(part);
+    if (this.#state.kind === "open") this.#parts.set(key, value);
+    // Which refuses it.
+    else this.#reduce({ kind: "parts", parts: new Map([[key, value]]) });
   }
 
   written(rows: number, origin: ChangeBatch["origin"]): void {
@@ -205,7 +208,7 @@ export class Epochs {
 
   /** The state, with every part in it. */
   #now(): EpochState {
-    if (this.#parts.size === 0) return this.#state;
+    if (this.#parts.size === 0 || this.#state.kind !== "open") return this.#state;
     const parts = this.#parts;
     this.#parts = new Map();
     this.#state = reduceEpoch(this.#state, { kind: "parts", parts });

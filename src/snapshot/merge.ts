@@ -72,7 +72,7 @@ interface MergedTable {
  */
 export class Merge {
   readonly #tables = new Map<TableId, MergedTable>();
-  /** Those with chunks: a boundary of the log must not cost a look at each of ten thousand. */
+  /** Those with chunks, or without since the last boundary: one of the log must not cost a look at each of ten thousand. */
   readonly #open = new Set<MergedTable>();
   readonly #windowBytesMax: number;
   readonly #unsettled: Unsettled;
@@ -190,6 +190,7 @@ export class Merge {
     merged?.chunks.clear();
     // What it holds of a table that stops is of no more use, in memory and on disk.
     merged?.keyless?.restart();
+    if (merged !== undefined) this.#open.delete(merged);
     this.#tables.delete(table);
     this.#unsettled.forget(table);
   }

@@ -34,7 +34,10 @@ export interface TableRow {
 export class StateTables {
   readonly #session: DuckdbSession;
   readonly #pipeline: string;
-  /** Whose file it is, nobody else writes to it: `tables` is read once, by `recall`. By `foldedName`, of any pipeline. */
+  /**
+   * What `tables` has, read once by `recall`: no other process has the file open meanwhile, and a process has one sink at a
+   * time. By `foldedName`, of any pipeline.
+   */
   readonly #made = new Map<string, TableRow>();
   /** Of this pipeline. */
   readonly #mine = new Map<TableId, TableRow>();
