@@ -301,6 +301,27 @@ describe("what the sink keeps for itself", () => {
     for (const { name } of tables.slice(0, 3)) expect(await query(path, `SELECT id FROM shop.${name}`)).toEqual([[1]]);
   });
 
+  test("a table that is altered behind its snapshot has ended it all the same", async () => {
+    await using folder = tempFolder();
+    const path = folder.file("altered.duckdb");
+    const [first, second] = [table("t", [id], [0]), table("t", [id, column("n", id.type)], [0], 2)];
+    const sink = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+    await sink.open("p", new AbortController().signal);
+    await sink.beginTable(first, 1, "create");
+    await sink.write(batch(first, [{ op: "upsert", cells: [1] }]));
+    await sink.endSnapshot(first.id);
+    await sink.commit({ pipeline: "p", epoch: 1, token: 1, parts: new Map() });
+    await sink.applySchema(second);
+    await sink.write(batch(second, [{ op: "update", cells: [1, 2] }]));
+    await sink.commit({ pipeline: "p", epoch: 2, token: 1, parts: new Map() });
+    await sink.close();
+    expect(await query(path, "SELECT touched FROM millrace.tables")).toEqual([[null]]);
+    const again = createDuckdbSink({ path, ...DUCKDB_DEFAULTS }, testAmbient());
+    expect((await again.open("p", new AbortController().signal))?.epoch).toBe(2);
+    await again.close();
+    expect(await query(path, "SELECT id, n FROM shop.t")).toEqual([[1, 2]]);
+  });
+
   test("a record or a table's schema that cannot be read has a code", async () => {
     for (const [damage, code] of [
       ["UPDATE millrace.parts SET value = '{'", "RECORD_DAMAGED"],

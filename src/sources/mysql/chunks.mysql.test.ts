@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createMysqlDatabase } from "../../../test/support/mysql.ts";
-import type { ChunkRange } from "../../core/chunk.ts";
+import type { ChunkRange, KeyBound } from "../../core/chunk.ts";
 import {
   ALL,
   batchRows,
@@ -67,6 +67,31 @@ describe.each(["mysql", "mariadb"] as const)("chunks of %s", (flavour) => {
     expect(extent.rowsEstimate).toBeGreaterThan(2000);
     expect(extent.rowsEstimate).toBeLessThan(12_000);
     expect(extent.bytesPerRowEstimate).toBeGreaterThan(10);
+  });
+
+  it("are one for a table that fits, and more where it has grown since", async () => {
+    await using db = await createMysqlDatabase(flavour);
+    await db.query("CREATE TABLE t (id int PRIMARY KEY) STATS_AUTO_RECALC = 0");
+    await db.query(`INSERT INTO t SELECT g * 100 FROM ${series(50)}`);
+    await db.query("ANALYZE TABLE t");
+    await using sessions = openSessions(db);
+    const planner = openPlanner(sessions);
+    await using reader = openReader(db);
+    const schema = await schemaOf(sessions, db, "t");
+    const { max, rowsEstimate } = await planner.extent(schema, deadline());
+    expect(rowsEstimate).toBeLessThan(1000);
+    const whole = { lower: null, upper: max };
+    await db.query(`INSERT IGNORE INTO t SELECT g FROM ${series(5000)}`);
+    const planned = await planner.next(schema, whole, 1000, deadline());
+    expect(planned).toEqual(whole);
+    const ids: number[] = [];
+    for (let range: ChunkRange | null = planned; range !== null;) {
+      const { outcome, rows } = await readChunk(reader, schema, range, { ...NO_CAPS, rowsMax: 2000 });
+      ids.push(...rows.map(([id]) => Number(id)));
+      const lower: KeyBound = outcome.rest?.lower ?? range.upper!;
+      range = lower[0] === max![0] ? null : await planner.next(schema, { lower, upper: max }, 1000, deadline());
+    }
+    expect(ids).toEqual(Array.from({ length: 5000 }, (_, i) => i + 1));
   });
 
   it("that are refused leave nothing behind for the next table on the same connection", async () => {

@@ -125,9 +125,9 @@ describe.each(["oldest", "newest"] as const)("chunks of the %s PostgreSQL", (ver
     const [schema] = await offeredSchemas(source);
     const { max } = await source.planner.extent(schema!, deadline());
     const whole = { lower: null, upper: max };
+    await db.query("INSERT INTO t SELECT g FROM generate_series(1, 5000) g ON CONFLICT DO NOTHING");
     const planned = await source.planner.next(schema!, whole, 1000, deadline());
     expect(planned).toEqual(whole);
-    await db.query("INSERT INTO t SELECT g FROM generate_series(1, 5000) g ON CONFLICT DO NOTHING");
     const first = await readChunk(reader, schema!, planned, { ...NO_CAPS, rowsMax: 2000 });
     expect(first.outcome.rows).toBe(2000);
     const second = await source.planner.next(schema!, first.outcome.rest!, 1000, deadline());
