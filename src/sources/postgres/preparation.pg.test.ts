@@ -58,6 +58,16 @@ describe.each(["oldest", "newest"] as const)("preparing the %s PostgreSQL", (ver
     expect(third.said).toEqual(["public.d: added to publication tested_publication"]);
     expect(await published(db)).toEqual(["b", "d"]);
     expect((await prepared(db, "public.[bd]", first.start)).said).toEqual([]);
+    const many = Array.from({ length: 15 }, (_, i) => `m${String(i).padStart(2, "0")}`);
+    await db.query(many.map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY)`).join("; "));
+    const names = many.slice(0, 10).map((name) => `public.${name}`);
+    expect((await prepared(db, "public.([bd]|m\\d+)", first.start)).said).toEqual([
+      `${names.join(", ")} and 5 more: added to publication tested_publication`,
+    ]);
+    expect(await published(db)).toEqual(["b", "d", ...many]);
+    expect((await prepared(db, "public.[bd]", first.start)).said).toEqual([
+      `${names.join(", ")} and 5 more: taken out of publication tested_publication`,
+    ]);
 
     await using source = openSource(db, "public.\\.*");
     const removed: string[] = [];

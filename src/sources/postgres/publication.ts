@@ -8,6 +8,8 @@ import type { Session } from "./connection.ts";
 import { quoteLiteral, tableName } from "./sql-text.ts";
 import type { ServerFacts } from "./server-facts.ts";
 
+const TABLES_NAMED_MAX = 10;
+
 /** The publication as it is on the server. */
 export interface Publication {
   /** The pipeline that made it, by its comment; null: somebody else. */
@@ -235,24 +237,30 @@ export async function ensurePublication(
   if (publication === null) {
     steps.push([createStatement(options, []), markStatement(options)]);
     change("ADD", tables);
-    said.push(`publication ${options.publicationName} was created for ${tables.map(idOf).join(", ") || "no table"}`);
+    said.push(`publication ${options.publicationName} was created for ${named(tables) || "no table"}`);
   } else if (publication.madeBy === options.pipeline && publication.mayAlter) {
     const missing = missingFrom(publication, tables);
     const wanted = new Set(tables.map(idOf));
     const extra = publication.tables.filter((table) => !wanted.has(idOf(table)));
     if (missing.length > 0) {
       change("ADD", missing);
-      said.push(`${missing.map(idOf).join(", ")}: added to publication ${options.publicationName}`);
+      said.push(`${named(missing)}: added to publication ${options.publicationName}`);
     }
     if (extra.length > 0) {
       change("DROP", extra);
-      said.push(`${extra.map(idOf).join(", ")}: taken out of publication ${options.publicationName}`);
+      said.push(`${named(extra)}: taken out of publication ${options.publicationName}`);
     }
   }
   if (steps.length === 0) return;
   for (const statements of steps) await session.script(["BEGIN", ...statements, "COMMIT"].join("; "), signal);
   ambient.failpoint("source.publication-created");
   said.forEach(created);
+}
+
+/** There may be ten thousand, and what is said of them is a line. */
+function named(tables: readonly NamedTable[]): string {
+  const names = tables.slice(0, TABLES_NAMED_MAX).map(idOf).join(", ");
+  return tables.length > TABLES_NAMED_MAX ? `${names} and ${tables.length - TABLES_NAMED_MAX} more` : names;
 }
 
 /** Drops it where it is ours. */
