@@ -79,6 +79,26 @@ test("a table that goes on after a restart says so", () => {
   ]);
 });
 
+test("many tables that are read for the first time are counted, and a small one is told when it is done", () => {
+  const screen = recordedScreen(40, 24, false);
+  const view = new LineView(screen, screen, "shop");
+  let state: PipelineState = initialState(NOON_MS);
+  const event = (event: PipelineEvent): void => {
+    state = reduce(state, event, NOON_MS);
+    view.event(event, state, NOON_MS);
+  };
+  for (let i = 0; i < 21; i++)
+    event({ kind: "table", table: tableId("public", `t${i}`), incarnation: 1, state: { kind: "planned" } });
+  event({ kind: "running" });
+  event({ kind: "table", table: tableId("public", "t9"), incarnation: 1, state: { kind: "streaming", rows: 3 } });
+  expect(screen.take().split("\n")).toEqual([
+    "12:00:00 21 tables: 21 planned",
+    "12:00:00 running",
+    "12:00:00 table public.t9: snapshot done, 3 rows; streaming",
+    "",
+  ]);
+});
+
 test("many tables are counted when the run has started, and those that have stopped are named", () => {
   const screen = recordedScreen(40, 24, false);
   const view = new LineView(screen, screen, "shop");

@@ -27,7 +27,7 @@ export class LineView implements RunView {
   readonly #meter = new ProgressMeter();
   readonly #lives = new Map<string, string>();
   /** Of the tables, while the run starts. */
-  readonly #starting = new Map<TableId, string>();
+  readonly #starting = new Map<TableId, string | null>();
   #kind: PipelineState["kind"] | null = null;
   #reportedMs: number | null = null;
 
@@ -77,10 +77,9 @@ export class LineView implements RunView {
     const before = this.#lives.get(id);
     if (before === key) return;
     this.#lives.set(id, key);
-    const line = tableLine(id, table, before?.startsWith("snapshotting ") ?? false);
-    if (line === null) return;
+    const line = tableLine(id, table, before !== undefined && /^(planned|snapshotting) /.test(before));
     if (state.kind === "starting") this.#starting.set(id, line);
-    else this.#say(nowMs, line);
+    else if (line !== null) this.#say(nowMs, line);
   }
 
   #sayStarted({ facts: { tables } }: PipelineState, nowMs: number): void {
@@ -88,7 +87,7 @@ export class LineView implements RunView {
       this.#starting.size <= TABLES_LISTED_MAX
         ? [...this.#starting.values()]
         : [summary(tables), ...[...this.#starting].flatMap(([id, line]) => (isStopped(tables, id) ? [line] : []))];
-    for (const line of listed) this.#say(nowMs, line);
+    for (const line of listed) if (line !== null) this.#say(nowMs, line);
     this.#starting.clear();
   }
 
@@ -97,7 +96,7 @@ export class LineView implements RunView {
   }
 }
 
-/** Null: there is nothing to say of it yet. `known`: its snapshot was spoken of. */
+/** Null: there is nothing to say of it yet. `known`: it had a snapshot to come or under way. */
 function tableLine(id: string, { life, rowsDone }: TableProgress, known: boolean): string | null {
   switch (life.kind) {
     case "planned":
