@@ -16,7 +16,14 @@ export interface ManyTables extends AsyncDisposable {
   forget(): Promise<void>;
 }
 
-export async function manyPostgresTables(tables: number): Promise<ManyTables> {
+export type ManyTablesServer = "PostgreSQL" | "MySQL" | "MariaDB";
+
+export async function manyTables(server: ManyTablesServer, tables: number): Promise<ManyTables> {
+  if (server === "PostgreSQL") return await manyPostgresTables(tables);
+  return await manyMysqlTables(server === "MySQL" ? "mysql" : "mariadb", tables);
+}
+
+async function manyPostgresTables(tables: number): Promise<ManyTables> {
   const server = await startBenchPostgres();
   const run = async (statements: readonly string[]): Promise<void> =>
     void (await withClient(server, BENCH_DATABASE, (client) => client.query(statements.join("; "))));
@@ -29,7 +36,7 @@ export async function manyPostgresTables(tables: number): Promise<ManyTables> {
   };
 }
 
-export async function manyMysqlTables(flavour: MysqlFlavour, tables: number): Promise<ManyTables> {
+async function manyMysqlTables(flavour: MysqlFlavour, tables: number): Promise<ManyTables> {
   const server = await startBenchMysql(flavour);
   const run = (statements: readonly string[]): Promise<void> => runMysql(server, ...statements);
   await inParts(tables, run, createTable("bigint AUTO_INCREMENT PRIMARY KEY"));

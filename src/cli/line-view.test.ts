@@ -10,15 +10,27 @@ const ORDERS = tableId("public", "orders");
 const NOON_MS = new Date(2026, 0, 1, 12, 0, 0).getTime();
 const table = (state: TableState): PipelineEvent => ({ kind: "table", table: ORDERS, incarnation: 1, state });
 
-test("a line for what happens, and one every ten seconds for what goes on", () => {
+/** A view that is told events, at noon and later. */
+function shown() {
   const screen = recordedScreen(40, 24, false);
   const view = new LineView(screen, screen, "shop");
   let state: PipelineState = initialState(NOON_MS);
   let nowMs = NOON_MS;
-  const event = (event: PipelineEvent): void => {
-    state = reduce(state, event, nowMs);
-    view.event(event, state, nowMs);
+  return {
+    screen,
+    view,
+    event: (event: PipelineEvent): void => {
+      state = reduce(state, event, nowMs);
+      view.event(event, state, nowMs);
+    },
+    state: () => state,
+    /** Sets the clock to so many seconds behind noon. */
+    at: (second: number): number => (nowMs = NOON_MS + second * 1000),
   };
+}
+
+test("a line for what happens, and one every ten seconds for what goes on", () => {
+  const { screen, view, event, state, at } = shown();
   event({ kind: "starting", step: "connecting" });
   event({ kind: "notice", text: "created slot millrace_shop" });
   event(table({ kind: "planned" }));
@@ -29,18 +41,18 @@ test("a line for what happens, and one every ten seconds for what goes on", () =
   event({ kind: "waiting", on: null });
   event({ kind: "log", position: "0/2" });
   for (let second = 1; second <= 12; second++) {
-    nowMs = NOON_MS + second * 1000;
+    const nowMs = at(second);
     event({ kind: "delivered", table: ORDERS, origin: "snapshot", rows: 1000 });
     event({ kind: "delivered", table: ORDERS, origin: "log", rows: 10 });
     event({ kind: "committed", epoch: second, position: "0/2", commitTimeMs: nowMs, rows: 1010, tookMs: 3 });
-    view.tick(state, nowMs);
+    view.tick(state(), nowMs);
   }
   event(table({ kind: "streaming", rows: 12_000 }));
   event(table({ kind: "streaming", rows: 12_000 }));
   event({ kind: "stopping" });
   event(table({ kind: "stopped", code: "INTERNAL", message: "its key changed", at: "0/5" }));
   event({ kind: "stopped" });
-  view.end("stopped", state, nowMs);
+  view.end("stopped", state(), at(12));
   expect(screen.take().split("\n")).toEqual([
     "12:00:00 connecting",
     "12:00:00 created slot millrace_shop",
@@ -60,17 +72,10 @@ test("a line for what happens, and one every ten seconds for what goes on", () =
 });
 
 test("a table that goes on after a restart says so", () => {
-  const screen = recordedScreen(40, 24, false);
-  const view = new LineView(screen, screen, "shop");
-  let state: PipelineState = initialState(NOON_MS);
-  for (const event of [
-    table({ kind: "snapshotting", progress: { max: ["9"], done: [], rows: 4000 } }),
-    { kind: "running" } as const,
-    table({ kind: "streaming", rows: 5000 }),
-  ]) {
-    state = reduce(state, event, 0);
-    view.event(event, state, NOON_MS);
-  }
+  const { screen, event } = shown();
+  event(table({ kind: "snapshotting", progress: { max: ["9"], done: [], rows: 4000 } }));
+  event({ kind: "running" });
+  event(table({ kind: "streaming", rows: 5000 }));
   expect(screen.take().split("\n")).toEqual([
     "12:00:00 table public.orders: snapshot goes on behind 4,000 rows",
     "12:00:00 running",
@@ -80,13 +85,7 @@ test("a table that goes on after a restart says so", () => {
 });
 
 test("many tables that are read for the first time are counted, and a small one is told when it is done", () => {
-  const screen = recordedScreen(40, 24, false);
-  const view = new LineView(screen, screen, "shop");
-  let state: PipelineState = initialState(NOON_MS);
-  const event = (event: PipelineEvent): void => {
-    state = reduce(state, event, NOON_MS);
-    view.event(event, state, NOON_MS);
-  };
+  const { screen, event } = shown();
   for (let i = 0; i < 21; i++)
     event({ kind: "table", table: tableId("public", `t${i}`), incarnation: 1, state: { kind: "planned" } });
   event({ kind: "running" });
@@ -100,13 +99,7 @@ test("many tables that are read for the first time are counted, and a small one 
 });
 
 test("many tables are counted when the run has started, and those that have stopped are named", () => {
-  const screen = recordedScreen(40, 24, false);
-  const view = new LineView(screen, screen, "shop");
-  let state: PipelineState = initialState(NOON_MS);
-  const event = (event: PipelineEvent): void => {
-    state = reduce(state, event, NOON_MS);
-    view.event(event, state, NOON_MS);
-  };
+  const { screen, event } = shown();
   const lives: readonly TableState[] = [
     { kind: "planned" },
     { kind: "stopped", code: "SCHEMA_CHANGED", message: "its key changed", at: "0/5" },

@@ -72,7 +72,10 @@ interface MergedTable {
  */
 export class Merge {
   readonly #tables = new Map<TableId, MergedTable>();
-  /** Those with chunks, or without since the last boundary: one of the log must not cost a look at each of ten thousand. */
+  /**
+   * Those with chunks, and those whose last one has gone since the last boundary of the log: such a boundary must not cost a
+   * look at each of ten thousand tables.
+   */
   readonly #open = new Set<MergedTable>();
   readonly #windowBytesMax: number;
   readonly #unsettled: Unsettled;
